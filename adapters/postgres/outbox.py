@@ -1,0 +1,67 @@
+"""Domain events on their way out."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from advanced_alchemy.types import DateTimeUTC
+from sqlalchemy import ColumnElement, Text, Uuid, bindparam, column, func, insert, select
+from sqlalchemy import literal_column as literal
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from adapters.postgres.statement import Statement
+from adapters.postgres.tables import outbox
+from adapters.postgres.transaction import Transaction
+from auth_core.kernel import DomainEvent, Outbox
+
+_encode = msgspec.json.Encoder().encode
+
+# One JSON array carries any number of events: one parameter, whose text is the payload already.
+_EVENTS = (
+    func.jsonb_array_elements(bindparam("events", type_=JSONB))
+    .table_valued(column("event", JSONB), with_ordinality="number", name="recorded")
+    .render_derived()
+)
+
+
+def _member(name: str, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    text = _EVENTS.c.event.op("->>", return_type=Text())(literal(f"'{name}'"))
+    return text.cast(kind)
+
+
+_ADD = Statement(
+    insert(outbox).from_select(
+        ["id", "type", "user_id", "organization_id", "occurred_at", "payload"],
+        select(
+            _member("id", Uuid()),
+            _member("type", Text()),
+            _member("user_id", Uuid()),
+            _member("organization_id", Uuid()),
+            _member("occurred_at", DateTimeUTC(timezone=True)),
+            _EVENTS.c.event,
+        ).order_by(_EVENTS.c.number),
+    )
+)
+
+
+class PostgresOutbox:
+    """Keeps the events of a unit of work until its commit writes them in one statement."""
+
+    __slots__ = ("_recorded",)
+
+    def __init__(self) -> None:
+        self._recorded: list[DomainEvent] = []
+
+    async def add(self, events: Sequence[DomainEvent]) -> None:
+        self._recorded.extend(events)
+
+    async def write_to(self, transaction: Transaction) -> None:
+        """Make the recorded events part of ``transaction``, in the order of their recording."""
+        if self._recorded:
+            events, self._recorded = self._recorded, []
+            await transaction.defer(_ADD, events=_encode(events).decode())
+
+
+if TYPE_CHECKING:
+    _: type[Outbox] = PostgresOutbox

@@ -1,0 +1,127 @@
+"""Bringing the tables to the state that this version of the service needs.
+
+These functions block, and run an event loop of their own: call them from a thread without one.
+They work from an installed wheel; `alembic upgrade head` in a checkout runs the same migrations.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+import migrations
+from adapters.postgres.database import APPLICATION_NAME, require_schema, schema_revision
+from adapters.postgres.errors import DRIVER_ERRORS, diagnosed
+from adapters.postgres.url import dsn, location
+from auth_core.kernel import Secret
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+_CONNECT_SECONDS = 5.0
+
+
+def current(url: Secret[str]) -> str | None:
+    """The revision of the tables, or None when there are none.
+
+    Raises DatabaseDown, DatabaseRefused or InvalidDatabaseUrl.
+    """
+    return asyncio.run(_current(url))
+
+
+def migrate(url: Secret[str], revision: str = "head") -> None:
+    """Upgrade the tables. Several nodes may do so at once: one works, the others wait for it.
+
+    Raises as `current` does, and SchemaNewer when the tables are ahead of this version.
+    """
+    from alembic import command  # noqa: PLC0415 - slow to import, and only migrations need it
+
+    _require_known(current(url), url)
+    with _explained(url):
+        command.upgrade(_config(url), revision)
+
+
+def downgrade(url: Secret[str], revision: str) -> None:
+    """Take the tables back to ``revision``, or remove them all with ``base``.
+
+    Raises as `migrate` does.
+    """
+    from alembic import command  # noqa: PLC0415 - as above
+
+    _require_known(current(url), url)
+    with _explained(url):
+        command.downgrade(_config(url), revision)
+
+
+@asynccontextmanager
+async def engine(url: Secret[str]) -> AsyncIterator["AsyncEngine"]:
+    """SQLAlchemy over the very connections that the service uses, for Alembic."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    made = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: _connect(url), poolclass=NullPool
+    )
+    try:
+        yield made
+    finally:
+        await made.dispose()
+
+
+@contextmanager
+def _explained(url: Secret[str]) -> Iterator[None]:
+    """What goes wrong within a migration, as `current` tells it; the transaction is rolled back."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except DBAPIError as error:
+        driver_error = error.orig.__cause__ if error.orig is not None else None
+        if isinstance(driver_error, Exception):
+            problem = diagnosed(driver_error, location(url))
+            if problem is not None:
+                raise problem from driver_error
+        raise
+
+
+def _require_known(revision: str | None, url: Secret[str]) -> None:
+    if revision is not None and revision > migrations.HEAD:
+        require_schema(revision, location(url), allow_newer=False)
+
+
+async def _current(url: Secret[str]) -> str | None:
+    place = location(url)
+    try:
+        connection = await _connect(url)
+        try:
+            return await schema_revision(connection)
+        finally:
+            await connection.close(timeout=_CONNECT_SECONDS)
+    except DRIVER_ERRORS as error:
+        problem = diagnosed(error, place)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+async def _connect(url: Secret[str]) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        dsn(url),
+        timeout=_CONNECT_SECONDS,
+        server_settings={"application_name": f"{APPLICATION_NAME} migrate"},
+    )
+
+
+def _config(url: Secret[str]) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
+    config = Config()
+    folder = Path(migrations.__file__).parent
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["url"] = url
+    return config

@@ -1,0 +1,130 @@
+"""The tables. Every constraint has a name: errors are told apart by it.
+
+A change here needs a migration in `migrations/versions`; a test compares the two.
+"""
+
+from advanced_alchemy.types import DateTimeUTC, JsonB
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from auth_core.keys import KeyStatus, KeyUse
+from auth_core.users import UserStatus
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# Byte order: an operating system that brings other sorting rules cannot corrupt the unique indexes.
+_CANONICAL = Text(collation="C")
+_MOMENT = DateTimeUTC(timezone=True)
+
+
+def _canonical(name: str) -> CheckConstraint:
+    """A second wall behind the core's canonicalisation: lower case ASCII only (SEC-61, SEC-62)."""
+    return CheckConstraint(
+        text(f"{name} = lower({name}) AND octet_length({name}) = char_length({name})"),
+        name=f"{name}_canonical",
+    )
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid),
+    Column("username", _CANONICAL, nullable=False),
+    Column("email", _CANONICAL, nullable=False),
+    Column("email_verified", Boolean, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("is_dev_user", Boolean, nullable=False),
+    Column("created_at", _MOMENT, nullable=False),
+    Column("updated_at", _MOMENT, nullable=False),
+    # never indexed: each login updates it
+    Column("last_login_at", _MOMENT),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("username"),
+    UniqueConstraint("email"),
+    _canonical("username"),
+    _canonical("email"),
+    CheckConstraint(column("status").in_([status.value for status in UserStatus]), name="status"),
+)
+
+password_credentials = Table(
+    "password_credentials",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("updated_at", _MOMENT, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
+    Column("organization_id", Uuid),
+    Column("created_at", _MOMENT, nullable=False),
+    Column("expires_at", _MOMENT, nullable=False),
+    Column("refresh_counter", Integer, nullable=False, server_default=text("0")),
+    Column("ended_at", _MOMENT),
+    Column("end_reason", Text),
+    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ending"),
+    Index("ix_sessions_live", "user_id", "expires_at", postgresql_where=text("ended_at IS NULL")),
+    Index("ix_sessions_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+)
+
+ACTIVE_KEY = text("status = 'active'")
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("use", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", _MOMENT, nullable=False),
+    Column("sealed_private_jwk", LargeBinary, nullable=False),
+    Column("public_jwk", JsonB),
+    CheckConstraint(column("use").in_([use.value for use in KeyUse]), name="use"),
+    CheckConstraint(column("status").in_([status.value for status in KeyStatus]), name="status"),
+    Index("uq_signing_keys_active", "use", unique=True, postgresql_where=ACTIVE_KEY),
+)
+
+# No foreign keys: what has happened stays true when its subject is erased.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("organization_id", Uuid),
+    Column("occurred_at", _MOMENT, nullable=False),
+    Column("payload", JsonB, nullable=False),
+    UniqueConstraint("position"),
+)

@@ -1,0 +1,70 @@
+"""The unit of work over everything that the core stores."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from adapters.postgres.database import Database
+from adapters.postgres.keys import PostgresKeyRepository
+from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.sessions import PostgresSessionRepository
+from adapters.postgres.transaction import Transaction
+from adapters.postgres.users import PostgresCredentialRepository, PostgresUserRepository
+from auth_core.core import CoreUnitOfWork
+
+
+class PostgresUnitOfWork:
+    """One connection for one block of work. Leaving it without `commit` rolls back."""
+
+    __slots__ = ("_database", "_outbox", "_transaction")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._outbox = PostgresOutbox()
+        self._transaction: Transaction | None = None
+
+    async def __aenter__(self) -> Self:
+        self._transaction = Transaction(self._database, await self._database.acquire())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        transaction, self._transaction = self._entered, None
+        await transaction.end()
+
+    async def commit(self) -> None:
+        await self._outbox.write_to(self._entered)
+        await self._entered.commit()
+
+    @property
+    def users(self) -> PostgresUserRepository:
+        return PostgresUserRepository(self._entered)
+
+    @property
+    def credentials(self) -> PostgresCredentialRepository:
+        return PostgresCredentialRepository(self._entered)
+
+    @property
+    def sessions(self) -> PostgresSessionRepository:
+        return PostgresSessionRepository(self._entered)
+
+    @property
+    def keys(self) -> PostgresKeyRepository:
+        return PostgresKeyRepository(self._entered)
+
+    @property
+    def outbox(self) -> PostgresOutbox:
+        return self._outbox
+
+    @property
+    def _entered(self) -> Transaction:
+        if self._transaction is None:
+            raise RuntimeError("a unit of work is used inside its own `async with` block, once")
+        return self._transaction
+
+
+if TYPE_CHECKING:
+    _: type[CoreUnitOfWork] = PostgresUnitOfWork

@@ -1,0 +1,20 @@
+"""The HTTP API, one module per resource, request and response types beside their handlers."""
+
+from app.api.docs import DocsController
+from app.api.me import MeController
+from app.api.sessions import SessionController
+from app.api.sign_in import DevelopmentSignInController, SignInController
+from app.api.status import StatusController
+from app.api.well_known import WellKnownController
+
+CONTROLLERS = [
+    StatusController,
+    SignInController,
+    DevelopmentSignInController,
+    SessionController,
+    MeController,
+    WellKnownController,
+    DocsController,
+]
+
+__all__ = ["CONTROLLERS"]

@@ -1,0 +1,138 @@
+"""What the API answers about users and tokens, field by field what existing clients read."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self, TypedDict
+from uuid import UUID
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from auth_core.sessions import SessionState
+from auth_core.tokens import SignedIn
+from auth_core.users import Scope, User
+
+Timestamp = Annotated[str, msgspec.Meta(extra_json_schema={"extra": {"format": "date-time"}})]
+"""ISO 8601 with ``+00:00``; an encoded datetime would end in ``Z``."""
+
+
+class AuthUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user as clients see them."""
+
+    user_id: UUID
+    username: str
+    email: str
+    display_name: str
+    created_at: Timestamp
+    is_dev_user: bool
+    is_active: bool
+    roles: tuple[str, ...]
+    is_admin: bool
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """The public view of a user."""
+        return cls(**_fields(user))
+
+
+class AuthOrganization(msgspec.Struct, frozen=True, kw_only=True):
+    """The organization that a user acts in."""
+
+    organization_id: UUID
+    name: str | None
+
+
+class AuthProfile(AuthUser, frozen=True, kw_only=True):
+    """A user as they see themselves. ``token_count`` is the number of their live sessions."""
+
+    last_login: Timestamp | None
+    token_count: int
+    email_verified: bool
+    provider: Literal["local"] = "local"
+    organization: AuthOrganization | None
+
+    @classmethod
+    def of_state(cls, state: SessionState) -> Self:
+        """The profile behind a session."""
+        user = state.user
+        organization_id = user.organization_id
+        return cls(
+            **_fields(user),
+            last_login=None if user.last_login_at is None else timestamp(user.last_login_at),
+            token_count=state.live_sessions,
+            email_verified=user.email_verified,
+            organization=None
+            if organization_id is None
+            else AuthOrganization(organization_id=organization_id, name=None),
+        )
+
+
+class AuthTokens(msgspec.Struct, frozen=True, kw_only=True):
+    """A new session's tokens. ``expires_at`` is epoch milliseconds, ``…expires_in`` seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - not a password
+    expires_in: int
+    expires_at: int
+    refresh_token: str
+    refresh_expires_in: int
+    session_id: UUID
+    user: AuthUser
+
+    def __repr__(self) -> str:
+        return f"AuthTokens(session_id={self.session_id!r}, tokens='***')"
+
+    @classmethod
+    def of(cls, signed_in: SignedIn) -> Self:
+        """The answer to a registration or login."""
+        tokens = signed_in.tokens
+        return cls(
+            access_token=tokens.access_token,
+            expires_in=tokens.expires_in,
+            expires_at=tokens.expires_at * 1000,
+            refresh_token=tokens.refresh_token,
+            refresh_expires_in=tokens.refresh_expires_in,
+            session_id=tokens.session_id,
+            user=AuthUser.of(signed_in.user),
+        )
+
+
+class AuthScopes(msgspec.Struct, frozen=True):
+    """The scopes that the caller may act in."""
+
+    scopes: tuple[Scope, ...]
+
+
+def json_answer(body: msgspec.Struct) -> ASGIResponse:
+    """A 200 with ``body`` as JSON, made without Litestar's generic response."""
+    return ASGIResponse(body=msgspec.json.encode(body), media_type="application/json")
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """A moment as clients read it."""
+    return moment.astimezone(UTC).isoformat()
+
+
+class _UserFields(TypedDict):
+    user_id: UUID
+    username: str
+    email: str
+    display_name: str
+    created_at: Timestamp
+    is_dev_user: bool
+    is_active: bool
+    roles: tuple[str, ...]
+    is_admin: bool
+
+
+def _fields(user: User) -> _UserFields:
+    return {
+        "user_id": user.id,
+        "username": user.username.value,
+        "email": user.email.value,
+        "display_name": user.display_name,
+        "created_at": timestamp(user.created_at),
+        "is_dev_user": user.is_dev_user,
+        "is_active": user.is_active,
+        "roles": user.roles,
+        "is_admin": user.is_admin,
+    }

@@ -1,0 +1,87 @@
+"""GET /openapi.json and GET /docs, every asset from this package: no CDN."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, Router, get
+from litestar.config.app import AppConfig
+from litestar.params import FromPath
+from litestar.plugins import InitPlugin
+
+from app.security import PUBLIC
+from auth_core.kernel import NotFound
+
+_FRAMEWORK_PATH = "/schema"
+_ASSETS = files("app") / "static" / "swagger-ui"
+# Litestar adds the charset to text
+_MEDIA_TYPES = {
+    "index.html": "text/html",
+    "start.js": "text/javascript",
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+# Swagger UI writes style attributes and inlines its icons; scripts come from files only.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cache-Control": "public, max-age=3600",
+}
+
+
+class OwnDocsPlugin(InitPlugin):
+    """Drops the routes that Litestar adds for its document; `DocsController` serves it."""
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Come again after the framework's own plugins, which are last in the list."""
+        app_config.plugins.append(_DropFrameworkRoutes())
+        return app_config
+
+
+class _DropFrameworkRoutes(InitPlugin):
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        app_config.route_handlers = [
+            handler
+            for handler in app_config.route_handlers
+            if not (isinstance(handler, Router) and handler.path == _FRAMEWORK_PATH)
+        ]
+        return app_config
+
+
+class DocsController(Controller):
+    """The API described, for machines and for people."""
+
+    opt = PUBLIC
+    include_in_schema = False
+
+    @get("/openapi.json", sync_to_thread=False)
+    def openapi(self, request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Read the OpenAPI 3.1 document."""
+        document = msgspec.json.encode(request.app.openapi_schema.to_schema())
+        return Response(document, media_type="application/json")
+
+    @get("/docs", sync_to_thread=False)
+    def page(self) -> Response[bytes]:
+        """Read the API reference as a page."""
+        return _asset("index.html")
+
+    @get("/docs/{name:str}", sync_to_thread=False)
+    def asset(self, name: FromPath[str]) -> Response[bytes]:
+        """Read a file of the page."""
+        return _asset(name)
+
+
+def _asset(name: str) -> Response[bytes]:
+    if name not in _MEDIA_TYPES:
+        raise NotFound
+    return Response(_read(name), media_type=_MEDIA_TYPES[name], headers=_HEADERS)
+
+
+@cache
+def _read(name: str) -> bytes:
+    return (_ASSETS / name).read_bytes()

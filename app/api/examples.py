@@ -1,0 +1,125 @@
+"""The example values of the OpenAPI document. `answer`, `body` and `errors` check them (responses).
+
+Plain JSON, because the types stand beside their handlers; no password, and no token that works.
+"""
+
+from typing import Final
+
+Json = dict[str, object]
+
+_VERSION: Final = "1.0.0"
+_ISSUER: Final = "https://auth.example.com"
+
+REQUEST_ID: Final = "0198f3a1-7c5e-7d10-9b1f-5a1f0c2d3e4f"
+
+REGISTRATION: Final[Json] = {
+    "username": "john.doe",
+    "email": "john.doe@example.com",
+    "display_name": "John Doe",
+}
+LOGIN: Final[Json] = {"username": "john.doe"}
+PROFILE_CHANGES: Final[Json] = {"display_name": "John Q. Doe"}
+
+USER: Final[Json] = {
+    "user_id": "0198f39e-2b7c-7a44-8c53-1f6f0a9be2d1",
+    "username": "john.doe",
+    "email": "john.doe@example.com",
+    "display_name": "John Doe",
+    "created_at": "2026-01-15T09:30:00.123456+00:00",
+    "is_dev_user": False,
+    "is_active": True,
+    "roles": ["user"],
+    "is_admin": False,
+}
+PROFILE: Final[Json] = {
+    **USER,
+    "last_login": "2026-01-16T08:00:00.654321+00:00",
+    "token_count": 2,
+    "email_verified": False,
+    "provider": "local",
+    "organization": None,
+}
+RENAMED: Final[Json] = {**PROFILE, **PROFILE_CHANGES}
+TOKENS: Final[Json] = {
+    "access_token": "eyJhbGciOiJSUzI1NiIs…",
+    "token_type": "bearer",
+    "expires_in": 3600,
+    "expires_at": 1768554000000,
+    "refresh_token": "eyJhbGciOiJIUzI1NiIs…",
+    "refresh_expires_in": 604800,
+    "session_id": "0198f3a1-7c5e-7d10-9b1f-0a4c6e8b9d21",
+    "user": USER,
+}
+SCOPES: Final[Json] = {"scopes": ["personal"]}
+
+LOGOUT: Final[Json] = {
+    "message": "Logged out successfully",
+    "revoked_tokens": 1,
+    "revoked": True,
+    "all_sessions_ended": True,
+}
+REVOKED: Final[Json] = {"message": "Revoked the tokens of 2 sessions", "revoked_tokens": 2}
+
+SERVICE_INFO: Final[Json] = {
+    "service": "fm-auth-service",
+    "version": _VERSION,
+    "description": "Authentication and user management",
+    "docs": "/docs",
+    "health": "/health",
+}
+LIVENESS: Final[Json] = {
+    "status": "healthy",
+    "service": "fm-auth-service",
+    "version": _VERSION,
+    "environment": "production",
+}
+READINESS: Final[Json] = {"status": "ready", "database": "healthy", "redis": "healthy"}
+HEALTH: Final[Json] = {
+    "status": "degraded",
+    "timestamp": "2026-01-16T08:00:00.654321+00:00",
+    "services": {
+        "redis": "unhealthy",
+        "database": "healthy",
+        "token_manager": "healthy",
+        "user_store": "healthy",
+    },
+}
+CONFIGURATION: Final[Json] = {
+    "auth_mode": "local",
+    "login_endpoint": "/api/v1/auth/login",
+    "register_endpoint": "/api/v1/auth/register",
+    "supports_registration": True,
+    "oauth": None,
+    "provider": "local",
+    "login_url": None,
+    "features": {
+        "supports_registration": True,
+        "supports_password_reset": False,
+        "supports_email_verification": False,
+        "requires_redirect": False,
+    },
+}
+
+JWKS: Final[Json] = {
+    "keys": [
+        {
+            "n": "t4jW3vJ0mKc…",
+            "e": "AQAB",
+            "kty": "RSA",
+            "kid": "Xf1nq0cP2vJ3hG5s…",
+            "use": "sig",
+            "alg": "RS256",
+        }
+    ]
+}
+DISCOVERY: Final[Json] = {
+    "issuer": _ISSUER,
+    "jwks_uri": f"{_ISSUER}/.well-known/jwks.json",
+    "id_token_signing_alg_values_supported": ["RS256"],
+    "response_types_supported": [],
+    "subject_types_supported": ["public"],
+    "claims_supported": [
+        *("sub", "iss", "aud", "iat", "exp", "jti", "sid", "username", "email"),
+        *("email_verified", "roles", "scopes", "organization_id"),
+    ],
+}

@@ -1,0 +1,179 @@
+"""POST /register, /login and their development twins."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from app.api.answers import AuthTokens
+from app.api.examples import LOGIN, REGISTRATION, TOKENS
+from app.api.responses import answer, body, errors
+from app.security import BY_ANYBODY, DEVELOPMENT_ONLY, PUBLIC
+from auth_core.kernel import (
+    AuthenticationFailed,
+    Email,
+    FieldProblem,
+    InvalidInput,
+    PermissionDenied,
+    RegistrationClosed,
+    Username,
+)
+from auth_core.tokens import SignIn
+from auth_core.users import Registration
+
+_Password = Annotated[str, msgspec.Meta(description="Needed outside development.")]
+
+
+class AuthRegisterRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A new account. Unknown fields are ignored: older clients send some."""
+
+    username: Annotated[
+        str,
+        msgspec.Meta(
+            description="3 to 50 characters: letters a-z, digits, '.', '_', '-', or an address.",
+            examples=["john.doe"],
+            extra_json_schema={"extra": {"minLength": 3, "maxLength": 50}},
+        ),
+    ]
+    email: Annotated[str, msgspec.Meta(examples=["john.doe@example.com"])] | None = None
+    display_name: (
+        Annotated[
+            str,
+            msgspec.Meta(examples=["John Doe"], extra_json_schema={"extra": {"maxLength": 100}}),
+        ]
+        | None
+    ) = None
+    password: _Password | None = None
+
+    def __repr__(self) -> str:
+        return "AuthRegisterRequest(…)"
+
+
+class AuthLoginRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Either name of an account. A user name that is an address is looked up as one."""
+
+    username: Annotated[str, msgspec.Meta(examples=["john.doe"])] | None = None
+    email: Annotated[str, msgspec.Meta(examples=["john.doe@example.com"])] | None = None
+    password: _Password | None = None
+
+    def __repr__(self) -> str:
+        return "AuthLoginRequest(…)"
+
+    def name(self) -> Username | Email:
+        """The canonical name to look up; raises InvalidInput."""
+        if self.username is not None:
+            if "@" in self.username:
+                return Email.parse(self.username, field="username")
+            return Username.parse(self.username)
+        if self.email is not None:
+            return Email.parse(self.email)
+        raise InvalidInput(
+            FieldProblem(field="username", type="missing", message="a user name or an e-mail")
+        )
+
+
+_SIGNED_IN = answer(AuthTokens, TOKENS)
+_REGISTERING = body(AuthRegisterRequest, REGISTRATION)
+_LOGGING_IN = body(AuthLoginRequest, LOGIN)
+_REGISTRATION_REFUSED = {403: RegistrationClosed()}
+_LOGIN_REFUSED = {
+    401: AuthenticationFailed(),
+    403: PermissionDenied("Signing in with a password is turned off here."),
+}
+
+
+class SignInController(Controller):
+    """Ways to a session."""
+
+    path = "/api/v1/auth"
+    tags = ("Sign-in",)
+    opt = PUBLIC
+    security = BY_ANYBODY
+
+    @post(
+        "/register",
+        operation_class=_REGISTERING,
+        responses={
+            201: _SIGNED_IN,
+            **errors(400, 403, 408, 409, 413, 415, 422, 503, likely=_REGISTRATION_REFUSED),
+        },
+        summary="Register",
+    )
+    async def register(
+        self, data: JSONBody[AuthRegisterRequest], sign_in: NamedDependency[SignIn]
+    ) -> AuthTokens:
+        """Register and sign in. Outside development a password is needed."""
+        return await _register(data, sign_in)
+
+    @post(
+        "/login",
+        status_code=200,
+        operation_class=_LOGGING_IN,
+        responses={
+            200: _SIGNED_IN,
+            **errors(400, 401, 403, 408, 413, 415, 422, 503, likely=_LOGIN_REFUSED),
+        },
+        summary="Log in",
+    )
+    async def login(
+        self, data: JSONBody[AuthLoginRequest], sign_in: NamedDependency[SignIn]
+    ) -> AuthTokens:
+        """Log in. By user name or e-mail; outside development a password is needed."""
+        return await _log_in(data, sign_in)
+
+
+class DevelopmentSignInController(Controller):
+    """Password-less sign-in, for development only."""
+
+    path = "/api/v1/auth"
+    tags = ("Development",)
+    opt = PUBLIC | DEVELOPMENT_ONLY
+    security = BY_ANYBODY
+
+    @post(
+        "/dev-register",
+        operation_class=_REGISTERING,
+        responses={
+            201: _SIGNED_IN,
+            **errors(400, 403, 404, 408, 409, 413, 415, 422, 503, likely=_REGISTRATION_REFUSED),
+        },
+        summary="Register in development",
+    )
+    async def dev_register(
+        self,
+        data: JSONBody[AuthRegisterRequest],
+        sign_in: NamedDependency[SignIn],
+    ) -> AuthTokens:
+        """Register without a password. 404 outside development."""
+        return await _register(data, sign_in)
+
+    @post(
+        "/dev-login",
+        status_code=200,
+        operation_class=_LOGGING_IN,
+        responses={
+            200: _SIGNED_IN,
+            **errors(400, 401, 404, 408, 413, 415, 422, 503, likely=_LOGIN_REFUSED),
+        },
+        summary="Log in in development",
+    )
+    async def dev_login(
+        self,
+        data: JSONBody[AuthLoginRequest],
+        sign_in: NamedDependency[SignIn],
+    ) -> AuthTokens:
+        """Log in by name alone. 404 outside development."""
+        return await _log_in(data, sign_in)
+
+
+async def _register(data: AuthRegisterRequest, sign_in: SignIn) -> AuthTokens:
+    registration = Registration.parse(
+        username=data.username, email=data.email, display_name=data.display_name
+    )
+    return AuthTokens.of(await sign_in.register(registration, data.password))
+
+
+async def _log_in(data: AuthLoginRequest, sign_in: SignIn) -> AuthTokens:
+    return AuthTokens.of(await sign_in.log_in(data.name(), data.password))

@@ -1,0 +1,54 @@
+"""`fm-auth`: the command line. Nothing heavy is imported before a command needs it."""
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "serve": "app.cli.serve:serve",
+    "migrate": "app.cli.migrate:migrate",
+    "config": "app.cli.config:config",
+    "user": "app.cli.user:user",
+    "version": "app.cli.version:version",
+}
+_SUMMARIES = {
+    "serve": "Serve the API, on embedded servers unless others are configured.",
+    "migrate": "Bring the database schema up to date.",
+    "config": "Check or show the settings.",
+    "user": "Create and list accounts.",
+    "version": "Show the version.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is used, so that --help stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_SUMMARIES.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """FaultMaven Auth Service.
+
+    Settings come from the environment; `fm-auth config show` lists them.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="fm-auth")
+
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,197 @@
+"""The composition root: settings become adapters, adapters become ports, ports become the core."""
+
+import asyncio
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from adapters.crypto import Argon2Hasher, EnvelopeSealer, JoseKeyGenerator, JoseSigner
+from adapters.postgres import Database, PostgresUnitOfWork
+from adapters.redis import RedisSessionCache, resync_window
+from adapters.system import SystemClock, SystemIds
+from app.health import Health
+from app.observability import AccessLine, no_access_line
+from app.settings import Settings
+from auth_core.core import Core, Options, Ports
+from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
+from auth_core.kernel import (
+    EmailTaken,
+    InvalidInput,
+    Misconfigured,
+    Secret,
+    SessionId,
+    Unavailable,
+    UserId,
+    Username,
+    UsernameTaken,
+)
+from auth_core.tokens import SignInPolicy
+from auth_core.users import Registration, User
+
+T = TypeVar("T", str, bytes)
+
+RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Container:
+    """Everything that one worker process holds. Make it, `start` it, `close` it."""
+
+    def __init__(self, settings: Settings, access_line: AccessLine = no_access_line) -> None:
+        self.settings = settings
+        self.access_line = access_line
+        self.clock = SystemClock()
+        self.ids = SystemIds()
+        self.options = options(settings)
+        self.database = Database(
+            _required(settings.database.url, "DATABASE_URL"),
+            pool_size=settings.database.pool_size,
+            max_overflow=settings.database.max_overflow,
+            allow_newer_schema=settings.database.allow_newer_schema,
+        )
+        self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
+        self.session_cache = RedisSessionCache(
+            _required(settings.redis.url, "REDIS_URL"),
+            ttl=self._cache_lifetime,
+            recently_ended=self._recently_ended,
+        )
+        self._hasher = Argon2Hasher()
+        self._coming_up: asyncio.Task[None] | None = None
+        self._migrated = False
+        self.core = Core(self._ports(settings), self.options)
+        self.health = Health(
+            self.database.check,
+            lambda: self.session_cache.available,
+            self.core.keys,
+            self.clock,
+        )
+
+    async def start(self) -> None:
+        """Connect what answers. What does not is waited for while requests get 503.
+
+        Raises Misconfigured when only an operator can help: wrong master key, wrong schema.
+        """
+        came_up = await self._come_up()
+        await self.session_cache.start()  # it trusts Redis only once it has asked the tables
+        if not came_up:
+            self._coming_up = asyncio.create_task(self._keep_trying())
+
+    async def close(self) -> None:
+        """Release everything, in the reverse order of use."""
+        if self._coming_up is not None:
+            self._coming_up.cancel()
+            await asyncio.wait([self._coming_up])
+        await self.session_cache.close()
+        await self.database.close()
+        self._hasher.close()
+
+    def unit_of_work(self) -> PostgresUnitOfWork:
+        """A new transaction."""
+        return PostgresUnitOfWork(self.database)
+
+    def _ports(self, settings: Settings) -> Ports:
+        return Ports(
+            unit_of_work=self.unit_of_work,
+            session_cache=self.session_cache,
+            password_hasher=self._hasher,
+            sealer=EnvelopeSealer(_required(settings.security.master_key, "AUTH_MASTER_KEY")),
+            key_generator=JoseKeyGenerator(self.clock, access_algorithm=settings.tokens.algorithm),
+            token_signer=JoseSigner(),
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    async def _migrate(self) -> None:
+        from adapters.postgres.schema import migrate  # noqa: PLC0415 - Alembic is slow to import
+
+        await asyncio.to_thread(migrate, _required(self.settings.database.url, "DATABASE_URL"))
+
+    async def _come_up(self) -> bool:
+        """Migrate if asked to, check the schema, load or create the keys, seed the administrator.
+
+        False when PostgreSQL does not answer, which the database has logged.
+        """
+        try:
+            if self.settings.database.migrate_on_start and not self._migrated:
+                await self._migrate()
+                self._migrated = True
+            await self.database.check()
+            await self.core.keys.ring()
+            await self._seed_admin()
+        except Unavailable:
+            return False
+        return True
+
+    async def _keep_trying(self) -> None:
+        """Come up as soon as that is possible, also after an operator has repaired something."""
+        told = ""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            try:
+                if await self._come_up():
+                    return
+            except Misconfigured as error:
+                if error.message != told:
+                    _log.critical("misconfigured", error_code=error.code, detail=error.message)
+                told = error.message
+            except Exception:  # noqa: BLE001 - a worker must not give up for want of a case here
+                _log.exception("cannot_come_up")
+
+    async def _seed_admin(self) -> None:
+        """Create the administrator that the settings name, unless there is such a user."""
+        seed = self.settings.registration
+        if seed.admin_username is None or seed.admin_password is None:
+            return
+        development = self.settings.service.is_development
+        minimum = DEVELOPMENT_PASSWORD_MIN if development else PASSWORD_MIN
+        try:
+            registration = Registration.parse(username=seed.admin_username)
+            password = parse_password(
+                seed.admin_password.reveal(), minimum=minimum, field="DASHBOARD_PASSWORD"
+            )
+        except InvalidInput as error:
+            raise Misconfigured(
+                f"the account of DASHBOARD_USERNAME cannot be made: {error.message}"
+            ) from error
+        existing = await self._find_user(registration.username)
+        if existing is None:
+            try:
+                await self.core.accounts.create(registration, password=password, roles=("admin",))
+            except UsernameTaken:  # another worker was faster
+                return
+            except EmailTaken:
+                _log.critical("admin_not_seeded", detail="somebody else has its e-mail address")
+        elif not existing.is_admin:
+            _log.critical("admin_not_seeded", detail="DASHBOARD_USERNAME is not an administrator")
+
+    async def _find_user(self, username: Username) -> User | None:
+        async with self.unit_of_work() as uow:
+            return await uow.users.find(username)
+
+    async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
+        since = self.clock.now() - resync_window(self._cache_lifetime)
+        async with self.unit_of_work() as uow:
+            return await uow.sessions.ended_since(since)
+
+
+def options(settings: Settings) -> Options:
+    """The core's view of the settings."""
+    return Options(
+        issuer=settings.tokens.issuer,
+        audience=settings.tokens.audience,
+        access_lifetime=timedelta(minutes=settings.tokens.access_minutes),
+        session_lifetime=timedelta(days=settings.tokens.refresh_days),
+        sign_in=SignInPolicy(
+            development=settings.service.is_development,
+            registration=settings.registration.enabled,
+            passwords=settings.registration.password_auth,
+        ),
+    )
+
+
+def _required(secret: Secret[T] | None, name: str) -> Secret[T]:
+    if secret is None:  # the embedded run fills these in before it gets here
+        raise Misconfigured(f"{name} is not set")
+    return secret

@@ -1,0 +1,123 @@
+"""The outermost layer: request ids, security headers and one access line for every answer.
+
+Everything that Litestar answers passes here, its own 404s and preflights included.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+import structlog
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.observability import AccessLine
+from auth_core.tokens import Principal
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+_DEFAULTS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"vary", b"Origin"),
+)
+
+
+class Edge:
+    """An ASGI application around another one."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        cross_origin: ASGIApp,
+        *,
+        new_id: Callable[[], str],
+        access_line: AccessLine,
+        strict_transport: bool,
+    ) -> None:
+        """``cross_origin`` is ``app`` behind CORS; it serves the requests that have an Origin."""
+        self._app = app
+        self._cross_origin = cross_origin
+        self._new_id = new_id
+        self._access_line = access_line
+        self._headers = (*_HEADERS, _HSTS) if strict_transport else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and leave exactly one access line."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        request_id, correlation_id, app = self._read(scope["headers"])
+        scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        method, status = scope["method"], 500
+        if method == HttpMethod.HEAD:  # answered like GET, without the content (RFC 9110 §9.3.2)
+            scope["method"] = HttpMethod.GET
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._completed(
+                    message["headers"], request_id.encode(), correlation_id.encode()
+                )
+            elif method == HttpMethod.HEAD and message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        try:
+            await app(scope, receive, send_with_headers)
+        finally:
+            principal = scope.get("auth")
+            self._access_line(
+                method,
+                scope.get("path_template") or "-",
+                status=status,
+                duration_ms=(perf_counter() - started) * 1000,
+                request_id=request_id,
+                principal_id=principal.user.id if isinstance(principal, Principal) else None,
+            )
+            structlog.contextvars.clear_contextvars()
+
+    def _read(self, headers: RawHeaders) -> tuple[str, str, ASGIApp]:
+        """The request id and the correlation id, and who answers.
+
+        Each is the caller's own if it is well formed, or else the other one, or else new.
+        """
+        request_id, correlation_id, app = "", "", self._app
+        for name, value in headers:
+            if name == b"origin":
+                app = self._cross_origin
+            elif name == b"x-request-id":
+                request_id = request_id or _well_formed(value)
+            elif name == b"x-correlation-id":
+                correlation_id = correlation_id or _well_formed(value)
+        request_id = request_id or correlation_id or self._new_id()
+        return request_id, correlation_id or request_id, app
+
+    def _completed(
+        self, headers: RawHeaders, request_id: bytes, correlation_id: bytes
+    ) -> list[tuple[bytes, bytes]]:
+        """An answer's headers with ours; what a handler set itself stays."""
+        names = [name for name, _ in headers]
+        return [
+            *headers,
+            *self._headers,
+            *(item for item in _DEFAULTS if item[0] not in names),
+            (b"x-request-id", request_id),
+            (b"x-correlation-id", correlation_id),
+        ]
+
+
+def _well_formed(value: bytes) -> str:
+    text = value.decode("latin-1")
+    return text if _REQUEST_ID.fullmatch(text) else ""

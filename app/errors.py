@@ -1,0 +1,220 @@
+"""Every error as RFC 9457 problem+json. The only place that knows both error codes and statuses."""
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    InternalServerException,
+    SerializationException,
+    ValidationException,
+)
+from litestar.types import ExceptionHandlersMap
+
+from auth_core.kernel import (
+    AuthCoreError,
+    AuthenticationFailed,
+    AuthenticationRequired,
+    Conflict,
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    PermissionDenied,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+
+PROBLEM_JSON = "application/problem+json"
+BODY_SECONDS = 10.0
+"""Time for a whole body of at most 64 KB; after it the caller gets 408."""
+RETRY_AFTER = 5
+"""Seconds after which to retry what a missing dependency refused, if nothing better is known."""
+
+_STATUS: dict[type[AuthCoreError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    PermissionDenied: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Misconfigured: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_FRAMEWORK: dict[int, tuple[str, str]] = {
+    400: ("bad_request", "The request is not valid."),
+    404: ("not_found", "There is nothing at this path."),
+    405: ("method_not_allowed", "This path does not take this method; see the Allow header."),
+    408: ("request_timeout", "The body did not arrive in time. Send it again at once."),
+    413: ("body_too_large", "The body is too large; 64 KB is the limit."),
+    415: ("unsupported_media_type", "Send the body as application/json."),
+    422: ("validation_failed", "The request is not valid."),
+    429: ("too_many_requests", "Too many requests. Wait and try again."),
+}
+_RFC_9110_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Python names these two as RFC 9110 does only from 3.13 on."""
+_MALFORMED_JSON = "The body is not valid JSON in UTF-8, or is nested too deeply."
+_MISSING_FIELD = re.compile(r"missing required field `([^`]{1,64})`")
+
+_log = structlog.get_logger(__name__)
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose unreadable bodies are all the caller's fault."""
+
+    async def body(self) -> bytes:
+        """The whole body, in time (SEC-52); who leaves before its end gets 400, in the log."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await super().body()
+        except TimeoutError as error:
+            raise HTTPException(status_code=HTTPStatus.REQUEST_TIMEOUT) from error
+        except InternalServerException as error:
+            raise ClientException from error
+
+    async def json(self) -> Any:
+        """The decoded body; bytes that are not UTF-8 and deep nesting are malformed, too."""
+        try:
+            return await super().json()
+        except (RecursionError, UnicodeDecodeError) as error:
+            raise SerializationException from error
+
+
+class EndpointNotAvailable(NotFound):
+    """A route that this deployment does not offer."""
+
+    code = "endpoint_not_available"
+    default_message = "This endpoint is not available in this environment."
+
+
+class AuthFieldError(msgspec.Struct, frozen=True, rename={"kind": "type"}):
+    """One thing wrong with the request; ``loc`` is the path to it: ``["body", "username"]``."""
+
+    loc: tuple[str, ...]
+    msg: str
+    kind: str
+
+
+class AuthProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every error answer looks like (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    request_id: str
+    errors: tuple[AuthFieldError, ...] = ()
+
+
+def problem(
+    request: Request[Any, Any, Any],
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    errors: tuple[AuthFieldError, ...] = (),
+) -> Response[AuthProblem]:
+    """A problem+json response. ``detail`` is prose for the caller and is always a string."""
+    body = AuthProblem(
+        type=f"urn:faultmaven:auth:problem:{code}",
+        title=_RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        message=detail,
+        request_id=str(request.scope.get("request_id", "")),
+        errors=errors,
+    )
+    return Response(body, status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def handle_core_error(
+    request: Request[Any, Any, Any], error: AuthCoreError
+) -> Response[AuthProblem]:
+    """Map an error of the core by its class; the leaf's code goes out as it is."""
+    status = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+    match error:
+        case Misconfigured():  # the message is for the operator, not for the caller
+            _log.error("misconfigured", error_code=error.code, detail=error.message)
+            return handle_core_error(request, Unavailable(retry_after=RETRY_AFTER))
+        case InvalidInput():
+            errors = tuple(
+                AuthFieldError(("body", wrong.field), wrong.message, wrong.type)
+                for wrong in error.problems
+            )
+            return problem(request, status, error.code, error.message, errors=errors)
+        case Unauthenticated():
+            headers = {"WWW-Authenticate": _challenge(error)}
+        case TooManyRequests() | Unavailable():
+            headers = {"Retry-After": str(error.retry_after)}
+        case _:
+            headers = {}
+    return problem(request, status, error.code, error.message, headers=headers)
+
+
+def handle_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Map what the framework refuses: unknown paths, wrong methods, bodies it cannot read."""
+    if isinstance(error, ClientException) and isinstance(error.__cause__, SerializationException):
+        malformed = AuthFieldError(("body",), _MALFORMED_JSON, "json_invalid")
+        return problem(request, 422, "malformed_json", _MALFORMED_JSON, errors=(malformed,))
+    if isinstance(error, ValidationException):
+        found = error.extra if isinstance(error.extra, list) else []
+        errors = tuple(_field_error(extra) for extra in found)
+        detail = "; ".join(f"{'.'.join(e.loc[1:]) or e.loc[0]}: {e.msg}" for e in errors)
+        return problem(
+            request, 422, "validation_failed", detail or _FRAMEWORK[422][1], errors=errors
+        )
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return handle_unexpected_error(request, error)
+    code, detail = _FRAMEWORK.get(error.status_code, _FRAMEWORK[400])
+    allow = (error.headers or {}).get("allow")
+    headers = {"Allow": allow} if allow else None
+    return problem(request, error.status_code, code, detail, headers=headers)
+
+
+def handle_unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Log the fault with its traceback; tell the caller nothing but the request id (SEC-69)."""
+    _log.error("unexpected_error", exc_info=error, error=type(error).__name__)
+    return problem(
+        request, 500, "internal_error", "Something went wrong on our side. The request id helps us."
+    )
+
+
+def _challenge(error: Unauthenticated) -> str:
+    """RFC 6750 §3: no error code when no token was sent."""
+    if isinstance(error, AuthenticationRequired | AuthenticationFailed):
+        return 'Bearer realm="faultmaven-auth"'
+    return (
+        'Bearer realm="faultmaven-auth", error="invalid_token", '
+        f'error_description="{error.default_message}"'
+    )
+
+
+def _field_error(extra: dict[str, str]) -> AuthFieldError:
+    message = extra.get("message", "not valid")
+    if message == "'data'":  # how Litestar says that there is no body
+        return AuthFieldError(("body",), "a body is required", "missing")
+    source = extra.get("source") or "body"
+    missing = _MISSING_FIELD.search(message)
+    if missing:
+        return AuthFieldError((source, missing[1]), "this field is required", "missing")
+    key = extra.get("key", "")
+    path = () if key in {"", "data"} else tuple(key.split("."))
+    return AuthFieldError((source, *path), message, "type_error")
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    AuthCoreError: handle_core_error,
+    HTTPException: handle_http_error,
+    Exception: handle_unexpected_error,
+}

@@ -1,0 +1,47 @@
+"""What readiness asks: do the dependencies answer?"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from auth_core.kernel import AuthCoreError, Clock
+from auth_core.keys import KeyService
+
+
+class Health:
+    """The state of the dependencies, asked now. Never raises."""
+
+    def __init__(
+        self,
+        check_database: Callable[[], Awaitable[None]],
+        redis_available: Callable[[], bool],
+        keys: KeyService,
+        clock: Clock,
+    ) -> None:
+        self._check_database = check_database
+        self._redis_available = redis_available
+        self._keys = keys
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The time of this check."""
+        return self._clock.now()
+
+    async def database(self) -> bool:
+        """Whether PostgreSQL answers and has the schema of this version."""
+        try:
+            await self._check_database()
+        except AuthCoreError:
+            return False
+        return True
+
+    async def keys(self) -> bool:
+        """Whether there are keys to sign with."""
+        try:
+            await self._keys.ring()
+        except AuthCoreError:
+            return False
+        return True
+
+    def redis(self) -> bool:
+        """Whether the session cache is in use."""
+        return self._redis_available()

@@ -1,0 +1,136 @@
+"""The Litestar application over a container."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme, Tag
+
+from app.api import CONTROLLERS
+from app.api.docs import OwnDocsPlugin
+from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
+from app.container import Container
+from app.edge import Edge
+from app.errors import EXCEPTION_HANDLERS, StrictRequest
+from app.security import Gate, provide_principal
+from app.settings import CorsSettings
+
+MAX_BODY_BYTES = 64 * 1024
+VERSION = version("fm-auth-service")
+
+_EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
+_EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
+_TAGS = {
+    "Sign-in": "Registering and logging in.",
+    "Sessions": "Ending sessions.",
+    "Profile": "The signed-in user.",
+    "Development": "Routes that exist in development only.",
+    "Metadata": "What relying services read.",
+    "Status": "What this service is and how it is doing.",
+}
+
+
+def create_app(container: Container) -> Litestar:
+    """Build the application. No I/O happens before its lifespan starts."""
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await container.start()
+        try:
+            yield
+        finally:
+            await container.close()
+
+    app = Litestar(
+        route_handlers=CONTROLLERS,
+        dependencies=_dependencies(container),
+        middleware=[
+            Gate(
+                container.core.authenticator,
+                development=container.settings.service.is_development,
+            )
+        ],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[lifespan],
+        cors_config=_cors(container.settings.cors),
+        openapi_config=_openapi(),
+        plugins=[OwnDocsPlugin()],
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+        request_class=StrictRequest,
+    )
+    # with a cors_config this is Litestar's CORS middleware, which costs every request what few need
+    cross_origin = app.asgi_handler
+    app.asgi_handler = Edge(
+        cross_origin.app,  # type: ignore[attr-defined]
+        cross_origin,
+        new_id=container.ids.text,
+        access_line=container.access_line,
+        strict_transport=not container.settings.service.is_development,
+    )
+    return app
+
+
+def _dependencies(container: Container) -> dict[str, Provide]:
+    core, service = container.core, container.settings.service
+    policy = container.options.sign_in
+    values: dict[str, Any] = {
+        "sign_in": core.sign_in,
+        "sessions": core.sessions,
+        "users": core.users,
+        "keys": core.keys,
+        "options": container.options,
+        "health": container.health,
+        "info": AuthServiceInfo(version=VERSION),
+        "liveness": AuthLiveness(version=VERSION, environment=service.environment),
+        "configuration": AuthConfiguration.of(
+            development=service.is_development,
+            registration=policy.registration and (policy.development or policy.passwords),
+        ),
+    }
+    provided = {
+        name: Provide(_constant(value), sync_to_thread=False) for name, value in values.items()
+    }
+    return {"principal": Provide(provide_principal), **provided}
+
+
+def _constant(value: object) -> Any:
+    def provide() -> Any:
+        return value
+
+    return provide
+
+
+def _cors(settings: CorsSettings) -> CORSConfig:
+    return CORSConfig(
+        # browser extensions are clients of every deployment, whatever the list says
+        allow_origins=[origin for origin in settings.origins if not origin.endswith("://*")],
+        allow_origin_regex=_EXTENSION_ORIGINS,
+        allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Correlation-ID"],
+        allow_credentials=settings.allow_credentials,
+        expose_headers=_EXPOSED_HEADERS,
+        max_age=600,
+    )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="FaultMaven Auth Service",
+        version=VERSION,
+        description="Authentication and user management for a family of services.",
+        tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+            }
+        ),
+        render_plugins=[JsonRenderPlugin()],
+        use_handler_docstrings=True,
+    )

@@ -1,0 +1,94 @@
+"""Who may call: every route needs a bearer token unless it says that it is public."""
+
+from typing import Any
+
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.middleware import ASGIMiddleware
+from litestar.openapi.spec import SecurityRequirement
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from app.errors import EndpointNotAvailable
+from auth_core.kernel import AuthenticationRequired, InvalidToken
+from auth_core.tokens import Authenticator, Principal
+
+PUBLIC: dict[str, Any] = {"public": True}
+"""Handler options of a route that anybody may call."""
+DEVELOPMENT_ONLY: dict[str, Any] = {"development_only": True}
+"""Handler options of a route that other deployments do not offer."""
+
+# Said per operation: the gateway merges documents and would lose what the whole document says.
+BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
+BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
+
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def bearer_token(authorization: str) -> str:
+    """The token of an ``Authorization`` header, the scheme in any letter case (RFC 9110 §11.1).
+
+    Raises AuthenticationRequired when there is none, InvalidToken when it cannot be one.
+    """
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise AuthenticationRequired
+    token = token.strip()
+    if not token or " " in token:
+        raise InvalidToken
+    return token
+
+
+class Gate(ASGIMiddleware):
+    """Stands before every route: not offered here, not signed in, not JSON, in this order.
+
+    Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
+    because Litestar copies the handler for each guard of each request.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, authenticator: Authenticator, *, development: bool) -> None:
+        self._authenticator = authenticator
+        self._development = development
+
+    async def handle(  # type: ignore[override]  # `scopes` narrows it
+        self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
+    ) -> None:
+        """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
+
+        Raises EndpointNotAvailable, HTTPException(415), and what `Authenticator` raises.
+        """
+        handler = scope["route_handler"]
+        opt = handler.opt
+        if "development_only" in opt and not self._development:
+            raise EndpointNotAvailable
+        if "public" not in opt and scope["method"] != "OPTIONS":
+            # several headers mean a list (RFC 9110 §5.3), and a list is no token
+            sent = b", ".join(_values(scope, b"authorization")).decode("latin-1")
+            scope["auth"] = await self._authenticator.authenticate(bearer_token(sent))
+        if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
+            _require_json(scope)
+        await next_app(scope, receive, send)
+
+
+def _require_json(scope: Scope) -> None:
+    """Refuse a body that does not say it is JSON: a form cannot pass for one (SEC-47)."""
+    sent = _values(scope, b"content-type")
+    media_type = b"".join(sent).partition(b";")[0].strip().lower()
+    has_body = any(length != b"0" for length in _values(scope, b"content-length")) or _values(
+        scope, b"transfer-encoding"
+    )
+    if media_type != b"application/json" and (sent or has_body):
+        raise HTTPException(status_code=415)
+
+
+def _values(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for header, value in scope["headers"] if header == name]
+
+
+async def provide_principal(scope: Scope) -> Principal:
+    """The caller, as the gate found them."""
+    principal = scope.get("auth")
+    if not isinstance(principal, Principal):  # a public route cannot ask for its caller
+        raise AuthenticationRequired
+    return principal

@@ -1,0 +1,54 @@
+"""What a worker process runs: `create` is granian's factory target."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+
+import structlog
+from litestar import Litestar
+
+from app.container import Container
+from app.main import create_app
+from app.observability import configure_logging
+from app.settings import load_settings
+from auth_core.kernel import Misconfigured
+
+EXIT_MISCONFIGURED = 78
+"""EX_CONFIG of sysexits.h."""
+_PR_SET_PDEATHSIG = 1
+
+_log = structlog.get_logger(__name__)
+
+
+class WorkerContainer(Container):
+    """A container whose worker ends with one clear line when only an operator can help."""
+
+    async def start(self) -> None:
+        """Start, or end this process."""
+        try:
+            await super().start()
+        except Misconfigured as error:
+            _log.critical("cannot_start", error_code=error.code, detail=error.message)
+            await self.close()
+            os._exit(EXIT_MISCONFIGURED)  # raising would bury the line under two tracebacks
+
+
+def create() -> Litestar:
+    """Build the application from the environment of this process."""
+    _die_with_supervisor()
+    settings = load_settings(os.environ)
+    access_line = configure_logging(settings.service.log_level, settings.service.log_format)
+    for name in settings.not_in_effect:
+        _log.warning("setting_not_in_effect", name=name, detail="known, but of a later version")
+    return create_app(WorkerContainer(settings, access_line))
+
+
+def _die_with_supervisor() -> None:
+    """Do not outlive a supervisor that was killed: the port would stay taken."""
+    if sys.platform == "linux":
+        supervisor = multiprocessing.parent_process()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if supervisor is not None and os.getppid() != supervisor.pid:  # it died before the call
+            os.kill(os.getpid(), signal.SIGKILL)

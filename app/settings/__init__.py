@@ -1,0 +1,47 @@
+"""Settings: one frozen tree, built once from the environment and handed down.
+
+Imports only msgspec and the standard library, so that the command line stays fast.
+"""
+
+from app.settings.fields import EXAMPLE_PASSWORD, FIELDS, Field
+from app.settings.load import SettingsError, load_settings
+from app.settings.render import describe, render_env_example, render_markdown_table
+from app.settings.tree import (
+    CacheSettings,
+    CorsSettings,
+    DatabaseSettings,
+    Environment,
+    LogFormat,
+    LogLevel,
+    RedisSettings,
+    RegistrationSettings,
+    SecuritySettings,
+    ServiceSettings,
+    Settings,
+    Source,
+    TokenSettings,
+)
+
+__all__ = [
+    "EXAMPLE_PASSWORD",
+    "FIELDS",
+    "CacheSettings",
+    "CorsSettings",
+    "DatabaseSettings",
+    "Environment",
+    "Field",
+    "LogFormat",
+    "LogLevel",
+    "RedisSettings",
+    "RegistrationSettings",
+    "SecuritySettings",
+    "ServiceSettings",
+    "Settings",
+    "SettingsError",
+    "Source",
+    "TokenSettings",
+    "describe",
+    "load_settings",
+    "render_env_example",
+    "render_markdown_table",
+]

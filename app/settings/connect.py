@@ -1,0 +1,155 @@
+"""Parsers of what carries a credential: server URLs and the master key."""
+
+import base64
+import binascii
+import re
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+
+from app.settings.parse import BadValue, Kind
+from auth_core.kernel import Secret
+
+_DATABASE_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
+_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
+_UNSAFE_IN_URL = re.compile(r"[^!-~]")
+_MAX_URL = 4096
+_REDIS_PORT = 6379
+_MASTER_KEY_BYTES = 32
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
+_BASE64_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
+
+
+def database_url() -> Kind:
+    """A PostgreSQL URL, normalised to the ``postgresql+asyncpg`` scheme."""
+    return Kind(
+        parse=_database_url,
+        allowed="postgresql://user:password@host:port/database"
+        " (also postgres:// and postgresql+asyncpg://)",
+    )
+
+
+def redis_url() -> Kind:
+    """A Redis or Valkey URL."""
+    return Kind(
+        parse=_redis_url,
+        allowed="redis://:password@host:port/0, rediss://… or unix:///path/to/socket?db=0",
+    )
+
+
+def master_key() -> Kind:
+    """32 bytes in base64, base64url or hexadecimal."""
+    return Kind(
+        parse=_master_key,
+        allowed="32 random bytes in base64, base64url or hexadecimal,"
+        " e.g. from `openssl rand -base64 32`",
+    )
+
+
+def compose_redis_url(*, host: str, port: int, db: int, password: str | None) -> Secret[str]:
+    """The URL that says the same as REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD."""
+    credential = f":{quote(password, safe='')}@" if password else ""
+    bracketed = f"[{host}]" if ":" in host else host
+    return Secret(f"redis://{credential}{bracketed}:{port}/{db}")
+
+
+def split_redis_url(url: Secret[str]) -> dict[str, object]:
+    """The parts of a Redis URL under the names of the settings that say the same."""
+    parts = urlsplit(url.reveal())
+    password = unquote(parts.password) if parts.password else None
+    if parts.scheme == "unix":
+        db = parse_qs(parts.query).get("db", ["0"])[0]
+        return {
+            "REDIS_HOST": None,
+            "REDIS_PORT": None,
+            "REDIS_DB": int(db),
+            "REDIS_PASSWORD": password,
+        }
+    return {
+        "REDIS_HOST": parts.hostname,
+        "REDIS_PORT": parts.port or _REDIS_PORT,
+        "REDIS_DB": int(parts.path.strip("/") or 0),
+        "REDIS_PASSWORD": password,
+    }
+
+
+def show_url(url: str) -> str:
+    """A parsed URL without anything that may be a credential: no user info and no query."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return "***"
+    user_info, at, location = rest.rpartition("@")
+    if "?" in user_info or "#" in user_info:
+        return f"{scheme}://***"
+    location, question, _ = location.partition("?")
+    return f"{scheme}://{'***@' if at else ''}{location}{'?***' if question else ''}"
+
+
+def _database_url(text: str) -> Secret[str]:
+    scheme = text.partition(":")[0].lower()
+    if scheme.startswith("sqlite"):
+        raise BadValue(
+            "names SQLite, which this service does not use: leave DATABASE_URL out and"
+            " `fm-auth serve` starts its own PostgreSQL"
+        )
+    parts = _split(text, _DATABASE_SCHEMES)
+    if not parts.hostname and not re.search(r"(?:^|&)host=.", parts.query):
+        raise BadValue("names no host")
+    if not parts.path.strip("/"):
+        raise BadValue("names no database")
+    return Secret("postgresql+asyncpg" + text[len(scheme) :])
+
+
+def _redis_url(text: str) -> Secret[str]:
+    parts = _split(text, _REDIS_SCHEMES)
+    if parts.scheme == "unix":
+        if not parts.path.strip("/"):
+            raise BadValue("names no socket")
+        if not re.fullmatch(r"[0-9]{1,4}", parse_qs(parts.query).get("db", ["0"])[0]):
+            raise BadValue("has a db that is not a database number")
+    elif not parts.hostname:
+        raise BadValue("names no host")
+    elif not re.fullmatch(r"/?[0-9]{0,4}", parts.path):
+        raise BadValue("has a path that is not a database number")
+    return Secret(parts.scheme + text[len(parts.scheme) :])
+
+
+def _split(text: str, schemes: frozenset[str]) -> SplitResult:
+    if len(text) > _MAX_URL:
+        raise BadValue("is too long")
+    if _UNSAFE_IN_URL.search(text):
+        raise BadValue("has a space, a control or a non-ASCII character (percent-encode it)")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise BadValue("is not a URL (percent-encode special characters of the password)") from None
+    if parts.scheme not in schemes or not text[len(parts.scheme) :].startswith("://"):
+        raise BadValue("has an unknown scheme")
+    if port == 0:
+        raise BadValue("has port 0")
+    if "#" in text:
+        raise BadValue("has a '#' (percent-encode it as %23)")
+    if "@" in parts.path:
+        raise BadValue("has an '@' behind the host (percent-encode '/' and '@' of the password)")
+    return parts
+
+
+def _master_key(text: str) -> Secret[bytes]:
+    if _HEX_KEY.fullmatch(text):
+        key = bytes.fromhex(text)
+    elif _BASE64_KEY.fullmatch(text):
+        key = _from_base64(text.rstrip("="))
+    else:
+        raise BadValue("is not 32 bytes in base64, base64url or hexadecimal")
+    if len(set(key)) == 1:
+        raise BadValue("repeats one byte")
+    return Secret(key)
+
+
+def _from_base64(digits: str) -> bytes:
+    try:
+        key = base64.b64decode(digits.translate({ord("-"): "+", ord("_"): "/"}) + "=")
+    except binascii.Error:
+        raise BadValue("is not base64") from None
+    if len(key) != _MASTER_KEY_BYTES:
+        raise BadValue("is not 32 bytes")
+    return key

@@ -1,0 +1,93 @@
+"""What people see of the settings: the example file, the README table, ``config show``."""
+
+import json
+
+from app.settings.connect import show_url
+from app.settings.fields import FIELDS, GROUPS, Field
+from app.settings.tree import Settings, Source
+from auth_core.kernel import Secret
+
+_HEADER = """\
+# Settings of the FaultMaven Auth Service. Generated from app/settings/fields.py; a test compares.
+#
+# Everything is optional: with nothing set, `fm-auth serve` runs in development mode on a PostgreSQL
+# and a Valkey of its own. An empty value counts as not set. A name marked [secret] can also be
+# given as NAME_FILE, the path of a file that holds the value. A wrong value, and any AUTH_... name
+# that is not listed here, stops the start.
+"""
+_URLS = frozenset({"DATABASE_URL", "REDIS_URL"})
+
+
+def render_env_example() -> str:
+    """The text of ``.env.example``."""
+    lines = [_HEADER]
+    for title, fields in GROUPS:
+        lines += [f"# ---- {title} ----", ""]
+        for field in fields:
+            lines += [*_comments(field), f"#{field.name}={field.example or field.default}", ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def render_markdown_table() -> str:
+    """The configuration table of the README."""
+    lines = ["| Name | Default | Meaning |", "|---|---|---|"]
+    for field in FIELDS:
+        names = " or ".join(f"`{name}`" for name in field.names)
+        names += ", `…_FILE`" if field.secret else ""
+        default = f"`{field.default}`" if _is_plain_default(field) else _cell(field.shown_default)
+        lines.append(f"| {names} | {default if field.in_effect else '-'} | {_meaning(field)} |")
+    return "\n".join(lines) + "\n"
+
+
+def describe(settings: Settings) -> list[tuple[str, str, Source]]:
+    """Every setting that has an effect: its name, its value as it may be shown, its source."""
+    sources = dict(settings.sources)
+    return [
+        (field.name, _shown(field, settings), sources.get(field.name, "default"))
+        for field in FIELDS
+        if field.in_effect
+    ]
+
+
+def _comments(field: Field) -> list[str]:
+    if not field.in_effect:
+        return [f"# {field.description}. Accepted, no effect in this version."]
+    marks = " [secret]" if field.secret else ""
+    lines = [
+        f"# {field.description}.{marks}",
+        f"# Allowed: {field.kind.allowed}",
+        f"# Default: {field.shown_default}",
+    ]
+    if field.aliases:
+        lines.append(f"# Also as: {', '.join(field.aliases)}")
+    return lines
+
+
+def _is_plain_default(field: Field) -> bool:
+    return bool(field.default) and field.development is None and not field.default_note
+
+
+def _meaning(field: Field) -> str:
+    if not field.in_effect:
+        return f"{_cell(field.description)}. Accepted, no effect in this version."
+    return f"{_cell(field.description)}. Allowed: {_cell(field.kind.allowed)}."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "or").replace("<", "&lt;")
+
+
+def _shown(field: Field, settings: Settings) -> str:
+    group, _, attribute = field.attribute.partition(".")
+    value: object = getattr(getattr(settings, group), attribute)
+    if value is None:
+        return "(not set)"
+    if isinstance(value, Secret):
+        secret = value.reveal()
+        return show_url(secret) if field.name in _URLS and isinstance(secret, str) else "***"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return json.dumps(value)
+    text = str(value)
+    return text if text.isprintable() else ascii(text)

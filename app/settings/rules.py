@@ -1,0 +1,119 @@
+"""Rules between settings. Each gives a sentence that says what to change."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+
+from app.settings.connect import compose_redis_url, split_redis_url
+from app.settings.fields import EXAMPLE_PASSWORD
+from auth_core.kernel import Secret
+
+Values = Mapping[str, object]
+_REDIS_PARTS = ("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD")
+_MASTER_KEY_MISSING = (
+    "AUTH_MASTER_KEY (or AUTH_MASTER_KEY_FILE) is required when DATABASE_URL is set;"
+    " `openssl rand -base64 32` makes one"
+)
+_STAR_WITH_CREDENTIALS = (
+    'CORS_ORIGINS has "*" while CORS_ALLOW_CREDENTIALS is true: list the origins,'
+    " or set CORS_ALLOW_CREDENTIALS=false"
+)
+
+
+def check(values: Values, given: AbstractSet[str]) -> list[str]:
+    """Problems between ``values`` (bad ones are missing) of which ``given`` were set."""
+    rules: tuple[Callable[[Values, AbstractSet[str]], list[str]], ...] = (
+        _both_servers_or_none,
+        _redis_parts_need_a_host,
+        _redis_url_agrees,
+        _master_key_present,
+        _cors_star_without_credentials,
+        _whole_administrator,
+        _no_example_password,
+    )
+    return [problem for rule in rules for problem in rule(values, given)]
+
+
+def redis_parts(values: Values) -> dict[str, object]:
+    """REDIS_URL and its parts, each filled in from the other."""
+    url = values["REDIS_URL"]
+    if isinstance(url, Secret):
+        parts = split_redis_url(url)
+        password = parts.pop("REDIS_PASSWORD")
+        secret = Secret(password) if isinstance(password, str) else None
+        return {**parts, "REDIS_PASSWORD": secret}
+    host, port, db = values["REDIS_HOST"], values["REDIS_PORT"], values["REDIS_DB"]
+    if not (isinstance(host, str) and isinstance(port, int) and isinstance(db, int)):
+        return {}
+    return {"REDIS_URL": compose_redis_url(host=host, port=port, db=db, password=_text(values))}
+
+
+def _text(values: Values) -> str | None:
+    password = values["REDIS_PASSWORD"]
+    return password.reveal() if isinstance(password, Secret) else None
+
+
+def _both_servers_or_none(_: Values, given: AbstractSet[str]) -> list[str]:
+    database = "DATABASE_URL" in given
+    redis = bool({"REDIS_URL", "REDIS_HOST"} & given)
+    if database and not redis:
+        return ["DATABASE_URL is set but neither REDIS_URL nor REDIS_HOST is: set both or none"]
+    if redis and not database:
+        name = "REDIS_URL" if "REDIS_URL" in given else "REDIS_HOST"
+        return [f"{name} is set but DATABASE_URL is not: set both or none"]
+    return []
+
+
+def _redis_parts_need_a_host(_: Values, given: AbstractSet[str]) -> list[str]:
+    if {"REDIS_URL", "REDIS_HOST"} & given:
+        return []
+    return [
+        f"{name} is set but neither REDIS_HOST nor REDIS_URL is: it would have no effect"
+        for name in _REDIS_PARTS
+        if name in given
+    ]
+
+
+def _redis_url_agrees(values: Values, given: AbstractSet[str]) -> list[str]:
+    url = values.get("REDIS_URL")
+    if not isinstance(url, Secret):
+        return []
+    parts = split_redis_url(url)
+    return [
+        f"{name} and REDIS_URL are both set and differ: keep one"
+        for name in _REDIS_PARTS
+        if name in given and name in values and _plain(values[name]) != parts[name]
+    ]
+
+
+def _plain(value: object) -> object:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _master_key_present(_: Values, given: AbstractSet[str]) -> list[str]:
+    if "DATABASE_URL" in given and "AUTH_MASTER_KEY" not in given:
+        return [_MASTER_KEY_MISSING]
+    return []
+
+
+def _cors_star_without_credentials(values: Values, _: AbstractSet[str]) -> list[str]:
+    origins = values.get("CORS_ORIGINS")
+    if isinstance(origins, tuple) and "*" in origins and values.get("CORS_ALLOW_CREDENTIALS"):
+        return [_STAR_WITH_CREDENTIALS]
+    return []
+
+
+def _whole_administrator(_: Values, given: AbstractSet[str]) -> list[str]:
+    pair = ("DASHBOARD_USERNAME", "DASHBOARD_PASSWORD")
+    present = [name for name in pair if name in given]
+    if len(present) != 1:
+        return []
+    (missing,) = set(pair) - set(present)
+    return [f"{present[0]} is set but {missing} is not: set both or none"]
+
+
+def _no_example_password(values: Values, _: AbstractSet[str]) -> list[str]:
+    password = values.get("DASHBOARD_PASSWORD")
+    development = values.get("ENVIRONMENT") == "development"
+    if isinstance(password, Secret) and password == Secret(EXAMPLE_PASSWORD) and not development:
+        return ["DASHBOARD_PASSWORD is the documented example: choose another outside development"]
+    return []

@@ -1,0 +1,111 @@
+"""The settings as one frozen tree. Built by `load_settings`; nothing else reads the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from auth_core.kernel import Secret
+
+Environment = Literal["development", "staging", "production"]
+LogFormat = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+Source = Literal["default", "env", "file"]
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The process: where it listens, what it logs, where it keeps its files."""
+
+    environment: Environment
+    host: str
+    port: int
+    workers: int
+    log_level: LogLevel
+    log_format: LogFormat
+    data_dir: Path
+
+    @property
+    def is_development(self) -> bool:
+        """Whether the password-less development routes exist."""
+        return self.environment == "development"
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """PostgreSQL. ``url`` has the ``postgresql+asyncpg`` scheme; None means: start our own."""
+
+    url: Secret[str] | None
+    pool_size: int
+    max_overflow: int
+    allow_newer_schema: bool
+    migrate_on_start: bool
+
+
+class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Redis or Valkey. ``url`` says everything; None means: start our own."""
+
+    mode: Literal["standalone"]
+    url: Secret[str] | None
+    host: str | None
+    port: int | None
+    db: int
+    password: Secret[str] | None
+
+
+class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What tokens say and how long they live."""
+
+    algorithm: Literal["RS256"]
+    issuer: str
+    audience: str
+    access_minutes: int
+    refresh_days: int
+
+
+class CorsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which web origins may call. An entry is an origin, ``*``, or an extension scheme + ``*``."""
+
+    origins: tuple[str, ...]
+    allow_credentials: bool
+
+
+class RegistrationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may sign up, how they log in, and the administrator seeded at start."""
+
+    enabled: bool
+    password_auth: bool
+    admin_username: str | None
+    admin_password: Secret[str] | None
+
+
+class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``master_key``: 32 bytes; None only in the embedded run, which keeps its own in a file."""
+
+    master_key: Secret[bytes] | None
+
+
+class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long cached state may serve."""
+
+    session_seconds: int
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an operator decides."""
+
+    service: ServiceSettings
+    database: DatabaseSettings
+    redis: RedisSettings
+    tokens: TokenSettings
+    cors: CorsSettings
+    registration: RegistrationSettings
+    security: SecuritySettings
+    cache: CacheSettings
+    not_in_effect: tuple[str, ...]
+    """Names that are set and known but do nothing in this version: warn about each at start."""
+    sources: tuple[tuple[str, Source], ...]
+    """Where each setting that is not at its default came from, by its main name."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this run starts its own PostgreSQL and Valkey."""
+        return self.database.url is None

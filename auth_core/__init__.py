@@ -1,0 +1,78 @@
+"""The framework-free core of the FaultMaven Auth Service.
+
+Everything public is importable from here; a name is loaded when it is first used, so that a bare
+`import auth_core` needs msgspec only. What verifies or signs tokens needs the extra ``[jose]``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auth_core.core import Core, CoreUnitOfWork, Options, Ports
+    from auth_core.kernel import (
+        AuthCoreError,
+        AuthenticationFailed,
+        Email,
+        InvalidInput,
+        InvalidToken,
+        Secret,
+        TokenExpired,
+        Unavailable,
+        Username,
+    )
+    from auth_core.sessions import EndReason, Session, SessionState
+    from auth_core.tokens import AccessClaims, Principal, SignedIn, SignInPolicy, TokenVerifier
+    from auth_core.users import Registration, User, UserStatus
+
+_HOMES = {
+    "auth_core.core": ("Core", "CoreUnitOfWork", "Options", "Ports"),
+    "auth_core.kernel": (
+        "AuthCoreError",
+        "AuthenticationFailed",
+        "Email",
+        "InvalidInput",
+        "InvalidToken",
+        "Secret",
+        "TokenExpired",
+        "Unavailable",
+        "Username",
+    ),
+    "auth_core.sessions": ("EndReason", "Session", "SessionState"),
+    "auth_core.tokens": ("AccessClaims", "Principal", "SignInPolicy", "SignedIn", "TokenVerifier"),
+    "auth_core.users": ("Registration", "User", "UserStatus"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AccessClaims",
+    "AuthCoreError",
+    "AuthenticationFailed",
+    "Core",
+    "CoreUnitOfWork",
+    "Email",
+    "EndReason",
+    "InvalidInput",
+    "InvalidToken",
+    "Options",
+    "Ports",
+    "Principal",
+    "Registration",
+    "Secret",
+    "Session",
+    "SessionState",
+    "SignInPolicy",
+    "SignedIn",
+    "TokenExpired",
+    "TokenVerifier",
+    "Unavailable",
+    "User",
+    "UserStatus",
+    "Username",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,87 @@
+"""The whole core, put together from ports."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+
+from auth_core.credentials import AccountService, PasswordHasher
+from auth_core.kernel import Clock, Ids
+from auth_core.keys import KeyGenerator, KeyService, KeysUnitOfWork, Sealer
+from auth_core.sessions import SessionCache, SessionService
+from auth_core.tokens import (
+    Authenticator,
+    SignIn,
+    SignInPolicy,
+    SignInUnitOfWork,
+    TokenIssuer,
+    TokenSigner,
+    TokenVerifier,
+    VerifiedTokens,
+)
+from auth_core.users import UserService
+
+
+class CoreUnitOfWork(SignInUnitOfWork, KeysUnitOfWork, Protocol):
+    """A transaction over everything that the core stores."""
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the core needs from outside."""
+
+    unit_of_work: Callable[[], CoreUnitOfWork]
+    session_cache: SessionCache
+    password_hasher: PasswordHasher
+    sealer: Sealer
+    key_generator: KeyGenerator
+    token_signer: TokenSigner
+    clock: Clock
+    ids: Ids
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment decides."""
+
+    issuer: str = "https://auth.faultmaven.ai"
+    audience: str = "faultmaven-api"
+    access_lifetime: timedelta = timedelta(minutes=15)
+    session_lifetime: timedelta = timedelta(days=7)
+    sign_in: SignInPolicy = SignInPolicy()
+
+
+class Core:
+    """The services of the core over one set of ports. Cheap to make, does no I/O by itself."""
+
+    def __init__(self, ports: Ports, options: Options) -> None:
+        clock, ids = ports.clock, ports.ids
+        self.keys = KeyService(ports.unit_of_work, ports.sealer, ports.key_generator, clock)
+        self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
+        self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
+        self.sessions = SessionService(
+            ports.unit_of_work, ports.session_cache, clock, ids, lifetime=options.session_lifetime
+        )
+        issuer = TokenIssuer(
+            self.keys,
+            ports.token_signer,
+            clock,
+            ids,
+            issuer=options.issuer,
+            audience=options.audience,
+            access_lifetime=options.access_lifetime,
+        )
+        self.sign_in = SignIn(
+            ports.unit_of_work,
+            self.users,
+            self.sessions,
+            issuer,
+            ports.password_hasher,
+            options.sign_in,
+        )
+        self.authenticator = Authenticator(
+            self.keys,
+            self.sessions,
+            TokenVerifier(issuer=options.issuer, audience=options.audience, clock=clock),
+            VerifiedTokens(),
+            clock,
+        )

@@ -1,0 +1,27 @@
+"""What proves that a person owns an account. One module per kind of credential."""
+
+from auth_core.credentials.password import (
+    DEVELOPMENT_PASSWORD_MIN,
+    PASSWORD_MAX_BYTES,
+    PASSWORD_MIN,
+    Account,
+    CredentialRepository,
+    CredentialsUnitOfWork,
+    PasswordHasher,
+    normalize_password,
+    parse_password,
+)
+from auth_core.credentials.service import AccountService
+
+__all__ = [
+    "DEVELOPMENT_PASSWORD_MIN",
+    "PASSWORD_MAX_BYTES",
+    "PASSWORD_MIN",
+    "Account",
+    "AccountService",
+    "CredentialRepository",
+    "CredentialsUnitOfWork",
+    "PasswordHasher",
+    "normalize_password",
+    "parse_password",
+]

@@ -1,0 +1,167 @@
+"""The error tree. Each leaf has a stable wire code; its HTTP status is the edge's business.
+
+``message`` is written for the person who made the request. It never carries a token, a password,
+SQL, a path or a version.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with one field: ``type`` is stable (``too_short``), ``message`` is prose."""
+
+    field: str
+    type: str
+    message: str
+
+
+class AuthCoreError(Exception):
+    """Base of everything the core raises on purpose."""
+
+    code: ClassVar[str] = "internal_error"
+    default_message: ClassVar[str] = "Something went wrong on our side."
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.default_message
+        super().__init__(self.message)
+
+
+class InvalidInput(AuthCoreError):
+    """Input that breaks a rule; ``problems`` names every field at fault."""
+
+    code = "validation_failed"
+    default_message = "The request is not valid."
+
+    def __init__(self, *problems: FieldProblem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{problem.field}: {problem.message}" for problem in problems))
+
+
+class Unauthenticated(AuthCoreError):
+    """The caller is not who they need to be."""
+
+    code = "authentication_required"
+    default_message = "Sign in and send the access token as a bearer token."
+
+
+class AuthenticationRequired(Unauthenticated):
+    """No credential was presented."""
+
+
+class AuthenticationFailed(Unauthenticated):
+    """Unknown user, wrong password, an account that may not sign in: one answer (SEC-01)."""
+
+    code = "authentication_failed"
+    default_message = "The user name or the password is wrong."
+
+
+class InvalidToken(Unauthenticated):
+    """A token that is malformed, forged, of the wrong kind, or whose session has ended."""
+
+    code = "invalid_token"
+    default_message = "The access token is not valid. Sign in again."
+
+
+class TokenExpired(InvalidToken):
+    """A genuine token whose time is over."""
+
+    code = "token_expired"
+    default_message = "The access token has expired. Sign in again."
+
+
+class PermissionDenied(AuthCoreError):
+    """The caller is known and may not do this."""
+
+    code = "permission_denied"
+    default_message = "You are not allowed to do this."
+
+
+class RegistrationClosed(PermissionDenied):
+    """The deployment does not take registrations."""
+
+    code = "registration_closed"
+    default_message = "Registration is closed. Ask an administrator for an account."
+
+
+class NotFound(AuthCoreError):
+    """There is no such object, or none that the caller may know of."""
+
+    code = "not_found"
+    default_message = "There is nothing here."
+
+
+class UserNotFound(NotFound):
+    """There is no such user."""
+
+    code = "user_not_found"
+    default_message = "There is no such user."
+
+
+class Conflict(AuthCoreError):
+    """The request is fine and the state of things forbids it."""
+
+    code = "conflict"
+    default_message = "The request conflicts with the current state."
+
+
+class UsernameTaken(Conflict):
+    """Another account has this canonical user name."""
+
+    code = "username_taken"
+    default_message = "This user name is taken. Choose another one."
+
+
+class EmailTaken(Conflict):
+    """Another account has this canonical e-mail address."""
+
+    code = "email_taken"
+    default_message = "This e-mail address is already registered."
+
+
+class ConcurrentUpdate(Conflict):
+    """Somebody else changed the object since it was read; nothing was written."""
+
+    code = "concurrent_update"
+    default_message = "The object changed in the meantime. Read it again and retry."
+
+
+class LifecycleConflict(Conflict):
+    """The object's status does not lead to the one that was asked for."""
+
+    code = "lifecycle_conflict"
+
+
+class TooManyRequests(AuthCoreError):
+    """A limit was reached; ``retry_after`` is in whole seconds."""
+
+    code = "too_many_requests"
+    default_message = "Too many requests. Wait and try again."
+
+    def __init__(self, *, retry_after: int, message: str | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Unavailable(AuthCoreError):
+    """A dependency is down or overloaded; nothing was half-written. ``retry_after`` in seconds."""
+
+    code = "service_unavailable"
+    default_message = "The service cannot answer right now. Try again shortly."
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Misconfigured(AuthCoreError):
+    """The deployment is wrong and an operator must act; the message says how."""
+
+    code = "misconfigured"
+
+
+class WrongMasterKey(Misconfigured):
+    """A sealed value cannot be opened with the master key at hand (SEC-46)."""
+
+    code = "wrong_master_key"

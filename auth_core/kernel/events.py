@@ -1,0 +1,24 @@
+"""Domain events: what happened, told once, in the same commit as the change.
+
+Payloads name people by id only, so that erasing an account leaves nothing to erase here (SEC-71).
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from auth_core.kernel.ids import EventId, OrganizationId, UserId
+
+
+class DomainEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Base of all events. ``user_id`` is the subject: events of one subject stay in order."""
+
+    id: EventId
+    occurred_at: datetime
+    user_id: UserId
+    organization_id: OrganizationId | None = None
+
+    @property
+    def type(self) -> str:
+        """The wire name, e.g. ``user.created``."""
+        return str(self.__struct_config__.tag)

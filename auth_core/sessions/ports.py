@@ -1,0 +1,89 @@
+"""What sessions need: the truth (a repository) and speed (a cache that may vanish at any time)."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Final, Literal, NewType, Protocol
+
+from auth_core.kernel import SessionId, UserId
+from auth_core.sessions.model import Ending, EndReason, Session, SessionState
+from auth_core.users import UsersUnitOfWork
+
+Lease = NewType("Lease", str)
+
+
+class _Ended(Enum):
+    ENDED = "ended"
+
+
+ENDED: Final = _Ended.ENDED
+"""What the cache answers for a session that is known to be over."""
+
+Ended = Literal[_Ended.ENDED]
+
+
+class SessionRepository(Protocol):
+    """The truth about sessions."""
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+        ...
+
+    async def state(self, session_id: SessionId, now: datetime) -> SessionState | None:
+        """The session with its user and how many sessions they have live at ``now``, or None."""
+        ...
+
+    async def end(
+        self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime
+    ) -> Ending:
+        """End a live session of this user, in one statement. Of racing callers one ends it."""
+        ...
+
+    async def end_all(self, user_id: UserId, reason: EndReason, at: datetime) -> list[SessionId]:
+        """End every live session of a user and return their ids, in one statement."""
+        ...
+
+    async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
+        """The sessions that were ended (not expired) at or after ``since``."""
+        ...
+
+
+class SessionCache(Protocol):
+    """Session states close at hand. A miss is always a correct answer.
+
+    A filler takes a lease, reads the truth, then fills under the lease. `end` and `forget_user`
+    void every lease of the user, so a slow filler cannot bring back what it read before. No method
+    raises when the cache is out of reach: reads miss, writes are made good before the cache is
+    trusted again.
+    """
+
+    async def read(self, user_id: UserId, session_id: SessionId) -> SessionState | Ended | None:
+        """The cached state, ENDED when a tombstone says so (it wins over any state), or None."""
+        ...
+
+    async def lease(self, user_id: UserId) -> Lease | None:
+        """Permission to fill for a few seconds, or None when the cache cannot be filled now."""
+        ...
+
+    async def fill(self, state: SessionState, lease: Lease) -> None:
+        """Cache a state read under ``lease``; a no-op when the lease is void."""
+        ...
+
+    async def end(self, user_id: UserId, session_ids: list[SessionId]) -> None:
+        """Set tombstones, drop the states and void the user's leases, all at once.
+
+        May wait for one attempt to reach a cache that was lost.
+        """
+        ...
+
+    async def forget_user(self, user_id: UserId) -> None:
+        """Drop what is cached about the user (not their sessions) and void their leases."""
+        ...
+
+
+class SessionsUnitOfWork(UsersUnitOfWork, Protocol):
+    """A transaction over users and sessions."""
+
+    @property
+    def sessions(self) -> SessionRepository:
+        """The sessions, as this transaction sees them."""
+        ...

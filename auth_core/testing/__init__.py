@@ -1,0 +1,44 @@
+"""For tests: the whole core in memory, and the contract suites of its ports.
+
+`in_memory_core` is what application teams want. Authors of adapters subclass the suites in
+`auth_core.testing.contracts` (which needs pytest and pytest-asyncio; this package does not).
+"""
+
+from auth_core.testing.clock import DeterministicIds, ManualClock, SeededEntropy
+from auth_core.testing.core import InMemoryCore, in_memory_core
+from auth_core.testing.crypto import (
+    SymmetricKeyGenerator,
+    SymmetricTokenSigner,
+    ToyPasswordHasher,
+    ToySealer,
+)
+from auth_core.testing.session_cache import InMemorySessionCache
+from auth_core.testing.store import InMemoryStore
+from auth_core.testing.unit_of_work import (
+    InMemoryCredentialRepository,
+    InMemoryKeyRepository,
+    InMemoryOutbox,
+    InMemorySessionRepository,
+    InMemoryUnitOfWork,
+    InMemoryUserRepository,
+)
+
+__all__ = [
+    "DeterministicIds",
+    "InMemoryCore",
+    "InMemoryCredentialRepository",
+    "InMemoryKeyRepository",
+    "InMemoryOutbox",
+    "InMemorySessionCache",
+    "InMemorySessionRepository",
+    "InMemoryStore",
+    "InMemoryUnitOfWork",
+    "InMemoryUserRepository",
+    "ManualClock",
+    "SeededEntropy",
+    "SymmetricKeyGenerator",
+    "SymmetricTokenSigner",
+    "ToyPasswordHasher",
+    "ToySealer",
+    "in_memory_core",
+]

@@ -1,0 +1,67 @@
+"""The contract of every port as a pytest class: one suite, many adapters.
+
+Subclass a suite in your tests under a name that starts with ``Test`` and supply the fixtures that
+its docstring names, in the class, the module or a ``conftest.py``::
+
+    @pytest.fixture
+    def unit_of_work(engine) -> UnitOfWorkFactory:
+        return lambda: MyUnitOfWork(engine)
+
+    class TestUsers(UserRepositoryContract):
+        ...
+
+The suites are async: run them with pytest-asyncio in ``auto`` mode. They make fresh random
+identities, so a store that already holds rows is fine, unless a suite says otherwise.
+"""
+
+import pkgutil
+
+import pytest
+
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
+)
+
+from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.foundations import (  # noqa: E402
+    ClockContract,
+    EntropyContract,
+    IdsContract,
+)
+from auth_core.testing.contracts.keys import KeyRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.making import (  # noqa: E402
+    Flush,
+    RecordedEvents,
+    UnitOfWorkFactory,
+)
+from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
+from auth_core.testing.contracts.sealer import SealerContract  # noqa: E402
+from auth_core.testing.contracts.session_cache import (  # noqa: E402
+    SessionCacheContract,
+    UnreachableSessionCacheContract,
+)
+from auth_core.testing.contracts.session_races import SessionRacesContract  # noqa: E402
+from auth_core.testing.contracts.sessions import SessionRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa: E402
+from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
+from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
+
+__all__ = [
+    "ClockContract",
+    "CredentialRepositoryContract",
+    "EntropyContract",
+    "Flush",
+    "IdsContract",
+    "KeyRepositoryContract",
+    "PasswordHasherContract",
+    "RecordedEvents",
+    "SealerContract",
+    "SessionCacheContract",
+    "SessionRacesContract",
+    "SessionRepositoryContract",
+    "TokenSignerContract",
+    "UnitOfWorkContract",
+    "UnitOfWorkFactory",
+    "UnreachableSessionCacheContract",
+    "UserRepositoryContract",
+]

@@ -1,0 +1,124 @@
+"""The contract of `UserRepository`: changes of stored accounts."""
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from auth_core.kernel import ConcurrentUpdate, UserId
+from auth_core.testing.contracts.making import (
+    RACERS,
+    UnitOfWorkFactory,
+    fresh_id,
+    new_user,
+    now,
+    read_back,
+    stored_user,
+)
+from auth_core.users import User, UserStatus
+
+
+class UserUpdatesContract:
+    """The part of `UserRepositoryContract` about `update` and `record_login`."""
+
+    async def test_an_update_replaces_the_version_before(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        changed = msgspec.structs.replace(
+            user.renamed("Another", at=now()),
+            email_verified=True,
+            status=UserStatus.DISABLED,
+            roles=("user", "admin"),
+        )
+
+        await _update(unit_of_work, changed)
+
+        assert [changed, changed, changed] == await read_back(unit_of_work, user)
+
+    @pytest.mark.parametrize("ahead", [-1, 0, 2])
+    async def test_an_update_of_another_version_writes_nothing(
+        self, unit_of_work: UnitOfWorkFactory, ahead: int
+    ) -> None:
+        user = await stored_user(unit_of_work, version=4)
+        changed = msgspec.structs.replace(user, display_name="Another", version=4 + ahead)
+
+        with pytest.raises(ConcurrentUpdate):
+            await _update(unit_of_work, changed)
+
+        assert [user, user, user] == await read_back(unit_of_work, user)
+
+    async def test_an_update_of_an_unknown_user_is_refused(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        with pytest.raises(ConcurrentUpdate):
+            await _update(unit_of_work, new_user(version=2))
+
+    async def test_of_racing_updates_one_wins(self, unit_of_work: UnitOfWorkFactory) -> None:
+        user = await stored_user(unit_of_work)
+        names = [f"Name {number}" for number in range(RACERS)]
+
+        outcomes = await asyncio.gather(
+            *(_update(unit_of_work, user.renamed(name, at=now())) for name in names),
+            return_exceptions=True,
+        )
+
+        winners = [name for name, outcome in zip(names, outcomes, strict=True) if outcome is None]
+        assert 1 == len(winners)
+        assert RACERS - 1 == sum(isinstance(outcome, ConcurrentUpdate) for outcome in outcomes)
+        async with unit_of_work() as uow:
+            stored = await uow.users.get(user.id)
+        assert stored is not None
+        assert (winners[0], 2) == (stored.display_name, stored.version)
+
+    async def test_a_rolled_back_update_changes_nothing(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        async with unit_of_work() as uow:
+            await uow.users.update(user.renamed("Another", at=now()))
+
+        assert [user, user, user] == await read_back(unit_of_work, user)
+
+    async def test_a_login_is_recorded_without_a_new_version(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        at = now()
+
+        await _record_login(unit_of_work, user.id, at)
+
+        expected = user.signed_in(at)
+        assert [expected, expected, expected] == await read_back(unit_of_work, user)
+
+    async def test_a_login_of_an_unknown_user_is_a_no_op(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        await _record_login(unit_of_work, UserId(fresh_id()), now())
+
+    async def test_an_update_does_not_undo_a_login_it_did_not_see(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """The last login is no part of the profile: it is not what the version counts."""
+        user = await stored_user(unit_of_work)
+        at = now()
+        await _record_login(unit_of_work, user.id, at)
+        renamed = user.renamed("Another", at=at)
+
+        await _update(unit_of_work, renamed)
+
+        expected = renamed.signed_in(at)
+        assert [expected, expected, expected] == await read_back(unit_of_work, user)
+
+
+async def _update(unit_of_work: UnitOfWorkFactory, user: User) -> None:
+    async with unit_of_work() as uow:
+        await uow.users.update(user)
+        await uow.commit()
+
+
+async def _record_login(unit_of_work: UnitOfWorkFactory, user_id: UserId, at: datetime) -> None:
+    async with unit_of_work() as uow:
+        await uow.users.record_login(user_id, at)
+        await uow.commit()

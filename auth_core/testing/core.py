@@ -1,0 +1,75 @@
+"""The whole core in memory, for the tests of whoever builds on it."""
+
+from datetime import datetime
+
+from auth_core.core import Core, Options, Ports
+from auth_core.kernel import DomainEvent, Secret
+from auth_core.testing.clock import DEFAULT_START, DeterministicIds, ManualClock, SeededEntropy
+from auth_core.testing.crypto import (
+    SymmetricKeyGenerator,
+    SymmetricTokenSigner,
+    ToyPasswordHasher,
+    ToySealer,
+)
+from auth_core.testing.session_cache import InMemorySessionCache
+from auth_core.testing.store import InMemoryStore
+from auth_core.testing.unit_of_work import InMemoryUnitOfWork
+from auth_core.tokens import SignInPolicy
+
+DEVELOPMENT = Options(sign_in=SignInPolicy(development=True))
+
+
+class InMemoryCore(Core):
+    """A `Core` on adapters in memory, with a hand on each of them."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        store: InMemoryStore,
+        cache: InMemorySessionCache,
+        clock: ManualClock,
+        entropy: SeededEntropy,
+    ) -> None:
+        self.options = options
+        self.store = store
+        self.cache = cache
+        self.clock = clock
+        self.hasher = ToyPasswordHasher(entropy)
+        self.ports = Ports(
+            unit_of_work=self.unit_of_work,
+            session_cache=cache,
+            password_hasher=self.hasher,
+            sealer=ToySealer(Secret(b"a master key for tests"), entropy),
+            key_generator=SymmetricKeyGenerator(clock, entropy),
+            token_signer=SymmetricTokenSigner(),
+            clock=clock,
+            ids=DeterministicIds(clock, entropy),
+        )
+        super().__init__(self.ports, options)
+
+    @property
+    def published(self) -> list[DomainEvent]:
+        """Every event that was committed, in order."""
+        return list(self.store.events)
+
+    def unit_of_work(self) -> InMemoryUnitOfWork:
+        """A new transaction over the store."""
+        return InMemoryUnitOfWork(self.store)
+
+    def another_worker(self) -> Core:
+        """A second process over the same store, cache and clock, with nothing in memory yet."""
+        return Core(self.ports, self.options)
+
+
+def in_memory_core(
+    options: Options = DEVELOPMENT, *, start: datetime = DEFAULT_START, seed: int = 0
+) -> InMemoryCore:
+    """A core with empty storage; in development mode unless ``options`` say otherwise."""
+    return InMemoryCore(
+        options,
+        store=InMemoryStore(),
+        cache=InMemorySessionCache(),
+        clock=ManualClock(start),
+        entropy=SeededEntropy(seed),
+    )

@@ -1,0 +1,129 @@
+"""A database in memory: committed rows, and transactions that behave like READ COMMITTED.
+
+A transaction sees what is committed, newest first, and what it wrote itself. What it writes is
+locked until it ends, row by row and unique key by unique key: whoever wants the same waits, then
+looks again at what is there, as PostgreSQL does.
+"""
+
+import asyncio
+from collections import ChainMap
+from collections.abc import Callable, Hashable, MutableMapping
+from typing import TypeVar
+
+from auth_core.kernel import Conflict, DomainEvent, Secret, SessionId, Unavailable, UserId
+from auth_core.keys import SealedKey
+from auth_core.sessions import Session
+from auth_core.users import User
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class InMemoryStore:
+    """The committed truth, shared by all units of work over it."""
+
+    def __init__(self) -> None:
+        self.users: dict[UserId, User] = {}
+        self.password_hashes: dict[UserId, Secret[str]] = {}
+        self.sessions: dict[SessionId, Session] = {}
+        self.keys: dict[str, SealedKey] = {}
+        self.events: list[DomainEvent] = []
+        self.down = False
+        """While set, every statement and every commit raises Unavailable."""
+        self.on_statement: Callable[[str], None] | None = None
+        """Called before each statement with its name (``users.add``, ``commit``); may raise."""
+        self.begun = 0
+        """How many units of work were ever entered."""
+        self.locks: dict[Hashable, Transaction] = {}
+
+
+class Transaction:
+    """What one unit of work has written and locked, until it is over."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+        self.users = ChainMap[UserId, User]({}, store.users)
+        self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
+        self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
+        self.keys = ChainMap[str, SealedKey]({}, store.keys)
+        self.events: list[DomainEvent] = []
+        self._open = False
+        self._failed = False
+        self._over = asyncio.Event()
+        self._waits_for: Transaction | None = None
+
+    def begin(self) -> None:
+        """Start; a transaction is used once."""
+        if self._open or self._over.is_set():
+            message = "a unit of work is used once"
+            raise RuntimeError(message)
+        self._open = True
+        self._store.begun += 1
+
+    async def statement(self, name: str) -> None:
+        """Come before every statement: others may run here, as during a round trip."""
+        await asyncio.sleep(0)
+        if not self._open:
+            message = f"{name} outside of the unit of work"
+            raise RuntimeError(message)
+        if self._store.on_statement is not None:
+            self._store.on_statement(name)
+        if self._store.down or self._failed:
+            raise Unavailable
+
+    async def lock(self, key: Hashable) -> None:
+        """Hold ``key`` until this transaction is over; raises Unavailable on a deadlock."""
+        while (holder := self._store.locks.get(key, self)) is not self:
+            if holder.is_waiting_for(self):
+                self._failed = True
+                raise Unavailable
+            self._waits_for = holder
+            try:
+                await holder.wait()
+            finally:
+                self._waits_for = None
+        self._store.locks[key] = self
+
+    def is_waiting_for(self, other: "Transaction") -> bool:
+        """Whether this cannot go on before ``other`` is over."""
+        waiting: Transaction | None = self
+        while waiting is not None and waiting is not other:
+            waiting = waiting._waits_for  # noqa: SLF001 - of the same class
+        return waiting is other
+
+    async def wait(self) -> None:
+        """Wait until this transaction is over."""
+        await self._over.wait()
+
+    def insert(self, rows: MutableMapping[K, V], key: K, row: V) -> None:
+        """Add a row under a primary key that nobody has."""
+        if key in rows:
+            self.violated(Conflict())
+        rows[key] = row
+
+    def violated(self, error: Conflict) -> None:
+        """Fail the whole transaction, as a violated constraint does."""
+        self._failed = True
+        raise error
+
+    async def commit(self) -> None:
+        """Make everything visible at once."""
+        await self.statement("commit")
+        _apply(self.users)
+        _apply(self.password_hashes)
+        _apply(self.sessions)
+        _apply(self.keys)
+        self._store.events.extend(self.events)
+        self.end()
+
+    def end(self) -> None:
+        """Forget what was not committed and let the others go on."""
+        self._open = False
+        for key in [key for key, holder in self._store.locks.items() if holder is self]:
+            del self._store.locks[key]
+        self._over.set()
+
+
+def _apply(table: ChainMap[K, V]) -> None:
+    staged, committed = table.maps
+    committed.update(staged)

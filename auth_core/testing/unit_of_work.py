@@ -1,0 +1,257 @@
+"""The repositories over the database in memory, and the unit of work that holds them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from auth_core.core import CoreUnitOfWork
+from auth_core.credentials import Account, CredentialRepository
+from auth_core.kernel import (
+    ConcurrentUpdate,
+    DomainEvent,
+    Email,
+    EmailTaken,
+    Outbox,
+    Secret,
+    SessionId,
+    UserId,
+    Username,
+    UsernameTaken,
+    UserNotFound,
+)
+from auth_core.keys import KeyRepository, KeyStatus, SealedKey
+from auth_core.sessions import Ending, EndReason, Session, SessionRepository, SessionState
+from auth_core.testing.store import InMemoryStore, Transaction
+from auth_core.users import User, UserRepository
+
+
+class InMemoryUserRepository:
+    """Accounts of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, user: User) -> None:
+        """Hold both names, so that of racing transactions the second waits for the first."""
+        transaction = self._transaction
+        await transaction.statement("users.add")
+        await transaction.lock(user.username)
+        if _find(transaction, user.username) is not None:
+            transaction.violated(UsernameTaken())
+        await transaction.lock(user.email)
+        if _find(transaction, user.email) is not None:
+            transaction.violated(EmailTaken())
+        transaction.insert(transaction.users, user.id, user)
+
+    async def get(self, user_id: UserId) -> User | None:
+        """The account, or None."""
+        await self._transaction.statement("users.get")
+        return self._transaction.users.get(user_id)
+
+    async def find(self, name: Username | Email) -> User | None:
+        """The account of this name, or None."""
+        await self._transaction.statement("users.find")
+        return _find(self._transaction, name)
+
+    async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
+        """Accounts in order of id."""
+        await self._transaction.statement("users.page")
+        users = sorted(self._transaction.users.values(), key=lambda user: user.id)
+        return [user for user in users if after is None or user.id > after][:limit]
+
+    async def update(self, user: User) -> None:
+        """Replace all but the last login, if the stored version is the one before."""
+        await self._transaction.statement("users.update")
+        await self._transaction.lock(user.id)
+        stored = self._transaction.users.get(user.id)
+        if stored is None or stored.version != user.version - 1:
+            raise ConcurrentUpdate
+        self._transaction.users[user.id] = msgspec.structs.replace(
+            user, last_login_at=stored.last_login_at
+        )
+
+    async def record_login(self, user_id: UserId, at: datetime) -> None:
+        """Set the last login, if there is such a user."""
+        await self._transaction.statement("users.record_login")
+        await self._transaction.lock(user_id)
+        stored = self._transaction.users.get(user_id)
+        if stored is not None:
+            self._transaction.users[user_id] = stored.signed_in(at)
+
+
+class InMemoryCredentialRepository:
+    """Password hashes of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def account(self, name: Username | Email) -> Account | None:
+        """The account of this name with its hash, or None."""
+        await self._transaction.statement("credentials.account")
+        user = _find(self._transaction, name)
+        if user is None:
+            return None
+        return Account(user=user, password_hash=self._transaction.password_hashes.get(user.id))
+
+    async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
+        """Store the hash; an unknown user is a broken reference."""
+        await self._transaction.statement("credentials.set_password")
+        _require_user(self._transaction, user_id)
+        await self._transaction.lock(("password", user_id))
+        self._transaction.password_hashes[user_id] = password_hash
+
+
+class InMemorySessionRepository:
+    """Sessions of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, session: Session) -> None:
+        """Store the session; an unknown user is a broken reference."""
+        await self._transaction.statement("sessions.add")
+        _require_user(self._transaction, session.user_id)
+        self._transaction.insert(self._transaction.sessions, session.id, session)
+
+    async def state(self, session_id: SessionId, now: datetime) -> SessionState | None:
+        """The session in whatever state, with its user, or None."""
+        await self._transaction.statement("sessions.state")
+        session = self._transaction.sessions.get(session_id)
+        if session is None:
+            return None
+        return SessionState(
+            session=session,
+            user=self._transaction.users[session.user_id],
+            live_sessions=len(self._live(session.user_id, now)),
+        )
+
+    async def end(
+        self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime
+    ) -> Ending:
+        """End it if it is this user's and live once nobody else holds it."""
+        await self._transaction.statement("sessions.end")
+        ended = await self._end(user_id, session_id, reason, at)
+        return Ending(ended=ended, live_sessions=len(self._live(user_id, at)))
+
+    async def end_all(self, user_id: UserId, reason: EndReason, at: datetime) -> list[SessionId]:
+        """End those that are still live when it is their turn."""
+        await self._transaction.statement("sessions.end_all")
+        return [
+            session_id
+            for session_id in self._live(user_id, at)
+            if await self._end(user_id, session_id, reason, at)
+        ]
+
+    async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
+        """Who ended what at or after ``since``."""
+        await self._transaction.statement("sessions.ended_since")
+        return [
+            (session.user_id, session.id)
+            for session in self._transaction.sessions.values()
+            if session.ended_at is not None and session.ended_at >= since
+        ]
+
+    async def _end(
+        self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime
+    ) -> bool:
+        await self._transaction.lock(session_id)
+        session = self._transaction.sessions.get(session_id)
+        if session is None or session.user_id != user_id or not session.is_live(at):
+            return False
+        self._transaction.sessions[session_id] = msgspec.structs.replace(
+            session, ended_at=at, end_reason=reason
+        )
+        return True
+
+    def _live(self, user_id: UserId, now: datetime) -> list[SessionId]:
+        return sorted(
+            session.id
+            for session in self._transaction.sessions.values()
+            if session.user_id == user_id and session.is_live(now)
+        )
+
+
+class InMemoryKeyRepository:
+    """Sealed keys of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def all(self) -> list[SealedKey]:
+        """Every key."""
+        await self._transaction.statement("keys.all")
+        return list(self._transaction.keys.values())
+
+    async def add_active(self, key: SealedKey) -> bool:
+        """Hold the use's place, then see whether it is free."""
+        await self._transaction.statement("keys.add_active")
+        await self._transaction.lock(("active key", key.use))
+        stored = self._transaction.keys.values()
+        if any(key.use is other.use and other.status is KeyStatus.ACTIVE for other in stored):
+            return False
+        self._transaction.insert(self._transaction.keys, key.kid, key)
+        return True
+
+
+class InMemoryOutbox:
+    """Events of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, events: Sequence[DomainEvent]) -> None:
+        """Keep them until the commit."""
+        await self._transaction.statement("outbox.add")
+        self._transaction.events.extend(events)
+
+
+class InMemoryUnitOfWork:
+    """A transaction over an `InMemoryStore`: rolls back unless committed."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._transaction = Transaction(store)
+        self.users = InMemoryUserRepository(self._transaction)
+        self.credentials = InMemoryCredentialRepository(self._transaction)
+        self.sessions = InMemorySessionRepository(self._transaction)
+        self.keys = InMemoryKeyRepository(self._transaction)
+        self.outbox = InMemoryOutbox(self._transaction)
+
+    async def __aenter__(self) -> Self:
+        self._transaction.begin()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._transaction.end()
+
+    async def commit(self) -> None:
+        """Make it durable, as far as memory is."""
+        await self._transaction.commit()
+
+
+def _find(transaction: Transaction, name: Username | Email) -> User | None:
+    users = transaction.users.values()
+    if isinstance(name, Username):
+        return next((user for user in users if user.username == name), None)
+    return next((user for user in users if user.email == name), None)
+
+
+def _require_user(transaction: Transaction, user_id: UserId) -> None:
+    if user_id not in transaction.users:
+        raise UserNotFound
+
+
+if TYPE_CHECKING:
+    _users: type[UserRepository] = InMemoryUserRepository
+    _credentials: type[CredentialRepository] = InMemoryCredentialRepository
+    _sessions: type[SessionRepository] = InMemorySessionRepository
+    _keys: type[KeyRepository] = InMemoryKeyRepository
+    _outbox: type[Outbox] = InMemoryOutbox
+    _unit_of_work: type[CoreUnitOfWork] = InMemoryUnitOfWork

@@ -1,0 +1,27 @@
+"""Tokens: claims, minting, verification, and the sign-in that leads to them."""
+
+from auth_core.tokens.authenticator import Authenticator, Principal
+from auth_core.tokens.claims import ACCESS_TYPE, REFRESH_TYPE, AccessClaims, RefreshClaims
+from auth_core.tokens.issuer import TokenIssuer, TokenPair
+from auth_core.tokens.ports import TokenSigner
+from auth_core.tokens.sign_in import SignedIn, SignIn, SignInPolicy, SignInUnitOfWork
+from auth_core.tokens.verified import VerifiedTokens
+from auth_core.tokens.verify import TokenVerifier
+
+__all__ = [
+    "ACCESS_TYPE",
+    "REFRESH_TYPE",
+    "AccessClaims",
+    "Authenticator",
+    "Principal",
+    "RefreshClaims",
+    "SignIn",
+    "SignInPolicy",
+    "SignInUnitOfWork",
+    "SignedIn",
+    "TokenIssuer",
+    "TokenPair",
+    "TokenSigner",
+    "TokenVerifier",
+    "VerifiedTokens",
+]

@@ -1,0 +1,142 @@
+"""Registering and logging in: from what a person shows to a session with tokens."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from auth_core.credentials import (
+    DEVELOPMENT_PASSWORD_MIN,
+    PASSWORD_MIN,
+    Account,
+    CredentialsUnitOfWork,
+    PasswordHasher,
+    normalize_password,
+    parse_password,
+)
+from auth_core.kernel import (
+    AuthenticationFailed,
+    Email,
+    FieldProblem,
+    InvalidInput,
+    PermissionDenied,
+    RegistrationClosed,
+    Username,
+)
+from auth_core.sessions import SessionService, SessionsUnitOfWork
+from auth_core.tokens.issuer import TokenIssuer, TokenPair
+from auth_core.users import Registration, User, UserService
+
+
+class SignInUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
+    """A transaction over users, credentials and sessions."""
+
+
+class SignInPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment allows. In development, accounts without a password open by name."""
+
+    development: bool = False
+    registration: bool = True
+    passwords: bool = True
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A user and the tokens of their new session."""
+
+    user: User
+    tokens: TokenPair
+
+
+class SignIn:
+    """The two ways to a session."""
+
+    def __init__(
+        self,
+        unit_of_work: Callable[[], SignInUnitOfWork],
+        users: UserService,
+        sessions: SessionService,
+        tokens: TokenIssuer,
+        hasher: PasswordHasher,
+        policy: SignInPolicy,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._users = users
+        self._sessions = sessions
+        self._tokens = tokens
+        self._hasher = hasher
+        self._policy = policy
+
+    async def register(self, registration: Registration, password: str | None = None) -> SignedIn:
+        """Create an account and its first session in one commit.
+
+        Raises RegistrationClosed, InvalidInput (password missing or not acceptable), UsernameTaken,
+        EmailTaken, Unavailable.
+        """
+        if not self._policy.registration:
+            raise RegistrationClosed
+        self._require_a_way_in()
+        password_hash = None
+        if password is not None:
+            minimum = DEVELOPMENT_PASSWORD_MIN if self._policy.development else PASSWORD_MIN
+            password_hash = await self._hasher.hash(parse_password(password, minimum=minimum))
+        elif not self._policy.development:
+            raise _password_required()
+        keys = await self._tokens.signing_keys()
+        async with self._unit_of_work() as uow:
+            user = await self._users.create(
+                uow,
+                registration,
+                roles=("admin",) if self._policy.development else ("user",),
+                is_dev_user=self._policy.development,
+            )
+            if password_hash is not None:
+                await uow.credentials.set_password(user.id, password_hash)
+            user, session = await self._sessions.begin(uow, user)
+            await uow.commit()
+        return SignedIn(user, self._tokens.issue(user, session, keys))
+
+    async def log_in(self, name: Username | Email, password: str | None = None) -> SignedIn:
+        """Begin a session for the account with this name.
+
+        Raises AuthenticationFailed alike for unknown, wrong and inactive (SEC-01), InvalidInput
+        when the password is missing, Unavailable.
+        """
+        self._require_a_way_in()
+        if password is None and not self._policy.development:
+            raise _password_required()
+        keys = await self._tokens.signing_keys()
+        async with self._unit_of_work() as uow:
+            account = await uow.credentials.account(name)
+        if account is None or not await self._opens(account, password):
+            if account is None and password is not None:
+                await self._verify(password, None)
+            raise AuthenticationFailed
+        async with self._unit_of_work() as uow:
+            user, session = await self._sessions.begin(uow, account.user)
+            await uow.commit()
+        await self._sessions.began(user.id)
+        return SignedIn(user, self._tokens.issue(user, session, keys))
+
+    def _require_a_way_in(self) -> None:
+        if not (self._policy.development or self._policy.passwords):
+            message = "Signing in with a password is turned off here."
+            raise PermissionDenied(message)
+
+    async def _opens(self, account: Account, password: str | None) -> bool:
+        """An account that has a password never opens without it, in any mode."""
+        if account.password_hash is None and self._policy.development:
+            return account.user.is_active
+        proved = password is not None and await self._verify(password, account)
+        return proved and account.user.is_active
+
+    async def _verify(self, password: str, account: Account | None) -> bool:
+        normalized = normalize_password(password)
+        if normalized is None:  # never a password of anybody; the same flat cost for everybody
+            return False
+        return await self._hasher.verify(normalized, account.password_hash if account else None)
+
+
+def _password_required() -> InvalidInput:
+    return InvalidInput(
+        FieldProblem(field="password", type="missing", message="a password is required")
+    )

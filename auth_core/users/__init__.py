@@ -1,0 +1,22 @@
+"""Accounts: the aggregate, registration rules, profile, and the repository port."""
+
+from auth_core.users.events import UserCreated, UserLoggedIn, UserUpdated
+from auth_core.users.model import ADMIN_ROLES, Scope, User, UserStatus
+from auth_core.users.ports import UserCache, UserRepository, UsersUnitOfWork
+from auth_core.users.registration import Registration
+from auth_core.users.service import UserService
+
+__all__ = [
+    "ADMIN_ROLES",
+    "Registration",
+    "Scope",
+    "User",
+    "UserCache",
+    "UserCreated",
+    "UserLoggedIn",
+    "UserRepository",
+    "UserService",
+    "UserStatus",
+    "UserUpdated",
+    "UsersUnitOfWork",
+]

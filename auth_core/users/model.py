@@ -1,0 +1,97 @@
+"""The user aggregate."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Self
+
+import msgspec
+
+from auth_core.kernel import Email, LifecycleConflict, OrganizationId, UserId, Username
+
+Scope = Literal["personal", "team", "global"]
+
+ADMIN_ROLES = frozenset({"admin", "platform_admin"})
+
+
+class UserStatus(StrEnum):
+    """Where an account is in its life."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
+_LIFECYCLE: Mapping[UserStatus, frozenset[UserStatus]] = {
+    UserStatus.PENDING: frozenset({UserStatus.ACTIVE, UserStatus.DISABLED, UserStatus.DELETED}),
+    UserStatus.ACTIVE: frozenset({UserStatus.DISABLED, UserStatus.DELETED}),
+    UserStatus.DISABLED: frozenset({UserStatus.ACTIVE, UserStatus.DELETED}),
+    UserStatus.DELETED: frozenset(),
+}
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's account. Immutable: a change makes a new value with the next `version`."""
+
+    id: UserId
+    username: Username
+    email: Email
+    display_name: str
+    created_at: datetime
+    updated_at: datetime
+    email_verified: bool = False
+    status: UserStatus = UserStatus.ACTIVE
+    roles: tuple[str, ...] = ("user",)
+    is_dev_user: bool = False
+    organization_id: OrganizationId | None = None
+    last_login_at: datetime | None = None
+    version: int = 1
+
+    @property
+    def is_active(self) -> bool:
+        """Only an active account may sign in or use a session."""
+        return self.status is UserStatus.ACTIVE
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether a platform-wide administrator role is held."""
+        return not ADMIN_ROLES.isdisjoint(self.roles)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes this user may act in: their own, their team's, everybody's."""
+        scopes: tuple[Scope, ...] = ("personal",)
+        if self.organization_id is not None:
+            scopes += ("team",)
+        if self.is_admin:
+            scopes += ("global",)
+        return scopes
+
+    def renamed(self, display_name: str, *, at: datetime) -> Self:
+        """The same user with another display name."""
+        return msgspec.structs.replace(
+            self, display_name=display_name, updated_at=at, version=self.version + 1
+        )
+
+    def activated(self, *, at: datetime) -> Self:
+        """The same user, allowed in: from pending or disabled. Raises LifecycleConflict."""
+        return self._moved(UserStatus.ACTIVE, at)
+
+    def disabled(self, *, at: datetime) -> Self:
+        """The same user, shut out: from pending or active. Raises LifecycleConflict."""
+        return self._moved(UserStatus.DISABLED, at)
+
+    def deleted(self, *, at: datetime) -> Self:
+        """The same user, on the way out for good: from any other status; final."""
+        return self._moved(UserStatus.DELETED, at)
+
+    def _moved(self, status: UserStatus, at: datetime) -> Self:
+        if status not in _LIFECYCLE[self.status]:
+            message = f"A user who is {self.status} cannot become {status}."
+            raise LifecycleConflict(message)
+        return msgspec.structs.replace(self, status=status, updated_at=at, version=self.version + 1)
+
+    def signed_in(self, at: datetime) -> Self:
+        """The same user with a later last login: no change of the profile, so no new version."""
+        return msgspec.structs.replace(self, last_login_at=at)

@@ -1,0 +1,55 @@
+"""What users need from storage."""
+
+from datetime import datetime
+from typing import Protocol
+
+from auth_core.kernel import Email, UnitOfWork, UserId, Username
+from auth_core.users.model import User
+
+
+class UserRepository(Protocol):
+    """Accounts by id and by their canonical names, which are unique."""
+
+    async def add(self, user: User) -> None:
+        """Store a new account. Raises UsernameTaken or EmailTaken, also when racing (SEC-61)."""
+        ...
+
+    async def get(self, user_id: UserId) -> User | None:
+        """The account, in any status, or None."""
+        ...
+
+    async def find(self, name: Username | Email) -> User | None:
+        """The account with this canonical user name or address, in any status, or None."""
+        ...
+
+    async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
+        """Up to ``limit`` accounts in order of id, which is order of creation, after ``after``."""
+        ...
+
+    async def update(self, user: User) -> None:
+        """Store the profile of a user whose stored version is ``user.version - 1``.
+
+        Raises ConcurrentUpdate, and writes nothing, when it is another one.
+        """
+        ...
+
+    async def record_login(self, user_id: UserId, at: datetime) -> None:
+        """Set the last login. Does not touch the version; a no-op for an unknown id."""
+        ...
+
+
+class UserCache(Protocol):
+    """Whoever keeps copies of users."""
+
+    async def forget_user(self, user_id: UserId) -> None:
+        """Drop the copies, and whatever a slow reader is about to copy. Never raises."""
+        ...
+
+
+class UsersUnitOfWork(UnitOfWork, Protocol):
+    """A transaction over users."""
+
+    @property
+    def users(self) -> UserRepository:
+        """The accounts, as this transaction sees them."""
+        ...

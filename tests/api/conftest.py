@@ -1,0 +1,64 @@
+"""The whole application over real servers, in this process."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tests.serving import Client, serving
+
+
+@pytest.fixture(scope="session")
+def environ(postgres_url: str, redis_url: str) -> dict[str, str]:
+    """The environment of a development deployment on the servers of this run."""
+    return {
+        "ENVIRONMENT": "development",
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": redis_url,
+        # one key per database: whoever serves on it must be able to open its signing keys
+        "AUTH_MASTER_KEY": hashlib.sha256(postgres_url.encode()).hexdigest(),
+    }
+
+
+@pytest.fixture(scope="session")
+async def client(environ: dict[str, str]) -> AsyncIterator[Client]:
+    """A client of one worker in development mode."""
+    async with serving(environ) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def second_worker(environ: dict[str, str]) -> AsyncIterator[Client]:
+    """A client of another worker on the same servers."""
+    async with serving(environ) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def production(environ: dict[str, str]) -> AsyncIterator[Client]:
+    """A client of a worker outside development, on the same servers."""
+    async with serving(environ | {"ENVIRONMENT": "production"}) as client:
+        yield client
+
+
+@pytest.fixture
+def worker(request: pytest.FixtureRequest) -> Client:
+    """The worker that the parameter names."""
+    named: Client = request.getfixturevalue(request.param)
+    return named
+
+
+@pytest.fixture(scope="session")
+async def database(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The database of this run, past the service."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def new_name() -> Callable[[], str]:
+    """User names that nobody has."""
+    return lambda: f"user-{uuid4().hex[:12]}"

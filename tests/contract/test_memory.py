@@ -1,0 +1,170 @@
+"""Every contract suite on the adapters in memory."""
+
+from collections.abc import Callable
+
+import pytest
+
+from auth_core.kernel import EventId, Secret, UserId
+from auth_core.testing import (
+    DeterministicIds,
+    InMemorySessionCache,
+    InMemoryStore,
+    InMemoryUnitOfWork,
+    ManualClock,
+    SeededEntropy,
+    SymmetricKeyGenerator,
+    SymmetricTokenSigner,
+    ToyPasswordHasher,
+    ToySealer,
+)
+from auth_core.testing.contracts import (
+    ClockContract,
+    CredentialRepositoryContract,
+    EntropyContract,
+    Flush,
+    IdsContract,
+    KeyRepositoryContract,
+    PasswordHasherContract,
+    RecordedEvents,
+    SealerContract,
+    SessionCacheContract,
+    SessionRacesContract,
+    SessionRepositoryContract,
+    TokenSignerContract,
+    UnitOfWorkContract,
+    UnreachableSessionCacheContract,
+    UserRepositoryContract,
+)
+
+
+@pytest.fixture
+def store() -> InMemoryStore:
+    return InMemoryStore()
+
+
+@pytest.fixture
+def unit_of_work(store: InMemoryStore) -> Callable[[], InMemoryUnitOfWork]:
+    return lambda: InMemoryUnitOfWork(store)
+
+
+@pytest.fixture
+def recorded_events(store: InMemoryStore) -> RecordedEvents:
+    async def recorded(user_id: UserId) -> list[tuple[EventId, str]]:
+        return [(event.id, event.type) for event in store.events if event.user_id == user_id]
+
+    return recorded
+
+
+@pytest.fixture
+def session_cache() -> InMemorySessionCache:
+    return InMemorySessionCache()
+
+
+@pytest.fixture
+def flush(session_cache: InMemorySessionCache) -> Flush:
+    async def flush() -> None:
+        session_cache.flush()
+
+    return flush
+
+
+@pytest.fixture
+def unreachable_session_cache(session_cache: InMemorySessionCache) -> InMemorySessionCache:
+    session_cache.down = True
+    return session_cache
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def entropy() -> SeededEntropy:
+    return SeededEntropy(7)
+
+
+@pytest.fixture
+def ids(clock: ManualClock, entropy: SeededEntropy) -> DeterministicIds:
+    return DeterministicIds(clock, entropy)
+
+
+@pytest.fixture
+def sealer(entropy: SeededEntropy) -> ToySealer:
+    return ToySealer(Secret(b"one master key"), entropy)
+
+
+@pytest.fixture
+def another_sealer(entropy: SeededEntropy) -> ToySealer:
+    return ToySealer(Secret(b"another master key"), entropy)
+
+
+@pytest.fixture
+def password_hasher(entropy: SeededEntropy) -> ToyPasswordHasher:
+    return ToyPasswordHasher(entropy)
+
+
+@pytest.fixture
+def key_generator(clock: ManualClock, entropy: SeededEntropy) -> SymmetricKeyGenerator:
+    return SymmetricKeyGenerator(clock, entropy)
+
+
+@pytest.fixture
+def token_signer() -> SymmetricTokenSigner:
+    return SymmetricTokenSigner()
+
+
+class TestUsers(UserRepositoryContract):
+    pass
+
+
+class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestSessions(SessionRepositoryContract):
+    pass
+
+
+class TestSessionRaces(SessionRacesContract):
+    pass
+
+
+class TestKeys(KeyRepositoryContract):
+    pass
+
+
+class TestUnitOfWork(UnitOfWorkContract):
+    pass
+
+
+class TestSessionCache(SessionCacheContract):
+    pass
+
+
+class TestUnreachableSessionCache(UnreachableSessionCacheContract):
+    pass
+
+
+class TestPasswordHasher(PasswordHasherContract):
+    pass
+
+
+class TestSealer(SealerContract):
+    pass
+
+
+class TestTokenSigner(TokenSignerContract):
+    pass
+
+
+class TestClock(ClockContract):
+    pass
+
+
+class TestIds(IdsContract):
+    pass
+
+
+class TestEntropy(EntropyContract):
+    pass

@@ -1,0 +1,266 @@
+"""The command line: fast, plain messages, no secrets."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.conftest import Estate
+from tests.e2e.running import FM_AUTH, Service, Services, environment, fm_auth, new_name, sql
+
+COMMANDS = [
+    (),
+    ("serve",),
+    ("migrate",),
+    ("config",),
+    ("config", "check"),
+    ("config", "show"),
+    ("user",),
+    ("user", "create"),
+    ("user", "list"),
+    ("version",),
+]
+HEAVY = {
+    *("litestar", "advanced_alchemy", "asyncpg", "redis", "joserfc", "structlog", "sqlalchemy"),
+    *("granian", "alembic", "cryptography", "argon2"),
+}
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_is_fast_and_loads_nothing_heavy(command: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from app.cli import cli\n"
+        "try: cli(sys.argv[1:], prog_name='fm-auth')\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print('modules:', *sys.modules)"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+        cwd="/",
+        timeout=30,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    text, _, modules = done.stdout.partition("modules:")
+    assert text.startswith("Usage: fm-auth")
+    assert set() == HEAVY & {name.partition(".")[0] for name in modules.split()}
+    assert 0.5 > after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_names_every_command() -> None:
+    done = fm_auth("--help")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    for command in COMMANDS[1:]:
+        assert re.search(rf"^  {command[0]} ", done.stdout, re.MULTILINE)
+
+
+def test_version_is_told() -> None:
+    done = fm_auth("version")
+
+    assert 0 == done.returncode
+    assert re.fullmatch(r"fm-auth-service \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_an_unknown_command_is_an_error_of_usage() -> None:
+    done = fm_auth("server")
+
+    assert 2 == done.returncode
+    assert "No such command 'server'" in done.stderr
+
+
+def test_config_check_passes_without_any_setting_and_starts_nothing(services: Services) -> None:
+    done = fm_auth("config", "check", cwd=services.folder)
+
+    assert (0, "The settings are valid.\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert [] == list(services.folder.iterdir())
+
+
+def test_config_check_names_every_problem_in_a_line_of_its_own() -> None:
+    done = fm_auth(
+        "config",
+        "check",
+        settings={
+            "PORT": "80000",
+            "ENVIRONMENT": "prod",
+            "AUTH_MASTERKEY": "sesame-open-yourself",
+            "AUTH_MASTER_KEY": "sesame-open-yourself",
+            "DATABASE_URL": "sqlite:///auth.db",
+        },
+    )
+
+    assert (78, "") == (done.returncode, done.stdout)
+    lines = done.stderr.removeprefix("Error: ").splitlines()
+    assert any("PORT='80000' is out of range; allowed: " in line for line in lines)
+    assert any("development | staging | production" in line for line in lines)
+    assert "AUTH_MASTERKEY" in done.stderr
+    assert "the nearest is AUTH_MASTER_KEY" in done.stderr
+    assert any(line.startswith("DATABASE_URL") and "SQLite" in line for line in lines)
+    assert "sesame" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert 6 == len(lines)
+
+
+def test_every_command_refuses_bad_settings_alike() -> None:
+    for command in (("serve",), ("migrate",), ("user", "list"), ("config", "show")):
+        done = fm_auth(*command, settings={"AUTH_DATADIR": "x"})
+
+        assert (78, "") == (done.returncode, done.stdout)
+        assert (
+            "Error: 'AUTH_DATADIR' is not a setting; the nearest is AUTH_DATA_DIR\n" == done.stderr
+        )
+
+
+def test_config_show_masks_secrets_and_says_where_values_come_from(services: Services) -> None:
+    file = services.folder / "key"
+    file.write_text("ab" * 16 + "cd" * 16)
+    done = fm_auth(
+        "config",
+        "show",
+        settings={
+            "DATABASE_URL": "postgresql://me:pa55word@db.internal/auth",
+            "REDIS_HOST": "cache.internal",
+            "REDIS_PASSWORD": "pa55word",
+            "AUTH_MASTER_KEY_FILE": str(file),
+            "DASHBOARD_USERNAME": "boss",
+            "DASHBOARD_PASSWORD": "pa55word-too",
+        },
+    )
+
+    assert 0 == done.returncode
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in done.stdout.splitlines()}
+    assert "pa55word" not in done.stdout
+    assert file.read_text() not in done.stdout
+    assert "postgresql+asyncpg://***@db.internal/auth  (env)" == rows["DATABASE_URL"]
+    assert "***  (file)" == rows["AUTH_MASTER_KEY"]
+    assert "8000  (default)" == rows["PORT"]
+    assert "boss  (env)" == rows["DASHBOARD_USERNAME"]
+
+
+def test_a_setting_of_a_later_version_is_a_warning() -> None:
+    done = fm_auth("config", "check", settings={"ENABLE_METRICS": "true"})
+
+    assert 0 == done.returncode
+    assert "warning: ENABLE_METRICS is set and has no effect in this version\n" == done.stderr
+
+
+def test_accounts_are_made_and_listed_on_data_that_nobody_serves(estate: Estate) -> None:
+    settings = {"AUTH_DATA_DIR": str(estate.data)}
+
+    created = fm_auth("user", "create", "Jane", "--admin", settings=settings)
+    listed = fm_auth("user", "list", settings=settings)
+
+    assert (0, "") == (created.returncode, created.stderr)
+    rows = [line.split("  ") for line in listed.stdout.splitlines()]
+    assert [
+        ["john.doe", "john.doe@example.com", "admin", "active"],
+        ["jane", "jane@dev.faultmaven.local", "admin", "active"],
+    ] == [row[1:] for row in rows]
+
+
+def test_an_account_made_with_a_password_opens_with_it_only(
+    deployed: Service, settings: dict[str, str]
+) -> None:
+    name = new_name()
+    made = fm_auth(
+        *("user", "create", name, "--email", f"{name}@example.com", "--display-name", "Näme"),
+        "--password-stdin",
+        settings=deployed._settings,
+        stdin=f"{PASSWORD}\n",
+    )
+
+    assert (0, "") == (made.returncode, made.stderr)
+    assert [name, f"{name}@example.com", "user"] == made.stdout.split()[1:]
+    body = {"username": name}
+    assert 401 == deployed.post("dev-login", body).status_code
+    assert 401 == deployed.post("login", body | {"password": "wrong" * 5}).status_code
+    assert 200 == deployed.post("login", body | {"password": PASSWORD}).status_code
+    me = deployed.post("dev-login", {"email": f"{name}@example.com", "password": PASSWORD}).json()
+    assert "Näme" == me["user"]["display_name"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "says"),
+    [
+        (("jo",), "", "username: at least 3 characters"),
+        (("jo\u200bhn",), "", "username: "),
+        (("j\u043ehn",), "", "username: "),
+        (("johnny", "--email", "nowhere"), "", "email: "),
+        (("johnny", "--display-name", "x" * 101), "", "display_name: "),
+        (("johnny", "--password-stdin"), "short\n", "password: at least 15 characters"),
+        (("johnny", "--password-stdin"), "", "password: "),
+        (("johnny", "--password-stdin"), b"\xff" * 20 + b"\n", "password: "),
+        ((b"j\xffhnny",), "", "username: "),
+    ],
+)
+def test_a_bad_account_is_refused_with_the_field_that_is_wrong(
+    arguments: tuple[str | bytes, ...], stdin: str | bytes, says: str, deployed: Service
+) -> None:
+    texts = [os.fsdecode(argument) for argument in arguments]
+
+    done = fm_auth("user", "create", *texts, settings=deployed._settings, stdin=stdin)
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith(f"Error: {says}")
+    assert 1 == len(done.stderr.splitlines())
+
+
+def test_a_list_can_be_cut_short_and_piped_into_head(deployed: Service) -> None:
+    for _ in range(3):
+        deployed.register()
+
+    listed = fm_auth("user", "list", "--limit", "2", settings=deployed._settings)
+    piped = subprocess.run(
+        f"{FM_AUTH} user list | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=environment(deployed._settings),
+        check=True,
+        timeout=30,
+    )
+
+    assert 2 == len(listed.stdout.splitlines())
+    assert (1, "") == (len(piped.stdout.splitlines()), piped.stderr)
+    assert 2 == fm_auth("user", "list", "--limit", "0", settings=deployed._settings).returncode
+
+
+def test_without_its_database_a_command_says_so(settings: dict[str, str]) -> None:
+    settings["DATABASE_URL"] = "postgresql://fm_auth@127.0.0.1:1/auth"
+
+    for command in (("user", "list"), ("migrate",)):
+        done = fm_auth(*command, settings=settings)
+
+        assert (1, "") == (done.returncode, done.stdout)
+        assert "PostgreSQL at 127.0.0.1:1/auth does not answer" in done.stderr
+        assert 1 == len(done.stderr.splitlines())
+
+
+def test_the_seeded_administrator_is_made_once_and_never_opens_without_the_password(
+    settings: dict[str, str], services: Services
+) -> None:
+    seed = {"DASHBOARD_USERNAME": "Boss", "DASHBOARD_PASSWORD": PASSWORD}
+    service = services({**settings, **seed, "WORKERS": "2"}).start()
+    body = {"username": "boss"}
+
+    for _ in range(2):
+        assert 401 == service.post("dev-login", body).status_code
+        assert 401 == service.post("login", body).status_code
+        assert 409 == service.post("dev-register", body).status_code
+        opened = service.post("dev-login", body | {"password": PASSWORD})
+        assert 200 == opened.status_code
+        assert ["admin"] == opened.json()["user"]["roles"]
+        service.restart()
+
+    names = sql(settings["DATABASE_URL"], "SELECT username FROM users")
+    assert [("boss",)] == names
+    assert PASSWORD not in service.output

@@ -1,0 +1,59 @@
+"""The contract suites of the core's ports on PostgreSQL."""
+
+from collections.abc import Callable
+
+import asyncpg
+import pytest
+
+from adapters.postgres import PostgresUnitOfWork
+from auth_core.kernel import EventId, UserId
+from auth_core.testing.contracts import (
+    CredentialRepositoryContract,
+    KeyRepositoryContract,
+    RecordedEvents,
+    SessionRacesContract,
+    SessionRepositoryContract,
+    UnitOfWorkContract,
+    UserRepositoryContract,
+)
+
+
+@pytest.fixture
+def recorded_events(observer: asyncpg.Connection) -> RecordedEvents:
+    async def recorded(user_id: UserId) -> list[tuple[EventId, str]]:
+        rows = await observer.fetch(
+            "SELECT id, type FROM outbox WHERE user_id = $1 ORDER BY position", user_id
+        )
+        return [(EventId(row["id"]), row["type"]) for row in rows]
+
+    return recorded
+
+
+class TestUsers(UserRepositoryContract):
+    pass
+
+
+class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestSessions(SessionRepositoryContract):
+    pass
+
+
+class TestSessionRaces(SessionRacesContract):
+    pass
+
+
+class TestUnitOfWork(UnitOfWorkContract):
+    pass
+
+
+class TestKeys(KeyRepositoryContract):
+    @pytest.fixture
+    async def unit_of_work(
+        self, unit_of_work: Callable[[], PostgresUnitOfWork], observer: asyncpg.Connection
+    ) -> Callable[[], PostgresUnitOfWork]:
+        """A deployment that has no keys yet."""
+        await observer.execute("TRUNCATE signing_keys")
+        return unit_of_work

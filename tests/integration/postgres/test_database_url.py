@@ -1,0 +1,53 @@
+"""Reading DATABASE_URL. No server is needed here."""
+
+import pytest
+
+from adapters.postgres import InvalidDatabaseUrl
+from adapters.postgres.url import dsn, location
+from auth_core.kernel import Secret
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
+def test_every_common_scheme_is_taken(scheme: str) -> None:
+    url = Secret(f"{scheme}://me:pass%2Fword@db.internal:6432/auth?sslmode=require")
+
+    assert "postgresql://me:pass%2Fword@db.internal:6432/auth?sslmode=require" == dsn(url)
+    assert "db.internal:6432/auth" == location(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://me@/auth?host=/run/postgresql&port=5433", "/run/postgresql/auth"),
+        ("postgresql://me@/auth?host=db&port=6432", "db:6432/auth"),
+        ("postgresql://db/auth", "db:5432/auth"),
+        ("postgresql://", "localhost:5432/the default database"),
+        ("postgresql://me@[::1]:6432/auth", "::1:6432/auth"),
+    ],
+)
+def test_the_location_names_the_server(url: str, expected: str) -> None:
+    assert expected == location(Secret(url))
+
+
+@pytest.mark.sec("SEC-67")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:canary@db/auth",
+        "sqlite:///canary.db",
+        "canary",
+        "",
+        "postgresql://me:canary/canary@db:5432/auth",
+        "postgresql://me:canary#@db:5432/auth",
+        "postgresql://me@db:canary/auth",
+        "postgresql://me:canary@[db/auth",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_refused_without_quoting_it(url: str) -> None:
+    with pytest.raises(InvalidDatabaseUrl) as refused:
+        dsn(Secret(url))
+
+    assert "canary" not in str(refused.value)
+    assert "DATABASE_URL" in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None

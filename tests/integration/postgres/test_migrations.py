@@ -1,0 +1,234 @@
+"""The migrations, up and down, on data, at once and half-way."""
+
+import asyncio
+import os
+import sys
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, exc
+
+import migrations
+from adapters.postgres import SchemaNewer, current, downgrade, migrate
+from adapters.postgres.schema import engine
+from adapters.postgres.tables import metadata
+from adapters.postgres.url import dsn
+from auth_core.kernel import Secret
+
+ROOT = Path(migrations.__file__).parent.parent
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+CATALOG = """
+    SELECT c.relname AS table, a.attname AS name, concat_ws(
+               ' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, l.collname,
+               pg_get_expr(d.adbin, d.adrelid)) AS definition
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+         LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.collname <> 'default'
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+    UNION ALL
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    ORDER BY 1, 2, 3
+"""
+
+
+async def fetch(url: Secret[str], query: str, *arguments: object) -> list[tuple[object, ...]]:
+    connection = await asyncpg.connect(dsn(url))
+    try:
+        return [tuple(row) for row in await connection.fetch(query, *arguments)]
+    finally:
+        await connection.close()
+
+
+async def catalog(url: Secret[str]) -> set[tuple[object, ...]]:
+    return {row for row in await fetch(url, CATALOG) if row[0] != "alembic_version"}
+
+
+async def alembic(url: Secret[str], *arguments: str, cwd: Path = ROOT) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "alembic", *arguments),
+        cwd=cwd,
+        env=os.environ | {"DATABASE_URL": url.reveal()},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert 0 == process.returncode, output.decode()
+    return output.decode()
+
+
+def test_head_is_the_newest_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.set_main_option("path_separator", "newline")
+
+    assert [migrations.HEAD] == ScriptDirectory.from_config(config).get_heads()
+
+
+async def test_up_down_and_up_again_on_data(make_database) -> None:
+    url = await make_database()
+    assert await asyncio.to_thread(current, url) is None
+
+    await asyncio.to_thread(migrate, url)
+    assert migrations.HEAD == await asyncio.to_thread(current, url)
+    await fetch(
+        url,
+        "INSERT INTO users VALUES ($1, NULL, 'a.b', 'a@b.de', false, 'A', 'active', '{user}',"
+        " false, $2, $2, NULL, 1)",
+        *(uuid4(), NOW),
+    )
+    before = await catalog(url)
+
+    await asyncio.to_thread(downgrade, url, "base")
+    assert [("alembic_version",)] == await fetch(url, TABLES)
+    assert await asyncio.to_thread(current, url) is None
+
+    await asyncio.to_thread(migrate, url)
+    assert before == await catalog(url)
+
+
+async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    await asyncio.to_thread(migrate, url)
+
+    assert migrations.HEAD == await asyncio.to_thread(current, url)
+
+
+async def test_the_tables_of_the_code_are_the_migrated_ones(make_database) -> None:
+    """To the letter of PostgreSQL's own description, names and predicates included."""
+    migrated, created = await make_database(), await make_database()
+    await asyncio.to_thread(migrate, migrated)
+    async with engine(created) as database, database.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+
+    assert await catalog(created) == await catalog(migrated)
+
+
+async def test_autogenerate_finds_no_difference(postgres_url: Secret[str]) -> None:
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True}
+        return list(
+            compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        )
+
+    async with engine(postgres_url) as database, database.connect() as connection:
+        assert [] == await connection.run_sync(differences)
+
+
+async def test_every_constraint_has_a_name_of_ours(postgres_url: Secret[str]) -> None:
+    names = await fetch(
+        postgres_url,
+        "SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
+        " AND contype <> 'n' AND conrelid <> 'alembic_version'::regclass",
+    )
+
+    assert all(str(name).startswith(("pk_", "fk_", "uq_", "ck_")) for (name,) in names)
+
+
+async def test_often_updated_tables_leave_room_in_their_pages(postgres_url: Secret[str]) -> None:
+    query = "SELECT relname FROM pg_class WHERE reloptions = '{fillfactor=90}' ORDER BY 1"
+
+    assert [("sessions",), ("users",)] == await fetch(postgres_url, query)
+
+
+@pytest.mark.parametrize(
+    ("username", "email"),
+    [
+        ("John", "john@b.de"),
+        ("jöhn", "john@b.de"),
+        ("john", "John@b.de"),
+        ("john", "john@b.dé"),
+    ],
+)
+@pytest.mark.sec("SEC-61", "SEC-62")
+async def test_a_name_that_is_not_canonical_meets_a_second_wall(
+    postgres_url: Secret[str], username: str, email: str
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError, match="_canonical"):
+        await fetch(
+            postgres_url,
+            "INSERT INTO users VALUES ($1, NULL, $2, $3, false, 'A', 'active', '{user}',"
+            " false, $4, $4, NULL, 1)",
+            *(uuid4(), username, email, NOW),
+        )
+
+
+async def test_a_migration_that_fails_leaves_nothing(make_database) -> None:
+    """The last table of the first migration is in the way, so all of it is undone."""
+    url = await make_database()
+    await fetch(url, "CREATE TABLE outbox (kept int)")
+
+    with pytest.raises(exc.ProgrammingError, match="outbox"):
+        await asyncio.to_thread(migrate, url)
+
+    assert ("users",) not in await fetch(url, TABLES)
+    assert await asyncio.to_thread(current, url) is None
+    await fetch(url, "DROP TABLE outbox")
+    await asyncio.to_thread(migrate, url)
+    assert migrations.HEAD == await asyncio.to_thread(current, url)
+
+
+async def test_nodes_that_migrate_at_once_do_it_once(make_database) -> None:
+    url = await make_database()
+
+    outputs = await asyncio.gather(*(alembic(url, "upgrade", "head") for _ in range(3)))
+
+    assert 1 == sum("Running upgrade" in output for output in outputs)
+    assert migrations.HEAD == await asyncio.to_thread(current, url)
+
+
+async def test_a_newer_schema_is_not_touched(make_database) -> None:
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    await fetch(url, "UPDATE alembic_version SET version_num = '9999'")
+
+    for change in (migrate, lambda url: downgrade(url, "base")):
+        with pytest.raises(SchemaNewer, match=r"schema 9999.*Upgrade the service"):
+            await asyncio.to_thread(change, url)
+
+    assert ("users",) in await fetch(url, TABLES)
+
+
+async def test_the_plain_commands_work(make_database, tmp_path: Path) -> None:
+    """In a copy, so that the revision that is made does not stay."""
+    url = await make_database()
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["alembic"]
+    lines = (f"{name} = {_toml(value)}" for name, value in options.items())
+    (checkout / "pyproject.toml").write_text("\n".join(("[tool.alembic]", *lines)))
+    await asyncio.to_thread(_copy_migrations, checkout)
+
+    await alembic(url, "upgrade", "head", cwd=checkout)
+    await alembic(url, "revision", "-m", "more of it", cwd=checkout)
+    made = checkout / "migrations" / "versions" / f"{int(migrations.HEAD) + 1:04d}_more_of_it.py"
+    assert "autocommit_block" not in made.read_text()
+    await alembic(url, "upgrade", "head", cwd=checkout)
+    await alembic(url, "downgrade", "-1", cwd=checkout)
+
+    assert migrations.HEAD == await asyncio.to_thread(current, url)
+
+
+def _copy_migrations(checkout: Path) -> None:
+    for source in (ROOT / "migrations").rglob("*"):
+        if source.suffix in {".py", ".mako"}:
+            target = checkout / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)

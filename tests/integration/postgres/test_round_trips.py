@@ -1,0 +1,141 @@
+"""How few statements go to the server, and that holding writes back changes nothing else."""
+
+from collections.abc import Callable
+
+import asyncpg
+import pytest
+
+from adapters.postgres import PostgresUnitOfWork
+from auth_core.sessions import EndReason
+from auth_core.testing.contracts.making import (
+    new_hash,
+    new_session,
+    new_user,
+    now,
+    stored_session,
+    stored_user,
+    user_created,
+    user_updated,
+)
+
+UnitOfWork = Callable[[], PostgresUnitOfWork]
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The first words of whatever goes to the server through units of work."""
+    seen: list[str] = []
+
+    def watch(name: str) -> None:
+        original = getattr(asyncpg.Connection, name)
+
+        async def watched(self: object, sql: str, *arguments: object, **options: object) -> object:
+            seen.append(sql.split(maxsplit=1)[0])
+            return await original(self, sql, *arguments, **options)
+
+        monkeypatch.setattr(asyncpg.pool.PoolConnectionProxy, name, _proxied(watched))
+
+    def _proxied(watched):
+        return lambda proxy, *arguments, **options: watched(proxy._con, *arguments, **options)
+
+    for name in ("execute", "fetchrow", "fetch"):
+        watch(name)
+    return seen
+
+
+async def test_a_read_takes_one_round_trip(unit_of_work: UnitOfWork, statements) -> None:
+    user = await stored_user(unit_of_work)
+    session = await stored_session(unit_of_work, user)
+    statements.clear()
+
+    async with unit_of_work() as uow:
+        assert await uow.sessions.state(session.id, now()) is not None
+
+    assert ["SELECT"] == statements
+
+
+async def test_the_writes_of_a_login_take_one_round_trip(
+    unit_of_work: UnitOfWork, statements, observer
+) -> None:
+    user = await stored_user(unit_of_work)
+    session, at = new_session(user), now()
+    statements.clear()
+
+    async with unit_of_work() as uow:
+        await uow.sessions.add(session)
+        await uow.users.record_login(user.id, at)
+        await uow.outbox.add([user_created(user.id), user_updated(user.id)])
+        await uow.commit()
+
+    assert ["WITH"] == statements
+    assert at == await observer.fetchval("SELECT last_login_at FROM users WHERE id = $1", user.id)
+    assert 1 == await observer.fetchval("SELECT count(*) FROM sessions WHERE id = $1", session.id)
+    assert 2 == await observer.fetchval("SELECT count(*) FROM outbox WHERE user_id = $1", user.id)
+
+
+async def test_a_registration_takes_four_round_trips(unit_of_work: UnitOfWork, statements) -> None:
+    user = new_user()
+
+    async with unit_of_work() as uow:
+        await uow.users.add(user)
+        await uow.outbox.add([user_created(user.id)])
+        await uow.credentials.set_password(user.id, new_hash())
+        await uow.sessions.add(new_session(user))
+        await uow.users.record_login(user.id, now())
+        await uow.outbox.add([user_updated(user.id)])
+        await uow.commit()
+
+    assert ["BEGIN", "INSERT", "WITH", "COMMIT"] == statements
+
+
+async def test_a_logout_takes_four_round_trips(unit_of_work: UnitOfWork, statements) -> None:
+    user = await stored_user(unit_of_work)
+    session = await stored_session(unit_of_work, user)
+    statements.clear()
+
+    async with unit_of_work() as uow:
+        await uow.sessions.end(user.id, session.id, EndReason.LOGOUT, now())
+        await uow.outbox.add([user_updated(user.id)])
+        await uow.commit()
+
+    assert ["BEGIN", "WITH", "INSERT", "COMMIT"] == statements
+
+
+async def test_a_held_back_write_is_seen_by_the_next_read(unit_of_work: UnitOfWork) -> None:
+    user = await stored_user(unit_of_work)
+    at = now()
+    async with unit_of_work() as uow:
+        await uow.users.record_login(user.id, at)
+
+        assert user.signed_in(at) == await uow.users.get(user.id)
+
+
+async def test_two_writes_to_one_table_are_both_done(unit_of_work: UnitOfWork) -> None:
+    user = await stored_user(unit_of_work)
+    sessions = [new_session(user), new_session(user)]
+    async with unit_of_work() as uow:
+        for session in sessions:
+            await uow.sessions.add(session)
+        await uow.commit()
+
+    async with unit_of_work() as uow:
+        state = await uow.sessions.state(sessions[0].id, now())
+    assert state is not None
+    assert 2 == state.live_sessions
+
+
+async def test_a_held_back_write_that_fails_takes_the_others_with_it(
+    unit_of_work: UnitOfWork, observer
+) -> None:
+    stranger = new_user()
+
+    async def commit() -> None:
+        async with unit_of_work() as uow:
+            await uow.outbox.add([user_created(stranger.id)])
+            await uow.sessions.add(new_session(stranger))
+            await uow.commit()
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await commit()
+
+    assert not await observer.fetchval("SELECT count(*) FROM outbox WHERE user_id=$1", stranger.id)

@@ -1,0 +1,90 @@
+"""`make bench`, or `python -m tests.load --help`."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from types import FrameType
+from typing import NoReturn
+
+from tests.load.bench import Place, servers
+from tests.load.client import BenchError
+from tests.load.machine import processor
+from tests.load.report import Findings, start_lines, table, verdicts
+from tests.load.session import session
+from tests.load.startup import startup
+
+NAMES = ("get", "get-redis", "post", "post-insert", "me", "login", "register", "logout")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print. A figure out of bounds is no error; 1 if something did not run."""
+    options = _options(arguments)
+    if sys.platform != "linux":
+        _say(["the benchmark needs Linux: it pins processes and reads their clocks"])
+        return 1
+    signal.signal(signal.SIGTERM, _end)
+    found = Findings()
+    try:
+        with servers() as place:
+            _say(_introduction(place, options))
+            if "start" in options.only:
+                found.startup = startup(place, options.starts)
+                _say(["", *start_lines(found.startup)])
+            wanted = [name for name in NAMES if name in options.only]
+            if wanted:
+                with session(place, connections=options.connections) as under_way:
+                    under_way.measure(wanted, options.rounds, options.requests, found)
+                    _say(["", *table(under_way.chosen(wanted), found)])
+    except BenchError as error:
+        _say([f"the benchmark failed: {error}"])
+        return 1
+    except KeyboardInterrupt:
+        _say(["", "stopped"])
+        return 130
+    _say(["", *verdicts(found)])
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
+    parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")
+    parser.add_argument("--connections", type=int, default=32, help="at once (%(default)s)")
+    parser.add_argument("--starts", type=int, default=5, help="start-ups (%(default)s)")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*NAMES, "start"), default=(*NAMES, "start"), metavar="NAME"
+    )
+    parser.add_argument("--quick", action="store_true", help="a rough look: 400 requests, twice")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.requests, options.rounds, options.starts = 400, 2, 1
+    return options
+
+
+def _introduction(place: Place, options: argparse.Namespace) -> Iterable[str]:
+    packages = ("litestar", "granian", "uvloop", "msgspec", "asyncpg", "redis", "joserfc")
+    cores = place.cores
+    yield f"{processor()}, Python {sys.version.split()[0]}, " + ", ".join(
+        f"{package} {version(package)}" for package in packages
+    )
+    yield (
+        f"service on core {cores.service}, servers and load generator on core {cores.rest}; "
+        f"{options.connections} connections, {options.rounds} rounds of {options.requests}, medians"
+    )
+    if cores.shared:
+        yield "only one core may be used: service and load disturb each other"
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The figures as text, and how they compare with what was promised."""
+
+from collections.abc import Iterator, Mapping
+
+from tests.load.counting import Counts
+from tests.load.rounds import Rounds
+from tests.load.scenarios import Scenario
+from tests.load.startup import Startup
+
+ME_RATIO = 1.6
+LOGIN_FACTOR = 2.5
+START_RATIO = 1.3
+RSS_OVER_MB = 20.0
+HELP_SECONDS = 0.5
+
+_HEAD = (
+    f"{'scenario':<22}{'req/s':>7}{'CPU ms':>8}{'(lowest-highest)':>18}{'p50 ms':>8}{'p99 ms':>8}"
+    f"{'Redis':>9}{'at load':>9}{'SQL':>6}{'rows':>6}"
+)
+
+
+class Findings:
+    """What was measured, by the scenario's name. Anything may be missing."""
+
+    def __init__(self) -> None:
+        self.rounds: dict[str, Rounds] = {}
+        self.counts: dict[str, Counts] = {}
+        self.signature_ms: float | None = None
+        self.rss_mb: dict[str, float] = {}
+        self.startup: Startup | None = None
+
+
+def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
+    """One line for each scenario."""
+    yield _HEAD
+    for scenario in scenarios:
+        each, counts = found.rounds[scenario.name], found.counts[scenario.name]
+        spread = f"({each.cpu_low:.3f}-{each.cpu_high:.3f})"
+        yield (
+            f"{scenario.title:<22}{each.rate:>7.0f}{each.cpu_ms:>8.3f}{spread:>18}"
+            f"{each.p50_ms:>8.1f}{each.p99_ms:>8.1f}{counts.redis_trips:>9.2f}"
+            f"{each.redis_trips:>9.2f}{counts.statements:>6.1f}{counts.rows:>6.1f}"
+        )
+    if found.signature_ms is not None:
+        yield f"{'RS256 signature':<29}{found.signature_ms:>8.3f}   in a process of its own"
+    for name, megabytes in found.rss_mb.items():
+        yield f"RSS of the {name} worker after the load: {megabytes:.0f} MB"
+
+
+def start_lines(startup: Startup) -> Iterator[str]:
+    """The start-up figures."""
+    floor, ours = startup.floor, startup.ours
+    yield f"{'start':<26}{'seconds':>9}{'CPU s':>8}{'RSS MB':>8}"
+    yield f"{'imports only':<26}{floor.seconds:>9.2f}{floor.cpu_seconds:>8.2f}{floor.rss_mb:>8.0f}"
+    yield f"{'fm-auth serve':<26}{ours.seconds:>9.2f}{ours.cpu_seconds:>8.2f}{ours.rss_mb:>8.0f}"
+    yield f"{'  of it until the fork':<26}{ours.seconds_to_worker:>9.2f}"
+    yield f"{'fm-auth --help':<26}{startup.help_seconds:>9.2f}"
+
+
+def verdicts(found: Findings) -> Iterator[str]:
+    """Every target that can be judged from what was measured."""
+    yield from _me(found)
+    yield from _login(found.rounds, found.signature_ms)
+    if found.startup is not None:
+        floor, ours = found.startup.floor, found.startup.ours
+        yield _verdict(
+            "start: seconds / imports only", ours.seconds / floor.seconds, START_RATIO, "x"
+        )
+        yield _verdict(
+            "start: RSS over imports only", ours.rss_mb - floor.rss_mb, RSS_OVER_MB, " MB"
+        )
+        yield _verdict("fm-auth --help", found.startup.help_seconds, HELP_SECONDS, " s")
+
+
+def _me(found: Findings) -> Iterator[str]:
+    if {"get", "me"} <= found.rounds.keys():
+        ratio = found.rounds["me"].cpu_ms / found.rounds["get"].cpu_ms
+        yield _verdict("/me warm: CPU / bare GET", ratio, ME_RATIO, "x")
+    if "me" in found.counts:
+        counts = found.counts["me"]
+        trips = counts.redis_trips + counts.statements
+        yield _verdict("/me warm: round trips", trips, 1.0, "")
+
+
+def _login(rounds: Mapping[str, Rounds], signature_ms: float | None) -> Iterator[str]:
+    if {"post-insert", "login"} <= rounds.keys() and signature_ms is not None:
+        insert = rounds["post-insert"].cpu_ms
+        allowed = signature_ms + LOGIN_FACTOR * insert
+        yield _verdict("dev-login: CPU", rounds["login"].cpu_ms, allowed, " ms")
+        beyond = (rounds["login"].cpu_ms - signature_ms) / insert
+        yield _verdict("  = beyond the signature / (POST + INSERT)", beyond, LOGIN_FACTOR, "x")
+
+
+def _verdict(what: str, measured: float, allowed: float, unit: str) -> str:
+    result = "PASS" if round(measured, 2) <= round(allowed, 2) else "MISS"
+    return f"{result}  {what:<44}{measured:>7.2f}{unit:<3} (at most {allowed:.2f}{unit})"

@@ -1,0 +1,109 @@
+"""What is asked of the services."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal
+
+from tests.load.bench import Generator
+from tests.load.client import request
+
+USERS = 64
+"""Accounts that take turns, so that neither one row nor one cache entry is all there is."""
+_API = "/api/v1/auth"
+
+Side = Literal["floor", "ours"]
+Requests = list[bytes]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``prepare`` makes so many requests, each to be sent once, in this order."""
+
+    name: str
+    title: str
+    side: Side
+    prepare: Callable[[int], Requests]
+    status: int = 200
+
+
+class Accounts:
+    """Users of the service under test, made through its own API."""
+
+    def __init__(self, generator: Generator, port: int) -> None:
+        self._generator = generator
+        self._port = port
+        self._numbers = count()
+        self._names: list[str] = []
+        self._tokens: list[str] = []
+
+    def me(self, amount: int) -> Requests:
+        """GET /me with tokens that have been used before."""
+        if not self._tokens:
+            self._tokens = self._tokens_of(self.login(USERS), status=200)
+        some = [request("GET", f"{_API}/me", token=token) for token in self._tokens]
+        return [some[index % len(some)] for index in range(amount)]
+
+    def login(self, amount: int) -> Requests:
+        """POST /dev-login, the users taking turns."""
+        if not self._names:
+            self._register_some()
+        bodies = [json.dumps({"username": name}).encode() for name in self._names]
+        some = [request("POST", f"{_API}/dev-login", body=body) for body in bodies]
+        return [some[index % len(some)] for index in range(amount)]
+
+    def register(self, amount: int) -> Requests:
+        """POST /dev-register, a new user each time."""
+        return [
+            request("POST", f"{_API}/dev-register", body=body)
+            for body in self._registrations(amount)
+        ]
+
+    def log_out(self, amount: int) -> Requests:
+        """POST /logout, each by a user of its own whose session has been used once."""
+        tokens = self._tokens_of(self.register(amount), status=201)
+        used = [request("GET", f"{_API}/me", token=token) for token in tokens]
+        self._generator.send(self._port, used, status=200)
+        return [request("POST", f"{_API}/logout", token=token) for token in tokens]
+
+    def _register_some(self) -> None:
+        bodies = list(self._registrations(USERS))
+        requests = [request("POST", f"{_API}/dev-register", body=body) for body in bodies]
+        self._generator.send(self._port, requests, status=201)
+        self._names = [json.loads(body)["username"] for body in bodies]
+
+    def _registrations(self, amount: int) -> Iterator[bytes]:
+        for _ in range(amount):
+            name = f"bench.user.{next(self._numbers):06}"
+            yield json.dumps({"username": name, "display_name": "Bench User"}).encode()
+
+    def _tokens_of(self, sign_ins: Requests, *, status: int) -> list[str]:
+        answers = self._generator.send(self._port, sign_ins, status=status, keep_bodies=True)
+        return [json.loads(body)["access_token"] for body in answers.bodies]
+
+
+def scenarios(accounts: Accounts) -> Sequence[Scenario]:
+    """All scenarios, the floors first."""
+    # the floors get the very headers and bodies that ours get
+    path = f"{_API}/me".encode()
+
+    def get(to: str) -> Callable[[int], Requests]:
+        return lambda amount: [sent.replace(path, to.encode(), 1) for sent in accounts.me(amount)]
+
+    def post(to: str) -> Callable[[int], Requests]:
+        login = f"{_API}/dev-login".encode()
+        return lambda amount: [
+            sent.replace(login, to.encode(), 1) for sent in accounts.login(amount)
+        ]
+
+    return [
+        Scenario("get", "bare GET", "floor", get("/floor/get")),
+        Scenario("get-redis", "bare GET + Redis GET", "floor", get("/floor/get-redis")),
+        Scenario("post", "bare POST", "floor", post("/floor/post")),
+        Scenario("post-insert", "bare POST + INSERT", "floor", post("/floor/post-insert")),
+        Scenario("me", "GET /me, warm", "ours", accounts.me),
+        Scenario("login", "POST /dev-login", "ours", accounts.login),
+        Scenario("register", "POST /dev-register", "ours", accounts.register, 201),
+        Scenario("logout", "POST /logout", "ours", accounts.log_out),
+    ]

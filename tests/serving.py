@@ -1,0 +1,26 @@
+"""An application over real servers, in this process, and a client of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar.testing import AsyncTestClient
+
+from app.container import Container
+from app.main import create_app
+from app.settings import load_settings
+
+Client = AsyncTestClient[Any]
+
+
+@asynccontextmanager
+async def serving(environ: dict[str, str]) -> AsyncIterator[Client]:
+    """A client of a worker with these settings; a 500 arrives as the answer it is."""
+    container = Container(load_settings(environ))
+    async with AsyncTestClient(create_app(container), raise_server_exceptions=False) as client:
+        yield client
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries an access token."""
+    return {"Authorization": f"Bearer {token}"}

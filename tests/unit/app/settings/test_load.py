@@ -1,0 +1,492 @@
+"""The settings read from an environment."""
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.settings import FIELDS, SettingsError, describe, load_settings
+
+KEY = bytes(range(32))
+SERVERS = {
+    "DATABASE_URL": "postgresql://u:canary-db@db:5432/auth",
+    "REDIS_HOST": "cache",
+    "AUTH_MASTER_KEY": base64.b64encode(KEY).decode(),
+}
+
+
+def problems(**environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    return str(caught.value).split("\n")
+
+
+def only_problem(**environ: str) -> str:
+    (problem,) = problems(**environ)
+    return problem
+
+
+def test_nothing_set_is_the_embedded_development_run():
+    """An empty environment starts our own servers in development mode on loopback."""
+    loaded = load_settings({})
+
+    assert loaded.embedded
+    assert loaded.service.is_development
+    assert loaded.service.host == "127.0.0.1"
+    assert loaded.service.port == 8000
+    assert loaded.service.log_format == "console"
+    assert loaded.service.data_dir == Path(".data")
+    assert loaded.tokens.access_minutes == 1440
+    assert loaded.security.master_key is None
+    assert loaded.not_in_effect == ()
+
+
+def test_configured_servers_default_to_production():
+    """Forgetting ENVIRONMENT must not open the password-less routes."""
+    loaded = load_settings(SERVERS)
+
+    assert not loaded.embedded
+    assert loaded.service.environment == "production"
+    assert loaded.service.log_format == "json"
+    assert loaded.tokens.access_minutes == 15
+    assert loaded.cors.origins == ()
+    assert loaded.database.url is not None
+    assert loaded.database.url.reveal() == "postgresql+asyncpg://u:canary-db@db:5432/auth"
+    assert loaded.redis.url is not None
+    assert loaded.redis.url.reveal() == "redis://cache:6379/0"
+    assert loaded.security.master_key is not None
+    assert loaded.security.master_key.reveal() == KEY
+
+
+def test_the_tree_is_frozen():
+    """Nobody changes a setting after the start."""
+    loaded = load_settings({})
+
+    with pytest.raises(AttributeError):
+        loaded.service.port = 1  # type: ignore[misc]
+
+
+def test_empty_values_count_as_not_set():
+    """Compose passes every listed name, empty when the shell has none."""
+    empty = {name: "" for field in FIELDS for name in field.names}
+    empty |= {f"{name}_FILE": "" for field in FIELDS if field.secret for name in field.names}
+
+    assert load_settings(empty) == load_settings({})
+
+
+def test_all_problems_are_reported_at_once():
+    """One start tells all that is wrong, one line each."""
+    lines = problems(PORT="0", WORKERS="many", AUTH_DATA_DIRS="x")
+
+    assert lines == [
+        "'AUTH_DATA_DIRS' is not a setting; the nearest is AUTH_DATA_DIR",
+        "PORT='0' is out of range; allowed: a whole number from 1 to 65535",
+        "WORKERS='many' is not a whole number; allowed: a whole number from 1 to 256",
+    ]
+
+
+INTEGERS = {
+    "PORT": (1, 65535),
+    "WORKERS": (1, 256),
+    "DB_POOL_SIZE": (1, 1000),
+    "DB_MAX_OVERFLOW": (0, 1000),
+    "REDIS_PORT": (1, 65535),
+    "REDIS_DB": (0, 9999),
+    "ACCESS_TOKEN_EXPIRE_MINUTES": (1, 1440),
+    "JWT_ACCESS_TOKEN_EXPIRY_MINUTES": (1, 1440),
+    "REFRESH_TOKEN_EXPIRE_DAYS": (1, 365),
+    "JWT_REFRESH_TOKEN_EXPIRY_DAYS": (1, 365),
+    "AUTH_SESSION_CACHE_SECONDS": (1, 900),
+}
+NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_take_their_range_and_nothing_else(name):
+    """Both ends are in, one beyond is out, other notations are refused."""
+    low, high = INTEGERS[name]
+    base = {**SERVERS, "ENVIRONMENT": "production"}
+
+    for good in (str(low), str(high), f" {high} ", f"0{high}"):
+        load_settings({**base, name: good})
+    for bad in (str(low - 1), str(high + 1), "-1", "9" * 5000, *NOT_INTEGERS):
+        problem = only_problem(**{**base, name: bad})
+        assert problem.startswith(f"{name}=")
+        assert f"a whole number from {low} to {high}" in problem
+        assert len(problem) < 400
+        assert problem.isascii()
+
+
+TEXTS = {
+    "ENVIRONMENT": ["prod", "dev elopment", "\udcff"],
+    "HOST": ["a b", "h\x00", "http://x", "ü", "x" * 256],
+    "LOG_LEVEL": ["loud", "10"],
+    "LOG_FORMAT": ["xml"],
+    "AUTH_DATA_DIR": ["a\x00b", "\udcff", "x" * 2000],
+    "DATABASE_URL": [
+        "sqlite:///canary.db",
+        "sqlite+aiosqlite://",
+        "mysql://u:canary@h/d",
+        "postgresql+psycopg2://u:canary@h/d",
+        "postgresql://u:canary@h",
+        "postgresql://u:canary@h/",
+        "postgresql:///canary",
+        "postgresql://u:canary@h:0/d",
+        "postgresql://u:canary@h:99999/d",
+        "postgresql://u:canary@h:port/d",
+        "postgresql://u:canary@[::1/d",
+        "postgresql://u:can#ary@h/d",
+        "postgresql://u:canary\x00@h/d",
+        "postgresql://u:canary @h/d",
+        "postgresql://u:canary\udcff@h/d",
+        "postgresql:u:canary@h/d",
+        "postgresql://u:1/canary@h/d",
+        "host=h password=canary",
+        "postgresql://" + "canary" * 1000,
+    ],
+    "REDIS_URL": ["http://:canary@h", "redis://:canary@", "redis://:canary@h:0", "unix://",
+                  "redis://:canary@h/x", "redis://:canary@[x", "canary", "unix:///s?db=canary"],
+    "REDIS_HOST": ["redis://:canary@h", "a/b"],
+    "REDIS_PASSWORD": ["canary\n", "canary\x00", "canary\udcff", "canary" * 500],
+    "REDIS_MODE": ["sentinel", "cluster", "ha"],
+    "JWT_ALGORITHM": ["ES256", "Ed25519", "HS256", "none", "RS512"],
+    "JWT_ISSUER": ["a b", "ü", "x" * 256],
+    "JWT_AUDIENCE": ["a\x00b", "a,\tb"],
+    "CORS_ORIGINS": ["https://a.b", "{}", "[1]", '["https://a.b/"]', '["https://a.b/p"]',
+                     '["ftp://a"]', '["null"]', '[""]', '["https://u:p@h"]', '["https://h:99999"]',
+                     '["https://h:0"]', '["*"]', '["https://*.a.b"]', "[" * 9000, '["a\\ud800"]',
+                     '["chrome-extension://a/b"]', "[" + '"https://a",' * 65 + '"https://a"]'],
+    "CORS_ALLOW_CREDENTIALS": ["maybe", "2"],
+    "ENABLE_REGISTRATION": ["y", "tru"],
+    "ENABLE_PASSWORD_AUTH": ["nope"],
+    "AUTH_ALLOW_NEWER_SCHEMA": ["-1"],
+    "AUTH_MIGRATE_ON_START": ["perhaps"],
+    "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
+    "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
+    "AUTH_MASTER_KEY": ["canary", "00" * 31, "g" * 64, "A" * 43, "00" * 32, "é" * 43, "A" * 44],
+}  # fmt: skip
+BAD_TEXTS = [(name, value) for name, values in TEXTS.items() for value in values]
+
+
+@pytest.mark.sec("SEC-67")
+@pytest.mark.parametrize(("name", "bad"), BAD_TEXTS, ids=lambda text: ascii(text)[:40])
+def test_a_wrong_value_is_refused_by_name_and_its_secret_is_not_shown(name, bad):
+    """The message names the setting and what it takes; a credential in the value stays out."""
+    base = {**SERVERS, "DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD": "a long password"}
+    if name == "REDIS_URL":
+        del base["REDIS_HOST"]
+
+    problem = only_problem(**{**base, name: bad})
+
+    assert problem.startswith(name)
+    assert "canary" not in problem
+    assert "\n" not in problem
+    assert len(problem) < 600
+
+
+def test_every_setting_has_bad_values_in_these_tests():
+    """A new setting comes with a test of what it refuses."""
+    assert {field.name for field in FIELDS if field.in_effect} <= INTEGERS.keys() | TEXTS.keys()
+
+
+@pytest.mark.sec("SEC-67")
+def test_no_secret_in_repr_or_description():
+    """Secrets, and passwords inside URLs, are masked wherever settings are shown."""
+    loaded = load_settings(
+        SERVERS
+        | {
+            "DATABASE_URL": "postgres://u:canary%2F@db/auth?password=canary",
+            "REDIS_PASSWORD": "canary-redis",
+            "DASHBOARD_USERNAME": "admin",
+            "DASHBOARD_PASSWORD": "canary-dash",
+        }
+    )
+    shown = repr(loaded) + repr(describe(loaded))
+
+    assert "canary" not in shown
+    assert SERVERS["AUTH_MASTER_KEY"] not in shown
+    assert ("REDIS_PASSWORD", "***", "env") in describe(loaded)
+    assert ("REDIS_HOST", "cache", "env") in describe(loaded)
+    assert ("PORT", "8000", "default") in describe(loaded)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("postgres://h/d", "postgresql+asyncpg://h/d"),
+        ("postgresql+asyncpg://u:p%40@[::1]:5/d", "postgresql+asyncpg://u:p%40@[::1]:5/d"),
+        ("POSTGRESQL://h/d", "postgresql+asyncpg://h/d"),
+        ("postgresql:///d?host=/run/pg", "postgresql+asyncpg:///d?host=/run/pg"),
+    ],
+)
+def test_database_urls_are_normalised(given, expected):
+    """All spellings of a PostgreSQL URL end as the one that the engine takes."""
+    url = load_settings({**SERVERS, "DATABASE_URL": given}).database.url
+
+    assert url is not None
+    assert url.reveal() == expected
+
+
+def test_redis_url_and_parts_say_the_same():
+    """The parts are filled in from the URL, and the URL from the parts."""
+    servers = {name: SERVERS[name] for name in ("DATABASE_URL", "AUTH_MASTER_KEY")}
+    by_url = load_settings({**servers, "REDIS_URL": "redis://:p%2Fw@c:7000/3"}).redis
+    by_parts = load_settings(
+        servers
+        | {"REDIS_HOST": "c", "REDIS_PORT": "7000", "REDIS_DB": "3", "REDIS_PASSWORD": "p/w"}
+    ).redis
+
+    assert by_url == by_parts
+    assert by_url.password is not None
+    assert by_url.password.reveal() == "p/w"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"DATABASE_URL": ""}, "REDIS_HOST is set but DATABASE_URL is not"),
+        ({"REDIS_HOST": ""}, "DATABASE_URL is set but neither REDIS_URL nor REDIS_HOST is"),
+        ({"AUTH_MASTER_KEY": ""}, "AUTH_MASTER_KEY (or AUTH_MASTER_KEY_FILE) is required"),
+        ({"REDIS_URL": "redis://other"}, "REDIS_HOST and REDIS_URL are both set and differ"),
+        ({"DASHBOARD_USERNAME": "admin"}, "DASHBOARD_PASSWORD is not: set both or none"),
+        ({"DASHBOARD_PASSWORD": "long enough"}, "DASHBOARD_USERNAME is not: set both or none"),
+        (
+            {"DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD": "changeme-please"},
+            "DASHBOARD_PASSWORD is the documented example",
+        ),
+        (
+            {"ACCESS_TOKEN_EXPIRE_MINUTES": "5", "JWT_ACCESS_TOKEN_EXPIRY_MINUTES": "6"},
+            "ACCESS_TOKEN_EXPIRE_MINUTES and JWT_ACCESS_TOKEN_EXPIRY_MINUTES are both set",
+        ),
+        ({"REDIS_PORT": "tcp://10.0.0.1:6379"}, "Kubernetes"),
+    ],
+)
+def test_settings_that_do_not_go_together(change, message):
+    """Each contradiction has one message that says what to change."""
+    assert message in only_problem(**{**SERVERS, **change})
+
+
+def test_redis_parts_without_a_host_are_refused():
+    """A password for a server that nobody named has no effect, so it is a mistake."""
+    assert "REDIS_PASSWORD is set but neither" in only_problem(REDIS_PASSWORD="secret")
+
+
+def test_contradictions_that_agree_are_taken():
+    """Both spellings with one value, and a URL repeated by its parts, are fine."""
+    loaded = load_settings(
+        SERVERS
+        | {
+            "REDIS_URL": "redis://cache",
+            "REDIS_PORT": "6379",
+            "ACCESS_TOKEN_EXPIRE_MINUTES": "30",
+            "JWT_ACCESS_TOKEN_EXPIRY_MINUTES": "30",
+        }
+    )
+
+    assert loaded.tokens.access_minutes == 30
+
+
+def test_the_example_password_works_in_development():
+    """The documented example may be tried out, only there."""
+    loaded = load_settings({"DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD": "changeme-please"})
+
+    assert loaded.registration.admin_username == "admin"
+
+
+def test_cors_star_needs_credentials_off():
+    """The star is allowed once no credentials can follow it."""
+    loaded = load_settings({"CORS_ORIGINS": '["*"]', "CORS_ALLOW_CREDENTIALS": "false"})
+
+    assert loaded.cors.origins == ("*",)
+
+
+def test_origins_are_lower_cased_and_listed_once():
+    """As browsers send them."""
+    listed = '["HTTPS://App.Example.com", "https://app.example.com", "moz-extension://*"]'
+
+    assert load_settings({"CORS_ORIGINS": listed}).cors.origins == (
+        "https://app.example.com",
+        "moz-extension://*",
+    )
+
+
+def test_names_without_effect_are_listed_as_they_were_written(tmp_path):
+    """Start-up can warn about each by name."""
+    key = tmp_path / "key"
+    key.write_text("secret")
+    loaded = load_settings({"RATE_LIMIT_ENABLED": "x", "JWT_SECRET_KEY_FILE": str(key)})
+
+    assert loaded.not_in_effect == ("JWT_SECRET_KEY_FILE", "RATE_LIMIT_ENABLED")
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        KEY.hex(),
+        KEY.hex().upper(),
+        base64.b64encode(KEY).decode(),
+        base64.urlsafe_b64encode(b"\xfb" * 31 + b"\x00").decode().rstrip("="),
+    ],
+)
+def test_master_key_encodings(encoded):
+    """Hexadecimal, base64 and base64url, padded or not."""
+    key = load_settings({"AUTH_MASTER_KEY": encoded}).security.master_key
+
+    assert key is not None
+    assert len(key.reveal()) == 32
+
+
+class TestFiles:
+    def test_a_secret_comes_from_a_file_without_its_last_newline(self, tmp_path):
+        """Only the newline that editors add is dropped from a password."""
+        file = tmp_path / "password"
+        file.write_bytes(b" long password \r\n")
+        loaded = load_settings(
+            {"DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD_FILE": str(file)}
+        )
+
+        assert loaded.registration.admin_password is not None
+        assert loaded.registration.admin_password.reveal() == " long password "
+        assert ("DASHBOARD_PASSWORD", "file") in loaded.sources
+
+    @pytest.mark.parametrize("name", [field.name for field in FIELDS if field.secret])
+    def test_every_secret_has_a_file_variant(self, name, tmp_path):
+        """A missing file is reported under the name that pointed to it."""
+        assert any(
+            line.startswith(f"{name}_FILE=") and "does not exist" in line
+            for line in problems(**{f"{name}_FILE": str(tmp_path / "missing")})
+        )
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"", "is empty"),
+            (b"\n", "is empty"),
+            (b"\xff", "is not valid UTF-8"),
+            (b"x" * 70000, "is larger than"),
+        ],
+    )
+    def test_bad_files(self, content, message, tmp_path):
+        """Each kind of bad file has its own message."""
+        file = tmp_path / "key"
+        file.write_bytes(content)
+
+        assert message in only_problem(AUTH_MASTER_KEY_FILE=str(file))
+
+    @pytest.mark.sec("SEC-67")
+    def test_a_bad_value_in_a_file_is_not_shown(self, tmp_path):
+        """The message names the variable, not the content."""
+        file = tmp_path / "key"
+        file.write_text("canary")
+        problem = only_problem(AUTH_MASTER_KEY_FILE=str(file))
+
+        assert problem.startswith("AUTH_MASTER_KEY_FILE='***'")
+        assert "canary" not in problem
+
+    def test_folders_pipes_and_impossible_paths(self, tmp_path):
+        """None of them blocks or crashes the start."""
+        os.mkfifo(tmp_path / "pipe")
+
+        for path in (tmp_path, tmp_path / "pipe", "/dev/zero"):
+            assert "is not a regular file" in only_problem(AUTH_MASTER_KEY_FILE=str(path))
+        for path in ("a\x00b", "x" * 5000):
+            assert only_problem(AUTH_MASTER_KEY_FILE=path).startswith("AUTH_MASTER_KEY_FILE=")
+
+    def test_value_and_file_together_are_refused(self, tmp_path):
+        """Also when they agree: one of them will be forgotten."""
+        file = tmp_path / "key"
+        file.write_text(KEY.hex())
+
+        assert "are both set: keep one" in only_problem(
+            AUTH_MASTER_KEY=KEY.hex(), AUTH_MASTER_KEY_FILE=str(file)
+        )
+
+
+class TestUnknownNames:
+    @pytest.mark.parametrize(
+        ("name", "nearest"),
+        [
+            ("AUTH_MASTERKEY", "AUTH_MASTER_KEY"),
+            ("AUTH_SESSION_CACHE_SECOND", "AUTH_SESSION_CACHE_SECONDS"),
+            ("AUTH_MASTER_KEY_FILES", "AUTH_MASTER_KEY_FILE"),
+            ("AUTH_PORT", "PORT"),
+            ("AUTH_DATA_DIR_FILE", "AUTH_DATA_DIR"),
+        ],
+    )
+    def test_the_nearest_known_name_is_offered(self, name, nearest):
+        """A typo stops the start and says what was probably meant; the value stays out."""
+        problem = only_problem(**{name: "canary"})
+
+        assert problem == f"'{name}' is not a setting; the nearest is {nearest}"
+
+    def test_kubernetes_service_links_are_left_alone(self):
+        """A service called "auth" puts such names into every pod of its namespace."""
+        settings = load_settings(
+            {
+                "AUTH_SERVICE_HOST": "10.0.0.1",
+                "AUTH_SERVICE_PORT": "8000",
+                "AUTH_SERVICE_PORT_HTTP": "8000",
+                "AUTH_PORT": "tcp://10.0.0.1:8000",
+                "AUTH_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+                "AUTH_PORT_8000_TCP_PROTO": "tcp",
+                "AUTH_PORT_8000_TCP_PORT": "8000",
+                "AUTH_PORT_8000_TCP_ADDR": "10.0.0.1",
+            }
+        )
+
+        assert settings == load_settings({})
+
+    def test_hostile_names(self):
+        """An endless or unprintable name gives a short, printable message."""
+        for name in ("AUTH_" + "X" * 5000, "AUTH_\udcff\x1b[2J", "AUTH_"):
+            problem = only_problem(**{name: "x"})
+            assert problem.isascii()
+            assert problem.isprintable()
+            assert len(problem) < 300
+
+    def test_other_peoples_names_are_ignored(self):
+        """Only our prefix is ours."""
+        others = {"PATH": "/bin", "PORT_FILE": "/x", "XAUTH_X": "1", "auth_x": "1"}
+
+        assert load_settings(others) == load_settings({})
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([field.name for field in FIELDS] + ["AUTH_X", "DATABASE_URL_FILE"]),
+        st.text(max_size=60) | st.text(max_size=40).map("redis://{}".format),
+        max_size=6,
+    )
+)
+def test_any_environment_gives_settings_or_a_settings_error(environ):
+    """No value whatever makes the start crash in another way, or shows an unprintable."""
+    try:
+        loaded = load_settings(environ)
+    except SettingsError as error:
+        assert all(problem.isprintable() for problem in error.problems)  # noqa: PT017
+    else:
+        assert all(cell.isprintable() for row in describe(loaded) for cell in row)
+
+
+def test_importing_the_settings_is_cheap():
+    """The command line imports them before it prints its help."""
+    code = (
+        "import sys, time; start = time.process_time(); import app.settings;"
+        "heavy = {'litestar', 'structlog', 'sqlalchemy', 'asyncpg', 'redis', 'joserfc'};"
+        "print(time.process_time() - start, sorted(heavy & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[4]
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=root)
+        for _ in range(5)
+    ]
+    seconds, loaded = zip(*(run.stdout.decode().split(maxsplit=1) for run in runs), strict=True)
+
+    assert set(loaded) == {"[]\n"}
+    assert min(map(float, seconds)) < 0.15

@@ -1,0 +1,92 @@
+"""What people see of the settings is generated from the one table."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import FIELDS, render_env_example, render_markdown_table
+
+CONTRACT = [
+    "ENVIRONMENT",
+    "HOST",
+    "PORT",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_DB",
+    "REDIS_PASSWORD",
+    "REDIS_MODE",
+    "REDIS_SENTINEL_HOSTS",
+    "REDIS_MASTER_SET",
+    "REDIS_URL",
+    "DATABASE_URL",
+    "DB_POOL_SIZE",
+    "DB_MAX_OVERFLOW",
+    "JWT_ALGORITHM",
+    "JWT_SECRET_KEY",
+    "JWT_PRIVATE_KEY_PATH",
+    "JWT_PUBLIC_KEY_PATH",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "ACCESS_TOKEN_EXPIRE_MINUTES",
+    "JWT_ACCESS_TOKEN_EXPIRY_MINUTES",
+    "REFRESH_TOKEN_EXPIRE_DAYS",
+    "JWT_REFRESH_TOKEN_EXPIRY_DAYS",
+    "CORS_ORIGINS",
+    "CORS_ALLOW_CREDENTIALS",
+    "ENABLE_REGISTRATION",
+    "ENABLE_PASSWORD_AUTH",
+    "RATE_LIMIT_ENABLED",
+    "RATE_LIMIT_REQUESTS",
+    "RATE_LIMIT_PERIOD",
+    "ENABLE_METRICS",
+    "ENABLE_TRACING",
+    "DASHBOARD_USERNAME",
+    "DASHBOARD_PASSWORD",
+]
+ROOT = Path(__file__).parents[4]
+
+
+def test_env_example_is_the_rendering():
+    """`.env.example` never drifts: regenerate it with `render_env_example()`."""
+    assert render_env_example() == (ROOT / ".env.example").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_every_name_of_the_contract_is_known_and_documented(name):
+    """Names that deployments already set (contract section 4)."""
+    assert name in {known for field in FIELDS for known in field.names}
+    assert name in render_env_example()
+    assert f"`{name}`" in render_markdown_table()
+
+
+def test_defaults_and_examples_are_values_that_the_setting_takes():
+    """Whoever uncomments a line of `.env.example` gets a start, not an error."""
+    for field in FIELDS:
+        for text in (field.default, field.development, field.example):
+            if text:
+                assert field.kind.parse(text) is not None, field.name
+
+
+def test_names_are_unique_and_secrets_are_marked():
+    """No name means two things, and what looks like a secret is one."""
+    names = [name for field in FIELDS for name in field.names]
+
+    assert len(names) == len(set(names))
+    assert {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "REDIS_PASSWORD",
+        "JWT_SECRET_KEY",
+        "DASHBOARD_PASSWORD",
+        "AUTH_MASTER_KEY",
+    } == {field.name for field in FIELDS if field.secret}
+
+
+def test_the_table_has_one_row_per_setting_and_no_broken_cell():
+    """Three columns in every row."""
+    rows = render_markdown_table().splitlines()[2:]
+
+    assert len(rows) == len(FIELDS)
+    assert {row.count("|") for row in rows} == {4}

@@ -1,0 +1,54 @@
+"""Events: a wire name each, and people by id only."""
+
+import msgspec
+import pytest
+
+from auth_core.kernel import DomainEvent, EventId, UserId
+from auth_core.sessions import EndReason, SessionCreated, SessionRevoked
+from auth_core.testing import DeterministicIds, ManualClock, SeededEntropy
+from auth_core.users import UserCreated, UserLoggedIn, UserUpdated
+
+CLOCK = ManualClock()
+IDS = DeterministicIds(CLOCK, SeededEntropy())
+SUBJECT = {"id": EventId(IDS.uuid()), "occurred_at": CLOCK.now(), "user_id": UserId(IDS.uuid())}
+SESSION = IDS.uuid()
+
+EVENTS = [
+    (UserCreated(**SUBJECT), "user.created"),
+    (UserUpdated(**SUBJECT, fields=("display_name",)), "user.updated"),
+    (UserLoggedIn(**SUBJECT, session_id=SESSION), "user.logged_in"),
+    (SessionCreated(**SUBJECT, session_id=SESSION), "session.created"),
+    (SessionRevoked(**SUBJECT, session_id=SESSION, reason=EndReason.LOGOUT), "session.revoked"),
+]
+
+
+@pytest.mark.parametrize(("event", "name"), EVENTS)
+def test_an_event_says_its_wire_name(event, name):
+    assert name == event.type
+    assert name == msgspec.to_builtins(event)["type"]
+
+
+@pytest.mark.parametrize(("event", "name"), EVENTS)
+def test_an_event_survives_encoding(event, name):
+    assert event == msgspec.json.decode(msgspec.json.encode(event), type=type(event))
+
+
+@pytest.mark.sec("SEC-71")
+def test_events_hold_no_personal_data():
+    fields = {field for event, _ in EVENTS for field in event.__struct_fields__}
+
+    assert {
+        "id",
+        "occurred_at",
+        "user_id",
+        "organization_id",
+        "fields",
+        "session_id",
+        "reason",
+    } == fields
+
+
+def test_every_event_of_the_core_is_tested_here():
+    kinds = {kind for kind in DomainEvent.__subclasses__() if kind.__module__[:5] == "auth_"}
+
+    assert {type(event) for event, _ in EVENTS} == kinds
