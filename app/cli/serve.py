@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -44,11 +44,13 @@ def serve() -> None:
     with explained(), settled_environment(os.environ, join=False) as (settings, environ):
         _check_port(settings)
         os.environ.update(environ)  # the workers read their settings from it
-        threading.Thread(target=_say_when_ready, args=(settings, environ), daemon=True).start()
-        _run_granian(settings)
+        _run_granian(
+            settings,
+            threading.Thread(target=_say_when_ready, args=(settings, environ), daemon=True),
+        )
 
 
-def _run_granian(settings: Settings) -> None:
+def _run_granian(settings: Settings, greeter: threading.Thread) -> None:
     from granian import Granian  # noqa: PLC0415 - only this command needs it
     from granian.constants import Interfaces, Loops  # noqa: PLC0415
 
@@ -57,8 +59,15 @@ def _run_granian(settings: Settings) -> None:
         configure_logging,
     )
 
+    class Server(Granian):  # type: ignore[misc, valid-type]  # made at runtime
+        def startup(self, *arguments: Any) -> None:
+            super().startup(*arguments)
+            # Not before the workers are forked: they would inherit the locks that another thread
+            # holds at that moment (of an import, of the resolver), and wait for them for ever.
+            greeter.start()
+
     configure_logging("warning", settings.service.log_format)
-    Granian(
+    Server(
         "app.server:create",
         factory=True,
         interface=Interfaces.ASGI,

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
 from signal import SIGINT, SIGKILL, SIGTERM
 
@@ -68,6 +69,23 @@ def test_a_stop_during_the_first_start_leaves_nothing_running_and_the_next_start
     assert "Traceback" not in service.output
     service.start()
     assert 201 == service.post("dev-register", {"username": "john.doe"}).status_code
+
+
+def test_the_workers_are_forked_before_there_is_a_second_thread(
+    estate: Estate, services: Services
+) -> None:
+    """A fork copies the locks of threads that it does not copy; a worker once hung on one."""
+    counting = (
+        "import os, threading; os.register_at_fork(before=lambda: os.write("
+        "2, b'threads at a fork: %d\\n' % threading.active_count())); "
+        "from app.cli import main; main()"
+    )
+    service = services(command=(sys.executable, "-c", counting, "serve")).start()
+
+    assert "threads at a fork: 1\n" in service.output
+    assert 1 == service.output.count("threads at a fork")
+    assert 200 == service.check(estate.alive)
+    eventually(lambda: "is ready on" in service.output)
 
 
 def test_a_second_ctrl_c_does_not_leave_servers_behind(estate: Estate, services: Services) -> None:
