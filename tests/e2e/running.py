@@ -280,7 +280,7 @@ class Service:
     def readiness(self) -> str:
         """`ready`, `degraded` or the error code; `mixed` when its workers do not agree."""
         found = set()
-        for _ in range(8):
+        for _ in range(24):
             body = self.get("/health/ready", fresh=True).json()
             found.add(body["code"] if "code" in body else body["status"])
         return found.pop() if len(found) == 1 else "mixed"

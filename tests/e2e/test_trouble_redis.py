@@ -155,8 +155,9 @@ def test_a_redis_that_takes_no_writes_is_soon_distrusted_by_every_worker(
         deployed.log_out(ended)
         # the worker that was asked knows at once, the others by the heartbeat of their connection
         assert 401 == deployed.check(ended)
-        eventually(lambda: deployed.readiness() == "degraded", seconds=5)
-        assert {401} == deployed.checks(ended)
+        # (not `readiness`: a handful of answers may all come from the first worker)
+        eventually(lambda: {401} == deployed.checks(ended, times=32))
+        assert "degraded" == deployed.readiness()
         assert {200} == deployed.checks(token)
     finally:
         assert b"+OK" in ask(external, "REPLICAOF NO ONE")
