@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from adapters.crypto import Argon2Hasher, EnvelopeSealer, JoseKeyGenerator, JoseSigner
-from adapters.postgres import Database, PostgresUnitOfWork
+from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import RedisSessionCache, resync_window
 from adapters.system import SystemClock, SystemIds
 from app.health import Health
@@ -32,6 +32,7 @@ from auth_core.users import Registration, User
 T = TypeVar("T", str, bytes)
 
 RETRY_SECONDS = 1.0
+DEFAULT_SESSION_DAYS = 30
 
 _log = structlog.get_logger(__name__)
 
@@ -94,6 +95,7 @@ class Container:
     def _ports(self, settings: Settings) -> Ports:
         return Ports(
             unit_of_work=self.unit_of_work,
+            refresh_counter=PostgresRefreshCounter(self.database),
             session_cache=self.session_cache,
             password_hasher=self._hasher,
             sealer=EnvelopeSealer(_required(settings.security.master_key, "AUTH_MASTER_KEY")),
@@ -182,7 +184,13 @@ def options(settings: Settings) -> Options:
         issuer=settings.tokens.issuer,
         audience=settings.tokens.audience,
         access_lifetime=timedelta(minutes=settings.tokens.access_minutes),
-        session_lifetime=timedelta(days=settings.tokens.refresh_days),
+        session_idle_lifetime=timedelta(days=settings.tokens.refresh_days),
+        session_lifetime=timedelta(
+            days=max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)
+            if settings.sessions.max_days is None
+            else settings.sessions.max_days
+        ),
+        refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
         sign_in=SignInPolicy(
             development=settings.service.is_development,
             registration=settings.registration.enabled,

@@ -23,6 +23,7 @@ from auth_core.kernel import (
     AuthenticationRequired,
     Conflict,
     InvalidInput,
+    InvalidRefreshToken,
     Misconfigured,
     NotFound,
     PermissionDenied,
@@ -149,7 +150,7 @@ def handle_core_error(
             return handle_core_error(request, Unavailable(retry_after=RETRY_AFTER))
         case InvalidInput():
             errors = tuple(
-                AuthFieldError(("body", wrong.field), wrong.message, wrong.type)
+                AuthFieldError((wrong.source, wrong.field), wrong.message, wrong.type)
                 for wrong in error.problems
             )
             return problem(request, status, error.code, error.message, errors=errors)
@@ -191,8 +192,8 @@ def handle_unexpected_error(request: Request[Any, Any, Any], error: Exception) -
 
 
 def _challenge(error: Unauthenticated) -> str:
-    """RFC 6750 §3: no error code when no token was sent."""
-    if isinstance(error, AuthenticationRequired | AuthenticationFailed):
+    """RFC 6750 §3: no error code when no access token was sent."""
+    if isinstance(error, AuthenticationRequired | AuthenticationFailed | InvalidRefreshToken):
         return 'Bearer realm="faultmaven-auth"'
     return (
         'Bearer realm="faultmaven-auth", error="invalid_token", '

@@ -18,7 +18,7 @@ from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
-from app.security import Gate, provide_principal
+from app.security import Gate, origin_of, provide_principal
 from app.settings import CorsSettings
 
 MAX_BODY_BYTES = 64 * 1024
@@ -28,7 +28,8 @@ _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
 _EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
-    "Sessions": "Ending sessions.",
+    "Sessions": "Seeing and ending sessions.",
+    "Administration": "What platform administrators may do.",
     "Profile": "The signed-in user.",
     "Development": "Routes that exist in development only.",
     "Metadata": "What relying services read.",
@@ -82,6 +83,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
     policy = container.options.sign_in
     values: dict[str, Any] = {
         "sign_in": core.sign_in,
+        "refresh": core.refresh,
         "sessions": core.sessions,
         "users": core.users,
         "keys": core.keys,
@@ -97,7 +99,12 @@ def _dependencies(container: Container) -> dict[str, Provide]:
     provided = {
         name: Provide(_constant(value), sync_to_thread=False) for name, value in values.items()
     }
-    return {"principal": Provide(provide_principal), **provided}
+    origin = origin_of(container.settings.sessions.ip_detail)
+    return {
+        "principal": Provide(provide_principal),
+        "origin": Provide(origin, sync_to_thread=False),
+        **provided,
+    }
 
 
 def _constant(value: object) -> Any:

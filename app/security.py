@@ -1,5 +1,6 @@
 """Who may call: every route needs a bearer token unless it says that it is public."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar.enums import ScopeType
@@ -9,13 +10,16 @@ from litestar.openapi.spec import SecurityRequirement
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable
-from auth_core.kernel import AuthenticationRequired, InvalidToken
+from auth_core.kernel import AuthenticationRequired, InvalidToken, PermissionDenied
+from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal
 
 PUBLIC: dict[str, Any] = {"public": True}
 """Handler options of a route that anybody may call."""
 DEVELOPMENT_ONLY: dict[str, Any] = {"development_only": True}
 """Handler options of a route that other deployments do not offer."""
+ADMIN_ONLY: dict[str, Any] = {"admin_only": True}
+"""Handler options of a route for platform administrators."""
 
 # Said per operation: the gateway merges documents and would lose what the whole document says.
 BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
@@ -39,7 +43,7 @@ def bearer_token(authorization: str) -> str:
 
 
 class Gate(ASGIMiddleware):
-    """Stands before every route: not offered here, not signed in, not JSON, in this order.
+    """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
@@ -56,7 +60,8 @@ class Gate(ASGIMiddleware):
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
-        Raises EndpointNotAvailable, HTTPException(415), and what `Authenticator` raises.
+        Raises EndpointNotAvailable, PermissionDenied, HTTPException(415), and what `Authenticator`
+        raises.
         """
         handler = scope["route_handler"]
         opt = handler.opt
@@ -65,7 +70,10 @@ class Gate(ASGIMiddleware):
         if "public" not in opt and scope["method"] != "OPTIONS":
             # several headers mean a list (RFC 9110 §5.3), and a list is no token
             sent = b", ".join(_values(scope, b"authorization")).decode("latin-1")
-            scope["auth"] = await self._authenticator.authenticate(bearer_token(sent))
+            principal = await self._authenticator.authenticate(bearer_token(sent))
+            scope["auth"] = principal
+            if "admin_only" in opt and not principal.user.is_admin:
+                raise PermissionDenied
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
         await next_app(scope, receive, send)
@@ -92,3 +100,17 @@ async def provide_principal(scope: Scope) -> Principal:
     if not isinstance(principal, Principal):  # a public route cannot ask for its caller
         raise AuthenticationRequired
     return principal
+
+
+def origin_of(ip_detail: IpDetail) -> Callable[[Scope], SessionOrigin]:
+    """What provides where a sign-in comes from. The peer's address: no header is trusted."""
+
+    def provide_origin(scope: Scope) -> SessionOrigin:
+        agent = b" ".join(_values(scope, b"user-agent")).decode("latin-1")
+        peer = scope["client"]
+        return SessionOrigin(
+            user_agent=user_agent_family(agent),
+            ip_address=None if peer is None else kept_address(peer[0], ip_detail),
+        )
+
+    return provide_origin

@@ -9,9 +9,17 @@ import msgspec
 from auth_core.credentials import AccountService, PasswordHasher
 from auth_core.kernel import Clock, Ids
 from auth_core.keys import KeyGenerator, KeyService, KeysUnitOfWork, Sealer
-from auth_core.sessions import SessionCache, SessionService
+from auth_core.sessions import (
+    AccountLifecycle,
+    RefreshCounter,
+    RefreshRotation,
+    SessionCache,
+    SessionService,
+)
 from auth_core.tokens import (
     Authenticator,
+    RefreshGrant,
+    RefreshTokenReader,
     SignIn,
     SignInPolicy,
     SignInUnitOfWork,
@@ -31,6 +39,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the core needs from outside."""
 
     unit_of_work: Callable[[], CoreUnitOfWork]
+    refresh_counter: RefreshCounter
     session_cache: SessionCache
     password_hasher: PasswordHasher
     sealer: Sealer
@@ -46,7 +55,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = "https://auth.faultmaven.ai"
     audience: str = "faultmaven-api"
     access_lifetime: timedelta = timedelta(minutes=15)
-    session_lifetime: timedelta = timedelta(days=7)
+    session_idle_lifetime: timedelta = timedelta(days=7)
+    """Life of a refresh token: how long a session lasts without a refresh."""
+    session_lifetime: timedelta = timedelta(days=30)
+    """How long a session lasts at most (NIST SP 800-63B-4 §2.1.3)."""
+    refresh_parallel_window: timedelta = timedelta(seconds=10)
+    """How long a refresh token that was superseded by a refresh still gets the newest one."""
     sign_in: SignInPolicy = SignInPolicy()
 
 
@@ -59,7 +73,15 @@ class Core:
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
         self.sessions = SessionService(
-            ports.unit_of_work, ports.session_cache, clock, ids, lifetime=options.session_lifetime
+            ports.unit_of_work,
+            ports.session_cache,
+            clock,
+            ids,
+            idle_lifetime=options.session_idle_lifetime,
+            absolute_lifetime=options.session_lifetime,
+        )
+        self.lifecycle = AccountLifecycle(
+            ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )
         issuer = TokenIssuer(
             self.keys,
@@ -78,10 +100,24 @@ class Core:
             ports.password_hasher,
             options.sign_in,
         )
+        self.refresh = RefreshGrant(
+            RefreshTokenReader(self.keys, clock), self._rotation(ports, options), issuer
+        )
         self.authenticator = Authenticator(
             self.keys,
             self.sessions,
             TokenVerifier(issuer=options.issuer, audience=options.audience, clock=clock),
             VerifiedTokens(),
             clock,
+        )
+
+    def _rotation(self, ports: Ports, options: Options) -> RefreshRotation:
+        return RefreshRotation(
+            ports.unit_of_work,
+            ports.refresh_counter,
+            ports.session_cache,
+            ports.clock,
+            ports.ids,
+            idle_lifetime=options.session_idle_lifetime,
+            parallel_window=options.refresh_parallel_window,
         )

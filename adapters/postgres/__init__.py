@@ -8,6 +8,7 @@ from adapters.postgres.errors import (
     SchemaNewer,
     SchemaOutdated,
 )
+from adapters.postgres.refresh_counter import PostgresRefreshCounter
 from adapters.postgres.schema import current, downgrade, migrate
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 
@@ -16,6 +17,7 @@ __all__ = [
     "DatabaseDown",
     "DatabaseRefused",
     "InvalidDatabaseUrl",
+    "PostgresRefreshCounter",
     "PostgresUnitOfWork",
     "SchemaNewer",
     "SchemaOutdated",

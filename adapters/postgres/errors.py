@@ -10,6 +10,7 @@ import asyncpg
 
 from auth_core.kernel import (
     AuthCoreError,
+    ConcurrentUpdate,
     EmailTaken,
     Misconfigured,
     Unavailable,
@@ -60,6 +61,8 @@ _UNAVAILABLE_TYPES = (
     asyncpg.ClientConfigurationError,
 )
 _UNIQUE_VIOLATION = "23505"
+_NOT_NULL_VIOLATION = "23502"
+_EPOCH = ("users", "epoch")
 _REFUSED = {
     "28000": "does not admit this user; correct the user or the password in DATABASE_URL",
     "28P01": "does not admit this user; correct the user or the password in DATABASE_URL",
@@ -91,6 +94,8 @@ def _translated_state(error: asyncpg.PostgresError) -> AuthCoreError | None:
     state = error.sqlstate or ""
     if state == _UNIQUE_VIOLATION and error.constraint_name in _TAKEN:
         return _TAKEN[error.constraint_name]()
+    if state == _NOT_NULL_VIOLATION and (error.table_name, error.column_name) == _EPOCH:
+        return ConcurrentUpdate()  # how `record_login` says that the epoch is over
     if (
         state.startswith(_UNAVAILABLE_CLASSES)
         or state in _UNAVAILABLE

@@ -3,25 +3,53 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Uuid,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import sessions, users
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
-from auth_core.sessions import Ending, EndReason, Session, SessionRepository, SessionState
+from auth_core.sessions import (
+    Ending,
+    EndReason,
+    ReuseReport,
+    Session,
+    SessionOrigin,
+    SessionRepository,
+    SessionState,
+)
 
-_SESSION_COLUMNS = (
+SESSION_COLUMNS = (
     sessions.c.id,
     sessions.c.user_id,
     sessions.c.organization_id,
     sessions.c.created_at,
     sessions.c.expires_at,
+    sessions.c.absolute_expires_at,
+    sessions.c.last_used_at,
+    sessions.c.scopes,
+    sessions.c.user_epoch,
+    sessions.c.client_id,
+    sessions.c.user_agent,
+    sessions.c.ip_address,
     sessions.c.refresh_counter,
+    sessions.c.recent_rotations,
     sessions.c.ended_at,
     sessions.c.end_reason,
+    sessions.c.reuse_detected_at,
 )
 _END_REASON: dict[str | None, EndReason | None] = {reason.value: reason for reason in EndReason}
 _END_REASON[None] = None
@@ -32,7 +60,7 @@ _siblings = sessions.alias("siblings")
 _STATE = Statement(
     select(
         *USER_COLUMNS,
-        *_SESSION_COLUMNS,
+        *SESSION_COLUMNS,
         select(func.count())
         .where(
             _siblings.c.user_id == sessions.c.user_id,
@@ -76,16 +104,57 @@ _END = Statement(
     ),
     writes=True,
 )
-# Locked in one order, or two callers could wait for each other.
-_live = select(sessions.c.id).where(*_live_at("at")).order_by(sessions.c.id).with_for_update()
+# Locked in one order, or two callers could wait for each other. `keep` may be NULL: keep none.
+_live = (
+    select(sessions.c.id)
+    .where(*_live_at("at"), sessions.c.id.is_distinct_from(bindparam("keep", type_=Uuid)))
+    .order_by(sessions.c.id)
+    .with_for_update()
+)
 _END_ALL = Statement(
     update(sessions).where(sessions.c.id.in_(_live)).values(_ENDING).returning(sessions.c.id)
 )
+_EXPIRE = Statement(
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at <= bindparam("at"),
+    )
+    .values(_ENDING)
+    .returning(sessions.c.id)
+)
+_unreported = (
+    select(sessions.c.id, sessions.c.ended_at.is_(None).label("was_live"))
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.reuse_detected_at.is_(None))
+    .with_for_update()
+    .cte("unreported")
+)
+_REPORT_REUSE = Statement(
+    update(sessions)
+    .where(sessions.c.id == _unreported.c.id)
+    .values(
+        reuse_detected_at=bindparam("at"),
+        ended_at=func.coalesce(sessions.c.ended_at, bindparam("at")),
+        end_reason=func.coalesce(sessions.c.end_reason, bindparam("reason")),
+    )
+    .returning(_unreported.c.was_live)
+)
 _ENDED_SINCE = Statement(
     select(sessions.c.user_id, sessions.c.id)
-    .where(sessions.c.ended_at >= bindparam("since"))
+    .where(
+        sessions.c.ended_at >= bindparam("since"),
+        sessions.c.end_reason != bindparam("expired"),
+    )
     .order_by(sessions.c.ended_at)
 )
+_LIVE_OF = Statement(
+    select(*SESSION_COLUMNS)
+    .where(*_live_at("now"), sessions.c.id < bindparam("after"))
+    .order_by(sessions.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+_LAST = UUID(int=2**128 - 1)
 
 
 class PostgresSessionRepository:
@@ -97,7 +166,7 @@ class PostgresSessionRepository:
         self._transaction = transaction
 
     async def add(self, session: Session) -> None:
-        reason = session.end_reason
+        reason, origin = session.end_reason, session.origin
         await self._transaction.defer(
             _ADD,
             id=session.id,
@@ -105,9 +174,18 @@ class PostgresSessionRepository:
             organization_id=session.organization_id,
             created_at=session.created_at,
             expires_at=session.expires_at,
+            absolute_expires_at=session.absolute_expires_at,
+            last_used_at=session.last_used_at,
+            scopes=session.scopes,
+            user_epoch=session.user_epoch,
+            client_id=origin.client_id,
+            user_agent=origin.user_agent,
+            ip_address=origin.ip_address,
             refresh_counter=session.refresh_counter,
+            recent_rotations=session.recent_rotations,
             ended_at=session.ended_at,
             end_reason=None if reason is None else reason.value,
+            reuse_detected_at=session.reuse_detected_at,
         )
 
     async def state(self, session_id: SessionId, now: datetime) -> SessionState | None:
@@ -115,7 +193,7 @@ class PostgresSessionRepository:
         if row is None:
             return None
         return SessionState(
-            session=_session_from(row[USER_WIDTH:-1]), user=user_from(row), live_sessions=row[-1]
+            session=session_from(row[USER_WIDTH:-1]), user=user_from(row), live_sessions=row[-1]
         )
 
     async def end(
@@ -127,25 +205,64 @@ class PostgresSessionRepository:
         ended, live_sessions = row or (False, 0)
         return Ending(ended=ended, live_sessions=live_sessions)
 
-    async def end_all(self, user_id: UserId, reason: EndReason, at: datetime) -> list[SessionId]:
-        rows = await self._transaction.rows(_END_ALL, user_id=user_id, reason=reason.value, at=at)
+    async def end_all(
+        self,
+        user_id: UserId,
+        reason: EndReason,
+        at: datetime,
+        *,
+        keep: SessionId | None = None,
+    ) -> list[SessionId]:
+        rows = await self._transaction.rows(
+            _END_ALL, user_id=user_id, reason=reason.value, at=at, keep=keep
+        )
         return [row[0] for row in rows]
 
+    async def expire(self, session_id: SessionId, at: datetime) -> bool:
+        row = await self._transaction.row(
+            _EXPIRE, session_id=session_id, at=at, reason=EndReason.EXPIRED.value
+        )
+        return row is not None
+
+    async def report_reuse(self, session_id: SessionId, at: datetime) -> ReuseReport | None:
+        row = await self._transaction.row(
+            _REPORT_REUSE, session_id=session_id, at=at, reason=EndReason.REUSE_DETECTED.value
+        )
+        return None if row is None else ReuseReport(was_live=row[0])
+
     async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
-        rows = await self._transaction.rows(_ENDED_SINCE, since=since)
+        rows = await self._transaction.rows(
+            _ENDED_SINCE, since=since, expired=EndReason.EXPIRED.value
+        )
         return [(row[0], row[1]) for row in rows]
 
+    async def live_of(
+        self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100
+    ) -> list[Session]:
+        rows = await self._transaction.rows(
+            _LIVE_OF, user_id=user_id, now=now, after=after or _LAST, limit=limit
+        )
+        return [session_from(row) for row in rows]
 
-def _session_from(values: Sequence[Any]) -> Session:
+
+def session_from(values: Sequence[Any]) -> Session:
+    """The session in the values of `SESSION_COLUMNS`."""
     return Session(
         id=values[0],
         user_id=values[1],
         organization_id=values[2],
         created_at=values[3],
         expires_at=values[4],
-        refresh_counter=values[5],
-        ended_at=values[6],
-        end_reason=_END_REASON[values[7]],
+        absolute_expires_at=values[5],
+        last_used_at=values[6],
+        scopes=tuple(values[7]),
+        user_epoch=values[8],
+        origin=SessionOrigin(client_id=values[9], user_agent=values[10], ip_address=values[11]),
+        refresh_counter=values[12],
+        recent_rotations=tuple(values[13]),
+        ended_at=values[14],
+        end_reason=_END_REASON[values[15]],
+        reuse_detected_at=values[16],
     )
 
 

@@ -67,6 +67,7 @@ users = Table(
     # never indexed: each login updates it
     Column("last_login_at", _MOMENT),
     Column("version", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     _canonical("username"),
@@ -82,6 +83,7 @@ password_credentials = Table(
     Column("updated_at", _MOMENT, nullable=False),
 )
 
+# The defaults of what revision 0002 brought are for sign-ins by the version before it.
 sessions = Table(
     "sessions",
     metadata,
@@ -89,13 +91,29 @@ sessions = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
     Column("organization_id", Uuid),
     Column("created_at", _MOMENT, nullable=False),
+    # not indexed, like all that a refresh changes: it then updates no index
     Column("expires_at", _MOMENT, nullable=False),
+    Column(
+        "absolute_expires_at",
+        _MOMENT,
+        nullable=False,
+        server_default=text("now() + interval '30 days'"),
+    ),
+    Column("last_used_at", _MOMENT, nullable=False, server_default=text("now()")),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{personal,team,global}'")),
+    Column("user_epoch", Integer, nullable=False, server_default=text("0")),
+    Column("client_id", Text),
+    Column("user_agent", Text),
+    Column("ip_address", Text),
     Column("refresh_counter", Integer, nullable=False, server_default=text("0")),
+    Column("recent_rotations", ARRAY(_MOMENT), nullable=False, server_default=text("'{}'")),
     Column("ended_at", _MOMENT),
     Column("end_reason", Text),
+    Column("reuse_detected_at", _MOMENT),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ending"),
-    Index("ix_sessions_live", "user_id", "expires_at", postgresql_where=text("ended_at IS NULL")),
+    Index("ix_sessions_live", "user_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_sessions_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    Index("ix_sessions_absolute_expires_at", "absolute_expires_at"),
 )
 
 ACTIVE_KEY = text("status = 'active'")
@@ -127,4 +145,18 @@ outbox = Table(
     Column("occurred_at", _MOMENT, nullable=False),
     Column("payload", JsonB, nullable=False),
     UniqueConstraint("position"),
+)
+
+# Append-only. No foreign keys, as above.
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("occurred_at", _MOMENT, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("session_id", Uuid),
+    Column("organization_id", Uuid),
+    Index("ix_audit_records_user_id", "user_id", "id"),
 )

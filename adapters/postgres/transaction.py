@@ -29,17 +29,21 @@ class Transaction:
         self._begun = False
         self._deferred: list[tuple[Statement, list[object]]] = []
 
-    async def row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
-        """Run a statement and return its first row, if any."""
-        if statement.writes or self._deferred:
-            await self._begin()
-            await self._run_deferred()
+    async def row_alone(self, statement: Statement, **values: object) -> asyncpg.Record | None:
+        """Run a write that is a transaction by itself, durable when this returns."""
         try:
             row = await self._connection.fetchrow(statement.sql, *statement.arguments(values))
         except DRIVER_ERRORS as error:
             self._fail(error)
         self._database.availability.found()
         return row
+
+    async def row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
+        """Run a statement and return its first row, if any."""
+        if statement.writes or self._deferred:
+            await self._begin()
+            await self._run_deferred()
+        return await self.row_alone(statement, **values)
 
     async def rows(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""

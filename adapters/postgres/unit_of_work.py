@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.outbox import PostgresOutbox
@@ -54,6 +55,10 @@ class PostgresUnitOfWork:
     @property
     def keys(self) -> PostgresKeyRepository:
         return PostgresKeyRepository(self._entered)
+
+    @property
+    def audit(self) -> PostgresAuditTrail:
+        return PostgresAuditTrail(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

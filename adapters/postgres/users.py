@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, func, select, update
+from sqlalchemy import Integer, bindparam, case, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.statement import Statement
@@ -29,6 +29,7 @@ USER_COLUMNS = (
     users.c.updated_at,
     users.c.last_login_at,
     users.c.version,
+    users.c.epoch,
 )
 USER_WIDTH = len(USER_COLUMNS)
 
@@ -69,10 +70,20 @@ _UPDATE = Statement(
     .values({name: bindparam(name) for name in _PROFILE})
     .returning(users.c.id)
 )
+# In another epoch the new value is NULL, which the column refuses: that undoes the whole sign-in,
+# although it is a single statement whose answer nobody waits for.
 _RECORD_LOGIN = Statement(
     update(users)
     .where(users.c.id == bindparam("user_id"))
-    .values(last_login_at=bindparam("last_login_at"))
+    .values(
+        last_login_at=bindparam("last_login_at"),
+        epoch=case((users.c.epoch == bindparam("known_epoch"), users.c.epoch)),
+    )
+)
+_BEGIN_EPOCH = Statement(
+    update(users)
+    .where(users.c.id == bindparam("user_id"))
+    .values(epoch=users.c.epoch + literal_column("1"))
 )
 _ACCOUNTS = select(*USER_COLUMNS, password_credentials.c.password_hash).select_from(
     users.outerjoin(password_credentials)
@@ -111,6 +122,7 @@ def user_from(values: Sequence[Any]) -> User:
         updated_at=values[10],
         last_login_at=values[11],
         version=values[12],
+        epoch=values[13],
     )
 
 
@@ -128,6 +140,7 @@ class PostgresUserRepository:
             id=user.id,
             created_at=user.created_at,
             last_login_at=user.last_login_at,
+            epoch=user.epoch,
             **_profile(user),
         )
         if added is None:
@@ -153,8 +166,13 @@ class PostgresUserRepository:
         if row is None:
             raise ConcurrentUpdate
 
-    async def record_login(self, user_id: UserId, at: datetime) -> None:
-        await self._transaction.defer(_RECORD_LOGIN, user_id=user_id, last_login_at=at)
+    async def record_login(self, user_id: UserId, at: datetime, *, epoch: int) -> None:
+        await self._transaction.defer(
+            _RECORD_LOGIN, user_id=user_id, last_login_at=at, known_epoch=epoch
+        )
+
+    async def begin_epoch(self, user_id: UserId) -> None:
+        await self._transaction.defer(_BEGIN_EPOCH, user_id=user_id)
 
 
 class PostgresCredentialRepository:

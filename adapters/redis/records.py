@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from auth_core.kernel import Email, Username
-from auth_core.sessions import EndReason, Session, SessionState
+from auth_core.sessions import EndReason, Session, SessionOrigin, SessionState
 from auth_core.users import User, UserStatus
 
 
@@ -31,7 +31,7 @@ def _fingerprint(*types: type[msgspec.Struct] | type[Enum]) -> bytes:
     return hashlib.blake2s(repr(shape).encode(), digest_size=4).digest()
 
 
-_SHAPE: Final = _fingerprint(Session, User, Username, Email, UserStatus, EndReason)
+_SHAPE: Final = _fingerprint(Session, SessionOrigin, User, Username, Email, UserStatus, EndReason)
 _SHAPE_LENGTH: Final = len(_SHAPE)
 
 _encode = msgspec.msgpack.Encoder(uuid_format="hex").encode

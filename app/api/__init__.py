@@ -2,6 +2,8 @@
 
 from app.api.docs import DocsController
 from app.api.me import MeController
+from app.api.refresh import RefreshController
+from app.api.session_list import SessionListController, UserSessionsController
 from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
 from app.api.status import StatusController
@@ -11,7 +13,10 @@ CONTROLLERS = [
     StatusController,
     SignInController,
     DevelopmentSignInController,
+    RefreshController,
     SessionController,
+    SessionListController,
+    UserSessionsController,
     MeController,
     WellKnownController,
     DocsController,

@@ -67,7 +67,7 @@ class AuthProfile(AuthUser, frozen=True, kw_only=True):
 
 
 class AuthTokens(msgspec.Struct, frozen=True, kw_only=True):
-    """A new session's tokens. ``expires_at`` is epoch milliseconds, ``…expires_in`` seconds."""
+    """A session's tokens. ``expires_at`` is epoch milliseconds, ``…expires_in`` seconds."""
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - not a password
@@ -83,7 +83,7 @@ class AuthTokens(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, signed_in: SignedIn) -> Self:
-        """The answer to a registration or login."""
+        """The answer to a registration, login or refresh."""
         tokens = signed_in.tokens
         return cls(
             access_token=tokens.access_token,

@@ -18,6 +18,7 @@ REGISTRATION: Final[Json] = {
     "display_name": "John Doe",
 }
 LOGIN: Final[Json] = {"username": "john.doe"}
+REFRESH: Final[Json] = {"refresh_token": "eyJhbGciOiJIUzI1NiIs…"}
 PROFILE_CHANGES: Final[Json] = {"display_name": "John Q. Doe"}
 
 USER: Final[Json] = {
@@ -59,6 +60,25 @@ LOGOUT: Final[Json] = {
     "all_sessions_ended": True,
 }
 REVOKED: Final[Json] = {"message": "Revoked the tokens of 2 sessions", "revoked_tokens": 2}
+OTHERS_REVOKED: Final[Json] = {
+    "message": "Revoked the tokens of 1 session",
+    "revoked_tokens": 1,
+}
+SESSIONS: Final[Json] = {
+    "items": [
+        {
+            "session_id": "0198f3a1-7c5e-7d10-9b1f-0a4c6e8b9d21",
+            "created_at": "2026-01-16T08:00:00.654321+00:00",
+            "last_used_at": "2026-01-16T08:15:00.123456+00:00",
+            "expires_at": "2026-01-23T08:15:00.123456+00:00",
+            "client_id": None,
+            "user_agent": "Firefox",
+            "ip_address": "192.0.2.0/24",
+            "current": True,
+        }
+    ],
+    "next_cursor": None,
+}
 
 SERVICE_INFO: Final[Json] = {
     "service": "fm-auth-service",

@@ -65,8 +65,12 @@ class SessionController(Controller):
         sessions: NamedDependency[SessionService],
     ) -> AuthRevokedTokens:
         """Revoke all your tokens. Ends every session of yours, this one included."""
-        count = await sessions.end_all(principal.user.id, EndReason.REVOKED_ALL)
-        return AuthRevokedTokens(
-            message=f"Revoked the tokens of {count} session{'' if count == 1 else 's'}",
-            revoked_tokens=count,
-        )
+        return revoked(await sessions.end_all(principal.user.id, EndReason.REVOKED_ALL))
+
+
+def revoked(sessions: int) -> AuthRevokedTokens:
+    """The answer after that many sessions were ended."""
+    return AuthRevokedTokens(
+        message=f"Revoked the tokens of {sessions} session{'' if sessions == 1 else 's'}",
+        revoked_tokens=sessions,
+    )

@@ -20,6 +20,7 @@ from auth_core.kernel import (
     RegistrationClosed,
     Username,
 )
+from auth_core.sessions import SessionOrigin
 from auth_core.tokens import SignIn
 from auth_core.users import Registration
 
@@ -102,10 +103,13 @@ class SignInController(Controller):
         summary="Register",
     )
     async def register(
-        self, data: JSONBody[AuthRegisterRequest], sign_in: NamedDependency[SignIn]
+        self,
+        data: JSONBody[AuthRegisterRequest],
+        sign_in: NamedDependency[SignIn],
+        origin: NamedDependency[SessionOrigin],
     ) -> AuthTokens:
         """Register and sign in. Outside development a password is needed."""
-        return await _register(data, sign_in)
+        return await _register(data, sign_in, origin)
 
     @post(
         "/login",
@@ -118,10 +122,13 @@ class SignInController(Controller):
         summary="Log in",
     )
     async def login(
-        self, data: JSONBody[AuthLoginRequest], sign_in: NamedDependency[SignIn]
+        self,
+        data: JSONBody[AuthLoginRequest],
+        sign_in: NamedDependency[SignIn],
+        origin: NamedDependency[SessionOrigin],
     ) -> AuthTokens:
         """Log in. By user name or e-mail; outside development a password is needed."""
-        return await _log_in(data, sign_in)
+        return await _log_in(data, sign_in, origin)
 
 
 class DevelopmentSignInController(Controller):
@@ -145,9 +152,10 @@ class DevelopmentSignInController(Controller):
         self,
         data: JSONBody[AuthRegisterRequest],
         sign_in: NamedDependency[SignIn],
+        origin: NamedDependency[SessionOrigin],
     ) -> AuthTokens:
         """Register without a password. 404 outside development."""
-        return await _register(data, sign_in)
+        return await _register(data, sign_in, origin)
 
     @post(
         "/dev-login",
@@ -163,17 +171,20 @@ class DevelopmentSignInController(Controller):
         self,
         data: JSONBody[AuthLoginRequest],
         sign_in: NamedDependency[SignIn],
+        origin: NamedDependency[SessionOrigin],
     ) -> AuthTokens:
         """Log in by name alone. 404 outside development."""
-        return await _log_in(data, sign_in)
+        return await _log_in(data, sign_in, origin)
 
 
-async def _register(data: AuthRegisterRequest, sign_in: SignIn) -> AuthTokens:
+async def _register(
+    data: AuthRegisterRequest, sign_in: SignIn, origin: SessionOrigin
+) -> AuthTokens:
     registration = Registration.parse(
         username=data.username, email=data.email, display_name=data.display_name
     )
-    return AuthTokens.of(await sign_in.register(registration, data.password))
+    return AuthTokens.of(await sign_in.register(registration, data.password, origin=origin))
 
 
-async def _log_in(data: AuthLoginRequest, sign_in: SignIn) -> AuthTokens:
-    return AuthTokens.of(await sign_in.log_in(data.name(), data.password))
+async def _log_in(data: AuthLoginRequest, sign_in: SignIn, origin: SessionOrigin) -> AuthTokens:
+    return AuthTokens.of(await sign_in.log_in(data.name(), data.password, origin=origin))

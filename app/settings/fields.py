@@ -234,11 +234,37 @@ _TOKENS = (
         aliases=("JWT_REFRESH_TOKEN_EXPIRY_DAYS",),
         kind=parse.integer(1, 365),
         default="7",
-        description="Life of a refresh token",
+        description="Life of a refresh token: how long a session lasts without a refresh",
     ),
     _later("JWT_SECRET_KEY", "Key of the HS256 mode", secret=True),
     _later("JWT_PRIVATE_KEY_PATH", "Signing keys live sealed in PostgreSQL"),
     _later("JWT_PUBLIC_KEY_PATH", "Public keys are served at /.well-known/jwks.json"),
+)
+
+_SESSIONS = (
+    Field(
+        name="AUTH_SESSION_MAX_DAYS",
+        attribute="sessions.max_days",
+        kind=parse.integer(1, 3650),
+        default_note="30, or REFRESH_TOKEN_EXPIRE_DAYS if that is more",
+        example="30",
+        description="How long a session lasts at most, however often it is refreshed",
+    ),
+    Field(
+        name="AUTH_REFRESH_PARALLEL_SECONDS",
+        attribute="sessions.refresh_parallel_seconds",
+        kind=parse.integer(0, 300),
+        default="10",
+        description="How long a used refresh token still gets the newest one (two tabs, a retry);"
+        " after that it is taken for stolen, and the session ends",
+    ),
+    Field(
+        name="AUTH_SESSION_IP",
+        attribute="sessions.ip_detail",
+        kind=parse.choice("full", "network", "none"),
+        default="network",
+        description="What a session keeps of the address it began at: all, its /24 or /48, nothing",
+    ),
 )
 
 _CORS = (
@@ -324,6 +350,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("PostgreSQL", _DATABASE),
     ("Redis or Valkey", _REDIS),
     ("Tokens", _TOKENS),
+    ("Sessions", _SESSIONS),
     ("Browsers", _CORS),
     ("Accounts", _REGISTRATION),
     ("Keys and caches", _SECURITY),

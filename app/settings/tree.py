@@ -61,6 +61,14 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_days: int
 
 
+class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long sessions last and what they keep of where they began."""
+
+    max_days: int | None
+    refresh_parallel_seconds: int
+    ip_detail: Literal["full", "network", "none"]
+
+
 class CorsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which web origins may call. An entry is an origin, ``*``, or an extension scheme + ``*``."""
 
@@ -96,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseSettings
     redis: RedisSettings
     tokens: TokenSettings
+    sessions: SessionSettings
     cors: CorsSettings
     registration: RegistrationSettings
     security: SecuritySettings

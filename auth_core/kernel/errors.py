@@ -10,11 +10,15 @@ import msgspec
 
 
 class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong with one field: ``type`` is stable (``too_short``), ``message`` is prose."""
+    """One thing wrong with one field: ``type`` is stable (``too_short``), ``message`` is prose.
+
+    ``source`` is where the field stood: in the ``body`` or the ``query``.
+    """
 
     field: str
     type: str
     message: str
+    source: str = "body"
 
 
 class AuthCoreError(Exception):
@@ -69,6 +73,13 @@ class TokenExpired(InvalidToken):
 
     code = "token_expired"
     default_message = "The access token has expired. Sign in again."
+
+
+class InvalidRefreshToken(Unauthenticated):
+    """A refresh token that is forged, expired, used up, or of a session that is over."""
+
+    code = "invalid_refresh_token"
+    default_message = "The refresh token is not valid. Sign in again."
 
 
 class PermissionDenied(AuthCoreError):

@@ -1,29 +1,47 @@
 """Sessions: the truth about who is signed in where, and the cache in front of it."""
 
-from auth_core.sessions.events import SessionCreated, SessionRevoked
-from auth_core.sessions.model import Ending, EndReason, Session, SessionState
+from auth_core.sessions.events import SessionCreated, SessionReuseDetected, SessionRevoked
+from auth_core.sessions.lifecycle import AccountLifecycle
+from auth_core.sessions.model import Ending, EndReason, ReuseCause, Session, SessionState
+from auth_core.sessions.origin import IpDetail, SessionOrigin, kept_address, user_agent_family
 from auth_core.sessions.ports import (
     ENDED,
     Ended,
     Lease,
+    RefreshCounter,
+    ReuseReport,
+    Rotated,
     SessionCache,
     SessionRepository,
     SessionsUnitOfWork,
 )
+from auth_core.sessions.rotation import PresentedToken, RefreshRotation
 from auth_core.sessions.service import SessionService
 
 __all__ = [
     "ENDED",
+    "AccountLifecycle",
     "EndReason",
     "Ended",
     "Ending",
+    "IpDetail",
     "Lease",
+    "PresentedToken",
+    "RefreshCounter",
+    "RefreshRotation",
+    "ReuseCause",
+    "ReuseReport",
+    "Rotated",
     "Session",
     "SessionCache",
     "SessionCreated",
+    "SessionOrigin",
     "SessionRepository",
+    "SessionReuseDetected",
     "SessionRevoked",
     "SessionService",
     "SessionState",
     "SessionsUnitOfWork",
+    "kept_address",
+    "user_agent_family",
 ]

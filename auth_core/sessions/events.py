@@ -1,7 +1,7 @@
 """Events of a session's life."""
 
 from auth_core.kernel import DomainEvent, SessionId
-from auth_core.sessions.model import EndReason
+from auth_core.sessions.model import EndReason, ReuseCause
 
 
 class SessionCreated(DomainEvent, frozen=True, kw_only=True, tag="session.created"):
@@ -15,3 +15,10 @@ class SessionRevoked(DomainEvent, frozen=True, kw_only=True, tag="session.revoke
 
     session_id: SessionId
     reason: EndReason
+
+
+class SessionReuseDetected(DomainEvent, frozen=True, kw_only=True, tag="session.reuse_detected"):
+    """A refresh token came that only a thief, or the victim of one, would present."""
+
+    session_id: SessionId
+    cause: ReuseCause

@@ -1,39 +1,74 @@
 """A session: one sign-in on one device, from login to logout."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
 from auth_core.kernel import OrganizationId, SessionId, UserId
-from auth_core.users import User
+from auth_core.sessions.origin import SessionOrigin
+from auth_core.users import Scope, User
 
 
 class EndReason(StrEnum):
     """Why a session is over."""
 
     LOGOUT = "logout"
+    REVOKED = "revoked"
+    """One session, ended from the list of sessions or by an administrator."""
     REVOKED_ALL = "revoked_all"
+    EXPIRED = "expired"
+    REUSE_DETECTED = "reuse_detected"
+    USER_DISABLED = "user_disabled"
+    USER_DELETED = "user_deleted"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
+    ROLES_LOST = "roles_lost"
+
+
+class ReuseCause(StrEnum):
+    """What was wrong with a refresh token that nobody honest would present."""
+
+    SUPERSEDED_TOKEN = "superseded_token"  # noqa: S105 - a cause
+    """Its successor has been redeemed, and the parallel window is over."""
+    ENDED_SESSION = "ended_session"
+    INACTIVE_USER = "inactive_user"
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """The row behind every token of one sign-in. ``expires_at`` is absolute.
+    """The row behind every token of one sign-in.
 
-    ``refresh_counter`` numbers the newest refresh token; each rotation will add one.
+    ``expires_at`` is the end of its idle lifetime, moved by every refresh and never past
+    ``absolute_expires_at``. ``refresh_counter`` numbers the newest refresh token, which was made at
+    ``last_used_at``; ``recent_rotations`` are the moments of the last rotations, newest last, as
+    far back as the parallel window reaches. ``user_epoch`` is the user's epoch at the sign-in.
     """
 
     id: SessionId
     user_id: UserId
     created_at: datetime
     expires_at: datetime
+    absolute_expires_at: datetime
+    last_used_at: datetime
+    scopes: tuple[Scope, ...] = ("personal",)
+    user_epoch: int = 0
+    origin: SessionOrigin = SessionOrigin()
     organization_id: OrganizationId | None = None
     refresh_counter: int = 0
+    recent_rotations: tuple[datetime, ...] = ()
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
+    reuse_detected_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """Neither ended nor past its absolute lifetime."""
+        """Neither ended nor past its idle or absolute lifetime."""
         return self.ended_at is None and now < self.expires_at
+
+    def was_superseded_within(self, window: timedelta, counter: int, now: datetime) -> bool:
+        """Whether token ``counter`` was replaced by the next one less than ``window`` ago."""
+        rotations_since = self.refresh_counter - counter
+        if not 1 <= rotations_since <= len(self.recent_rotations):
+            return False
+        return now < self.recent_rotations[-rotations_since] + window
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +80,11 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
 
     def admits(self, now: datetime) -> bool:
         """Whether a request of this session may pass."""
-        return self.session.is_live(now) and self.user.is_active
+        return (
+            self.session.is_live(now)
+            and self.user.is_active
+            and self.session.user_epoch == self.user.epoch
+        )
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,15 @@
 """What sessions need: the truth (a repository) and speed (a cache that may vanish at any time)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, Literal, NewType, Protocol
 
+import msgspec
+
+from auth_core.audit import AuditUnitOfWork
 from auth_core.kernel import SessionId, UserId
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
-from auth_core.users import UsersUnitOfWork
+from auth_core.users import User, UsersUnitOfWork
 
 Lease = NewType("Lease", str)
 
@@ -19,6 +22,19 @@ ENDED: Final = _Ended.ENDED
 """What the cache answers for a session that is known to be over."""
 
 Ended = Literal[_Ended.ENDED]
+
+
+class ReuseReport(msgspec.Struct, frozen=True):
+    """``was_live``: it was this reuse that ended the session."""
+
+    was_live: bool
+
+
+class Rotated(msgspec.Struct, frozen=True, kw_only=True):
+    """A session after a refresh, and its user."""
+
+    user: User
+    session: Session
 
 
 class SessionRepository(Protocol):
@@ -38,12 +54,64 @@ class SessionRepository(Protocol):
         """End a live session of this user, in one statement. Of racing callers one ends it."""
         ...
 
-    async def end_all(self, user_id: UserId, reason: EndReason, at: datetime) -> list[SessionId]:
-        """End every live session of a user and return their ids, in one statement."""
+    async def end_all(
+        self,
+        user_id: UserId,
+        reason: EndReason,
+        at: datetime,
+        *,
+        keep: SessionId | None = None,
+    ) -> list[SessionId]:
+        """End every live session of a user but ``keep``; return their ids. One statement."""
+        ...
+
+    async def expire(self, session_id: SessionId, at: datetime) -> bool:
+        """Mark a session as ended whose time is over at ``at``, so that no clock revives it.
+
+        False, and nothing is written, when it lives or is marked already.
+        """
+        ...
+
+    async def report_reuse(self, session_id: SessionId, at: datetime) -> ReuseReport | None:
+        """End a session, if it lives, because a token of it was reused; remember that it was.
+
+        In one statement. None when it was reported before: of racing callers one gets the report.
+        """
         ...
 
     async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
         """The sessions that were ended (not expired) at or after ``since``."""
+        ...
+
+    async def live_of(
+        self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100
+    ) -> list[Session]:
+        """Up to ``limit`` live sessions of a user, youngest first, older than ``after``."""
+        ...
+
+
+class RefreshCounter(Protocol):
+    """Compare and set on the row of a session, outside any unit of work."""
+
+    async def advance(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        counter: int,
+        *,
+        client_id: str | None,
+        now: datetime,
+        idle_lifetime: timedelta,
+        window: timedelta,
+    ) -> Rotated | None:
+        """Redeem token ``counter``: one statement, durable when it returns.
+
+        Counter + 1, last used ``now``, expiry ``now + idle_lifetime`` (never past the absolute
+        one), ``now`` added to the recent rotations and those older than ``window`` dropped.
+        None, and nothing is written, unless the session is this user's and this client's, is live
+        at ``now``, has this very counter, and its user is active in the epoch of the sign-in.
+        Of racing callers exactly one succeeds. Raises Unavailable.
+        """
         ...
 
 
@@ -80,8 +148,8 @@ class SessionCache(Protocol):
         ...
 
 
-class SessionsUnitOfWork(UsersUnitOfWork, Protocol):
-    """A transaction over users and sessions."""
+class SessionsUnitOfWork(UsersUnitOfWork, AuditUnitOfWork, Protocol):
+    """A transaction over users and sessions that leaves a trail."""
 
     @property
     def sessions(self) -> SessionRepository:

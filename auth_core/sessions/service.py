@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from auth_core.kernel import Clock, EventId, Ids, SessionId, UserId
 from auth_core.sessions.events import SessionCreated, SessionRevoked
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
+from auth_core.sessions.origin import SessionOrigin
 from auth_core.sessions.ports import ENDED, SessionCache, SessionsUnitOfWork
 from auth_core.users import User, UserLoggedIn
 
@@ -24,26 +25,27 @@ class SessionService:
         clock: Clock,
         ids: Ids,
         *,
-        lifetime: timedelta,
+        idle_lifetime: timedelta,
+        absolute_lifetime: timedelta,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._cache = cache
         self._clock = clock
         self._ids = ids
-        self._lifetime = lifetime
+        self._idle_lifetime = idle_lifetime
+        self._absolute_lifetime = absolute_lifetime
 
-    async def begin(self, uow: SessionsUnitOfWork, user: User) -> tuple[User, Session]:
-        """Add a session and its login to ``uow``; the caller commits and then calls `began`."""
+    async def begin(
+        self, uow: SessionsUnitOfWork, user: User, origin: SessionOrigin
+    ) -> tuple[User, Session]:
+        """Add a session and its login to ``uow``; the caller commits and then calls `began`.
+
+        The commit raises ConcurrentUpdate when all sessions of the user were ended meanwhile.
+        """
         now = self._clock.now()
-        session = Session(
-            id=SessionId(self._ids.uuid()),
-            user_id=user.id,
-            organization_id=user.organization_id,
-            created_at=now,
-            expires_at=now + self._lifetime,
-        )
+        session = self._new(user, origin, now)
         await uow.sessions.add(session)
-        await uow.users.record_login(user.id, now)
+        await uow.users.record_login(user.id, now, epoch=user.epoch)
         await uow.outbox.add(
             [
                 SessionCreated(
@@ -62,6 +64,21 @@ class SessionService:
         )
         return user.signed_in(now), session
 
+    def _new(self, user: User, origin: SessionOrigin, now: datetime) -> Session:
+        absolute_expires_at = now + self._absolute_lifetime
+        return Session(
+            id=SessionId(self._ids.uuid()),
+            user_id=user.id,
+            organization_id=user.organization_id,
+            created_at=now,
+            expires_at=min(now + self._idle_lifetime, absolute_expires_at),
+            absolute_expires_at=absolute_expires_at,
+            last_used_at=now,
+            scopes=user.scopes,
+            user_epoch=user.epoch,
+            origin=origin,
+        )
+
     async def began(self, user_id: UserId) -> None:
         """After the commit of `begin`: what is cached about the user's logins is old."""
         await self._cache.forget_user(user_id)
@@ -76,7 +93,10 @@ class SessionService:
         cached = await self._cache.read(user_id, session_id)
         if cached is ENDED:
             return None
-        state = cached or await self._read_through(user_id, session_id, now)
+        if cached is not None and cached.admits(now):
+            return cached
+        # nothing cached, or its time is over there: a refresh may have prolonged it since
+        state = await self._read_through(user_id, session_id, now)
         return state if state is not None and state.admits(now) else None
 
     async def _read_through(
@@ -87,9 +107,20 @@ class SessionService:
             state = await uow.sessions.state(session_id, now)
         if state is None or state.user.id != user_id:
             return None
-        if lease is not None and state.admits(now):
-            await self._cache.fill(state, lease)
+        if state.admits(now):
+            if lease is not None:
+                await self._cache.fill(state, lease)
+        elif state.session.ended_at is None and not state.session.is_live(now):
+            await asyncio.shield(self._expire(user_id, session_id, now))
         return state
+
+    async def _expire(self, user_id: UserId, session_id: SessionId, now: datetime) -> None:
+        """What was once seen as expired stays so, even if the clock is set back (SEC-50)."""
+        async with self._unit_of_work() as uow:
+            expired = await uow.sessions.expire(session_id, now)
+            await uow.commit()
+        if expired:
+            await self._cache.end(user_id, [session_id])
 
     async def end(self, user_id: UserId, session_id: SessionId, reason: EndReason) -> Ending:
         """End one session: durably first, and refused everywhere once this has returned.
@@ -108,24 +139,55 @@ class SessionService:
         await self._cache.end(user_id, [session_id])
         return ending
 
-    async def end_all(self, user_id: UserId, reason: EndReason) -> int:
-        """End every live session of a user, as `end` does for one; returns how many."""
-        return await asyncio.shield(self._end_all(user_id, reason))
+    async def end_all(
+        self, user_id: UserId, reason: EndReason, *, keep: SessionId | None = None
+    ) -> int:
+        """End every live session of a user but ``keep``, as `end` does for one; returns how many.
 
-    async def _end_all(self, user_id: UserId, reason: EndReason) -> int:
-        now = self._clock.now()
+        Without ``keep`` this begins a new epoch: sign-ins under way come to nothing.
+        """
+        return await asyncio.shield(self._end_all(user_id, reason, keep))
+
+    async def _end_all(self, user_id: UserId, reason: EndReason, keep: SessionId | None) -> int:
         async with self._unit_of_work() as uow:
-            ended = await uow.sessions.end_all(user_id, reason, now)
-            if ended:
-                await uow.outbox.add(
-                    [self._revoked(user_id, session_id, reason, now) for session_id in ended]
-                )
-                await uow.commit()
-            else:  # perhaps a retry after a crash between commit and cache: tell the cache again
-                recent = await uow.sessions.ended_since(now - LONGEST_CACHED)
-                ended_before = [session_id for user, session_id in recent if user == user_id]
-        await self._cache.end(user_id, ended or ended_before)
+            ended = await self.end_all_within(uow, user_id, reason, keep=keep)
+            await uow.commit()
+        await self.ended(user_id, ended)
         return len(ended)
+
+    async def end_all_within(
+        self,
+        uow: SessionsUnitOfWork,
+        user_id: UserId,
+        reason: EndReason,
+        *,
+        keep: SessionId | None = None,
+    ) -> list[SessionId]:
+        """End them in the transaction of a caller, who commits and then calls `ended`."""
+        now = self._clock.now()
+        if keep is None:
+            await uow.users.begin_epoch(user_id)
+        ended = await uow.sessions.end_all(user_id, reason, now, keep=keep)
+        await uow.outbox.add(
+            [self._revoked(user_id, session_id, reason, now) for session_id in ended]
+        )
+        return ended
+
+    async def ended(self, user_id: UserId, session_ids: list[SessionId]) -> None:
+        """After the commit of `end_all_within`: make it known everywhere before this returns."""
+        if not session_ids:  # perhaps a retry after a crash between commit and cache: tell it again
+            since = self._clock.now() - LONGEST_CACHED
+            async with self._unit_of_work() as uow:
+                recent = await uow.sessions.ended_since(since)
+            session_ids = [session_id for user, session_id in recent if user == user_id]
+        await self._cache.end(user_id, session_ids)
+
+    async def live_of(
+        self, user_id: UserId, *, after: SessionId | None = None, limit: int = 100
+    ) -> list[Session]:
+        """Up to ``limit`` live sessions of a user, youngest first, those older than ``after``."""
+        async with self._unit_of_work() as uow:
+            return await uow.sessions.live_of(user_id, self._clock.now(), after=after, limit=limit)
 
     def _revoked(
         self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime

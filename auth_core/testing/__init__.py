@@ -13,22 +13,25 @@ from auth_core.testing.crypto import (
     ToySealer,
 )
 from auth_core.testing.session_cache import InMemorySessionCache
+from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore
 from auth_core.testing.unit_of_work import (
+    InMemoryAuditTrail,
     InMemoryCredentialRepository,
     InMemoryKeyRepository,
     InMemoryOutbox,
-    InMemorySessionRepository,
     InMemoryUnitOfWork,
     InMemoryUserRepository,
 )
 
 __all__ = [
     "DeterministicIds",
+    "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
     "InMemoryKeyRepository",
     "InMemoryOutbox",
+    "InMemoryRefreshCounter",
     "InMemorySessionCache",
     "InMemorySessionRepository",
     "InMemoryStore",

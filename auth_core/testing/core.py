@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from auth_core.audit import AuditRecord
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import DomainEvent, Secret
 from auth_core.testing.clock import DEFAULT_START, DeterministicIds, ManualClock, SeededEntropy
@@ -12,6 +13,7 @@ from auth_core.testing.crypto import (
     ToySealer,
 )
 from auth_core.testing.session_cache import InMemorySessionCache
+from auth_core.testing.sessions import InMemoryRefreshCounter
 from auth_core.testing.store import InMemoryStore
 from auth_core.testing.unit_of_work import InMemoryUnitOfWork
 from auth_core.tokens import SignInPolicy
@@ -38,6 +40,7 @@ class InMemoryCore(Core):
         self.hasher = ToyPasswordHasher(entropy)
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
+            refresh_counter=InMemoryRefreshCounter(store),
             session_cache=cache,
             password_hasher=self.hasher,
             sealer=ToySealer(Secret(b"a master key for tests"), entropy),
@@ -52,6 +55,11 @@ class InMemoryCore(Core):
     def published(self) -> list[DomainEvent]:
         """Every event that was committed, in order."""
         return list(self.store.events)
+
+    @property
+    def audited(self) -> list[AuditRecord]:
+        """Every audit record that was committed, in order."""
+        return list(self.store.audit)
 
     def unit_of_work(self) -> InMemoryUnitOfWork:
         """A new transaction over the store."""

@@ -10,6 +10,7 @@ from collections import ChainMap
 from collections.abc import Callable, Hashable, MutableMapping
 from typing import TypeVar
 
+from auth_core.audit import AuditRecord
 from auth_core.kernel import Conflict, DomainEvent, Secret, SessionId, Unavailable, UserId
 from auth_core.keys import SealedKey
 from auth_core.sessions import Session
@@ -28,6 +29,7 @@ class InMemoryStore:
         self.sessions: dict[SessionId, Session] = {}
         self.keys: dict[str, SealedKey] = {}
         self.events: list[DomainEvent] = []
+        self.audit: list[AuditRecord] = []
         self.down = False
         """While set, every statement and every commit raises Unavailable."""
         self.on_statement: Callable[[str], None] | None = None
@@ -47,6 +49,7 @@ class Transaction:
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
         self.events: list[DomainEvent] = []
+        self.audit: list[AuditRecord] = []
         self._open = False
         self._failed = False
         self._over = asyncio.Event()
@@ -114,6 +117,7 @@ class Transaction:
         _apply(self.sessions)
         _apply(self.keys)
         self._store.events.extend(self.events)
+        self._store.audit.extend(self.audit)
         self.end()
 
     def end(self) -> None:

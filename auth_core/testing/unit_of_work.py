@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from auth_core.audit import AuditRecord, AuditTrail
 from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import Account, CredentialRepository
 from auth_core.kernel import (
@@ -16,14 +17,13 @@ from auth_core.kernel import (
     EmailTaken,
     Outbox,
     Secret,
-    SessionId,
     UserId,
     Username,
     UsernameTaken,
     UserNotFound,
 )
 from auth_core.keys import KeyRepository, KeyStatus, SealedKey
-from auth_core.sessions import Ending, EndReason, Session, SessionRepository, SessionState
+from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.users import User, UserRepository
 
@@ -70,16 +70,29 @@ class InMemoryUserRepository:
         if stored is None or stored.version != user.version - 1:
             raise ConcurrentUpdate
         self._transaction.users[user.id] = msgspec.structs.replace(
-            user, last_login_at=stored.last_login_at
+            user, last_login_at=stored.last_login_at, epoch=stored.epoch
         )
 
-    async def record_login(self, user_id: UserId, at: datetime) -> None:
-        """Set the last login, if there is such a user."""
+    async def record_login(self, user_id: UserId, at: datetime, *, epoch: int) -> None:
+        """Set the last login, if there is such a user in this epoch."""
         await self._transaction.statement("users.record_login")
         await self._transaction.lock(user_id)
         stored = self._transaction.users.get(user_id)
+        if stored is None:
+            return
+        if stored.epoch != epoch:
+            self._transaction.violated(ConcurrentUpdate())
+        self._transaction.users[user_id] = stored.signed_in(at)
+
+    async def begin_epoch(self, user_id: UserId) -> None:
+        """Hold the account and count."""
+        await self._transaction.statement("users.begin_epoch")
+        await self._transaction.lock(user_id)
+        stored = self._transaction.users.get(user_id)
         if stored is not None:
-            self._transaction.users[user_id] = stored.signed_in(at)
+            self._transaction.users[user_id] = msgspec.structs.replace(
+                stored, epoch=stored.epoch + 1
+            )
 
 
 class InMemoryCredentialRepository:
@@ -102,76 +115,6 @@ class InMemoryCredentialRepository:
         _require_user(self._transaction, user_id)
         await self._transaction.lock(("password", user_id))
         self._transaction.password_hashes[user_id] = password_hash
-
-
-class InMemorySessionRepository:
-    """Sessions of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def add(self, session: Session) -> None:
-        """Store the session; an unknown user is a broken reference."""
-        await self._transaction.statement("sessions.add")
-        _require_user(self._transaction, session.user_id)
-        self._transaction.insert(self._transaction.sessions, session.id, session)
-
-    async def state(self, session_id: SessionId, now: datetime) -> SessionState | None:
-        """The session in whatever state, with its user, or None."""
-        await self._transaction.statement("sessions.state")
-        session = self._transaction.sessions.get(session_id)
-        if session is None:
-            return None
-        return SessionState(
-            session=session,
-            user=self._transaction.users[session.user_id],
-            live_sessions=len(self._live(session.user_id, now)),
-        )
-
-    async def end(
-        self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime
-    ) -> Ending:
-        """End it if it is this user's and live once nobody else holds it."""
-        await self._transaction.statement("sessions.end")
-        ended = await self._end(user_id, session_id, reason, at)
-        return Ending(ended=ended, live_sessions=len(self._live(user_id, at)))
-
-    async def end_all(self, user_id: UserId, reason: EndReason, at: datetime) -> list[SessionId]:
-        """End those that are still live when it is their turn."""
-        await self._transaction.statement("sessions.end_all")
-        return [
-            session_id
-            for session_id in self._live(user_id, at)
-            if await self._end(user_id, session_id, reason, at)
-        ]
-
-    async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
-        """Who ended what at or after ``since``."""
-        await self._transaction.statement("sessions.ended_since")
-        return [
-            (session.user_id, session.id)
-            for session in self._transaction.sessions.values()
-            if session.ended_at is not None and session.ended_at >= since
-        ]
-
-    async def _end(
-        self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime
-    ) -> bool:
-        await self._transaction.lock(session_id)
-        session = self._transaction.sessions.get(session_id)
-        if session is None or session.user_id != user_id or not session.is_live(at):
-            return False
-        self._transaction.sessions[session_id] = msgspec.structs.replace(
-            session, ended_at=at, end_reason=reason
-        )
-        return True
-
-    def _live(self, user_id: UserId, now: datetime) -> list[SessionId]:
-        return sorted(
-            session.id
-            for session in self._transaction.sessions.values()
-            if session.user_id == user_id and session.is_live(now)
-        )
 
 
 class InMemoryKeyRepository:
@@ -208,6 +151,18 @@ class InMemoryOutbox:
         self._transaction.events.extend(events)
 
 
+class InMemoryAuditTrail:
+    """Audit records of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def append(self, record: AuditRecord) -> None:
+        """Keep it until the commit."""
+        await self._transaction.statement("audit.append")
+        self._transaction.audit.append(record)
+
+
 class InMemoryUnitOfWork:
     """A transaction over an `InMemoryStore`: rolls back unless committed."""
 
@@ -218,6 +173,7 @@ class InMemoryUnitOfWork:
         self.sessions = InMemorySessionRepository(self._transaction)
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
+        self.audit = InMemoryAuditTrail(self._transaction)
 
     async def __aenter__(self) -> Self:
         self._transaction.begin()
@@ -251,7 +207,7 @@ def _require_user(transaction: Transaction, user_id: UserId) -> None:
 if TYPE_CHECKING:
     _users: type[UserRepository] = InMemoryUserRepository
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
-    _sessions: type[SessionRepository] = InMemorySessionRepository
+    _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository
     _outbox: type[Outbox] = InMemoryOutbox
     _unit_of_work: type[CoreUnitOfWork] = InMemoryUnitOfWork

@@ -4,6 +4,8 @@ from auth_core.tokens.authenticator import Authenticator, Principal
 from auth_core.tokens.claims import ACCESS_TYPE, REFRESH_TYPE, AccessClaims, RefreshClaims
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.tokens.ports import TokenSigner
+from auth_core.tokens.refresh import RefreshGrant
+from auth_core.tokens.refresh_token import RefreshTokenReader
 from auth_core.tokens.sign_in import SignedIn, SignIn, SignInPolicy, SignInUnitOfWork
 from auth_core.tokens.verified import VerifiedTokens
 from auth_core.tokens.verify import TokenVerifier
@@ -15,6 +17,8 @@ __all__ = [
     "Authenticator",
     "Principal",
     "RefreshClaims",
+    "RefreshGrant",
+    "RefreshTokenReader",
     "SignIn",
     "SignInPolicy",
     "SignInUnitOfWork",

@@ -1,6 +1,7 @@
 """Minting the token pair of a session."""
 
 from datetime import datetime, timedelta
+from uuid import uuid5
 
 import msgspec
 
@@ -71,16 +72,19 @@ class TokenIssuer:
         return SigningKeys(access, refresh)
 
     def issue(self, user: User, session: Session, keys: SigningKeys) -> TokenPair:
-        """The tokens of ``session`` at its current counter. CPU only."""
+        """The tokens of ``session`` at its current counter. CPU only.
+
+        The refresh token follows from the session alone: whoever races or retries gets the same.
+        """
         now = int(self._clock.now().timestamp())
         access = self._access_claims(user, session, now)
         refresh = RefreshClaims(
             sub=user.id,
             sid=session.id,
             ctr=session.refresh_counter,
-            iat=now,
+            iat=_epoch(session.last_used_at),
             exp=_epoch(session.expires_at),
-            jti=str(self._ids.uuid()),
+            jti=str(uuid5(session.id, str(session.refresh_counter))),
         )
         return TokenPair(
             access_token=self._signer.sign(access, key=keys.access, typ=ACCESS_TYPE),
@@ -88,7 +92,7 @@ class TokenIssuer:
             session_id=session.id,
             expires_in=access.exp - access.iat,
             expires_at=access.exp,
-            refresh_expires_in=refresh.exp - refresh.iat,
+            refresh_expires_in=refresh.exp - now,
         )
 
     def _access_claims(self, user: User, session: Session, now: int) -> AccessClaims:
@@ -104,7 +108,8 @@ class TokenIssuer:
             email=user.email.value,
             email_verified=user.email_verified,
             roles=user.roles,
-            scopes=user.scopes,
+            # what the user may do now, and never more than the sign-in was for (RFC 6749 §6)
+            scopes=tuple(scope for scope in user.scopes if scope in session.scopes),
             organization_id=None if user.organization_id is None else str(user.organization_id),
         )
 

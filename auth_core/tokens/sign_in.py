@@ -16,16 +16,20 @@ from auth_core.credentials import (
 )
 from auth_core.kernel import (
     AuthenticationFailed,
+    ConcurrentUpdate,
     Email,
     FieldProblem,
     InvalidInput,
     PermissionDenied,
     RegistrationClosed,
+    Unavailable,
     Username,
 )
-from auth_core.sessions import SessionService, SessionsUnitOfWork
+from auth_core.sessions import Session, SessionOrigin, SessionService, SessionsUnitOfWork
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.users import Registration, User, UserService
+
+UNKNOWN_ORIGIN = SessionOrigin()
 
 
 class SignInUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
@@ -66,7 +70,13 @@ class SignIn:
         self._hasher = hasher
         self._policy = policy
 
-    async def register(self, registration: Registration, password: str | None = None) -> SignedIn:
+    async def register(
+        self,
+        registration: Registration,
+        password: str | None = None,
+        *,
+        origin: SessionOrigin = UNKNOWN_ORIGIN,
+    ) -> SignedIn:
         """Create an account and its first session in one commit.
 
         Raises RegistrationClosed, InvalidInput (password missing or not acceptable), UsernameTaken,
@@ -91,11 +101,17 @@ class SignIn:
             )
             if password_hash is not None:
                 await uow.credentials.set_password(user.id, password_hash)
-            user, session = await self._sessions.begin(uow, user)
+            user, session = await self._sessions.begin(uow, user, origin)
             await uow.commit()
         return SignedIn(user, self._tokens.issue(user, session, keys))
 
-    async def log_in(self, name: Username | Email, password: str | None = None) -> SignedIn:
+    async def log_in(
+        self,
+        name: Username | Email,
+        password: str | None = None,
+        *,
+        origin: SessionOrigin = UNKNOWN_ORIGIN,
+    ) -> SignedIn:
         """Begin a session for the account with this name.
 
         Raises AuthenticationFailed alike for unknown, wrong and inactive (SEC-01), InvalidInput
@@ -105,6 +121,16 @@ class SignIn:
         if password is None and not self._policy.development:
             raise _password_required()
         keys = await self._tokens.signing_keys()
+        try:
+            user, session = await self._begin_session(name, password, origin)
+        except ConcurrentUpdate as error:  # every session was ended meanwhile, this one as well
+            raise Unavailable from error
+        await self._sessions.began(user.id)
+        return SignedIn(user, self._tokens.issue(user, session, keys))
+
+    async def _begin_session(
+        self, name: Username | Email, password: str | None, origin: SessionOrigin
+    ) -> tuple[User, Session]:
         async with self._unit_of_work() as uow:
             account = await uow.credentials.account(name)
         if account is None or not await self._opens(account, password):
@@ -112,10 +138,9 @@ class SignIn:
                 await self._verify(password, None)
             raise AuthenticationFailed
         async with self._unit_of_work() as uow:
-            user, session = await self._sessions.begin(uow, account.user)
+            begun = await self._sessions.begin(uow, account.user, origin)
             await uow.commit()
-        await self._sessions.began(user.id)
-        return SignedIn(user, self._tokens.issue(user, session, keys))
+        return begun
 
     def _require_a_way_in(self) -> None:
         if not (self._policy.development or self._policy.passwords):

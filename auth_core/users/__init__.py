@@ -1,6 +1,13 @@
 """Accounts: the aggregate, registration rules, profile, and the repository port."""
 
-from auth_core.users.events import UserCreated, UserLoggedIn, UserUpdated
+from auth_core.users.events import (
+    UserCreated,
+    UserDeleted,
+    UserDisabled,
+    UserLoggedIn,
+    UserPasswordChanged,
+    UserUpdated,
+)
 from auth_core.users.model import ADMIN_ROLES, Scope, User, UserStatus
 from auth_core.users.ports import UserCache, UserRepository, UsersUnitOfWork
 from auth_core.users.registration import Registration
@@ -13,7 +20,10 @@ __all__ = [
     "User",
     "UserCache",
     "UserCreated",
+    "UserDeleted",
+    "UserDisabled",
     "UserLoggedIn",
+    "UserPasswordChanged",
     "UserRepository",
     "UserService",
     "UserStatus",

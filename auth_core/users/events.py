@@ -13,6 +13,18 @@ class UserUpdated(DomainEvent, frozen=True, kw_only=True, tag="user.updated"):
     fields: tuple[str, ...]
 
 
+class UserDisabled(DomainEvent, frozen=True, kw_only=True, tag="user.disabled"):
+    """An account was shut out."""
+
+
+class UserDeleted(DomainEvent, frozen=True, kw_only=True, tag="user.deleted"):
+    """An account was closed for good."""
+
+
+class UserPasswordChanged(DomainEvent, frozen=True, kw_only=True, tag="user.password_changed"):
+    """An account has another password."""
+
+
 class UserLoggedIn(DomainEvent, frozen=True, kw_only=True, tag="user.logged_in"):
     """A person proved who they are and a session began."""
 

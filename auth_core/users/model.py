@@ -47,6 +47,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: OrganizationId | None = None
     last_login_at: datetime | None = None
     version: int = 1
+    epoch: int = 0
+    """Raised when every session is ended at once: what was begun in an earlier one is over."""
 
     @property
     def is_active(self) -> bool:
@@ -73,6 +75,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self, display_name=display_name, updated_at=at, version=self.version + 1
         )
+
+    def with_roles(self, roles: tuple[str, ...], *, at: datetime) -> Self:
+        """The same user with these roles instead."""
+        return msgspec.structs.replace(self, roles=roles, updated_at=at, version=self.version + 1)
 
     def activated(self, *, at: datetime) -> Self:
         """The same user, allowed in: from pending or disabled. Raises LifecycleConflict."""

@@ -27,14 +27,22 @@ class UserRepository(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store the profile of a user whose stored version is ``user.version - 1``.
+        """Store all but the last login and the epoch, if the stored version is the one before.
 
         Raises ConcurrentUpdate, and writes nothing, when it is another one.
         """
         ...
 
-    async def record_login(self, user_id: UserId, at: datetime) -> None:
-        """Set the last login. Does not touch the version; a no-op for an unknown id."""
+    async def record_login(self, user_id: UserId, at: datetime, *, epoch: int) -> None:
+        """Set the last login. Does not touch the version; a no-op for an unknown id.
+
+        Raises ConcurrentUpdate, no later than with the commit, when the user's epoch is another
+        one: whoever ended every session meant this sign-in too.
+        """
+        ...
+
+    async def begin_epoch(self, user_id: UserId) -> None:
+        """Raise the epoch by one; sign-ins of this user wait until this transaction is over."""
         ...
 
 

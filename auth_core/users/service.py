@@ -53,6 +53,14 @@ class UserService:
         )
         return user
 
+    async def get(self, user_id: UserId) -> User:
+        """The account, in any status. Raises UserNotFound."""
+        async with self._unit_of_work() as uow:
+            user = await uow.users.get(user_id)
+        if user is None:
+            raise UserNotFound
+        return user
+
     async def rename(self, user_id: UserId, display_name: str) -> User:
         """Change the display name (already checked). Raises UserNotFound, ConcurrentUpdate."""
         now = self._clock.now()

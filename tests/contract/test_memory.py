@@ -7,6 +7,7 @@ import pytest
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
+    InMemoryRefreshCounter,
     InMemorySessionCache,
     InMemoryStore,
     InMemoryUnitOfWork,
@@ -26,6 +27,7 @@ from auth_core.testing.contracts import (
     KeyRepositoryContract,
     PasswordHasherContract,
     RecordedEvents,
+    RefreshCounterContract,
     SealerContract,
     SessionCacheContract,
     SessionRacesContract,
@@ -124,6 +126,15 @@ class TestCredentials(CredentialRepositoryContract):
 
 class TestSessions(SessionRepositoryContract):
     pass
+
+
+class TestRefreshCounter(RefreshCounterContract):
+    """The counter over the store in memory."""
+
+    @pytest.fixture
+    def refresh_counter(self, store: InMemoryStore) -> InMemoryRefreshCounter:
+        """Over the same store as the unit of work."""
+        return InMemoryRefreshCounter(store)
 
 
 class TestSessionRaces(SessionRacesContract):

@@ -35,6 +35,7 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     UnitOfWorkFactory,
 )
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
+from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.sealer import SealerContract  # noqa: E402
 from auth_core.testing.contracts.session_cache import (  # noqa: E402
     SessionCacheContract,
@@ -55,6 +56,7 @@ __all__ = [
     "KeyRepositoryContract",
     "PasswordHasherContract",
     "RecordedEvents",
+    "RefreshCounterContract",
     "SealerContract",
     "SessionCacheContract",
     "SessionRacesContract",

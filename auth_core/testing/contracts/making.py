@@ -20,7 +20,7 @@ from auth_core.kernel import (
     uuid7,
 )
 from auth_core.keys import KeyStatus, KeyUse, SealedKey
-from auth_core.sessions import Session, SessionState
+from auth_core.sessions import Session, SessionOrigin, SessionState
 from auth_core.users import User, UserCreated, UserUpdated
 
 UnitOfWorkFactory = Callable[[], CoreUnitOfWork]
@@ -67,11 +67,15 @@ def new_user(*, id: UUID | None = None, **changes: Any) -> User:  # noqa: A002
 def new_session(user: User, **changes: Any) -> Session:
     """A session of ``user`` that began a minute ago and lives for an hour."""
     at = now()
+    began = at - timedelta(minutes=1)
     session = Session(
         id=SessionId(fresh_id(at)),
         user_id=user.id,
-        created_at=at - timedelta(minutes=1),
+        created_at=began,
         expires_at=at + timedelta(hours=1),
+        absolute_expires_at=at + timedelta(days=30),
+        last_used_at=began,
+        user_epoch=user.epoch,
     )
     return msgspec.structs.replace(session, **changes)
 
@@ -87,8 +91,16 @@ def new_state(**changes: Any) -> SessionState:
         organization_id=OrganizationId(fresh_id()),
         last_login_at=at - timedelta(microseconds=1),
         version=7,
+        epoch=2,
     )
-    session = new_session(user, organization_id=user.organization_id, refresh_counter=3)
+    session = new_session(
+        user,
+        organization_id=user.organization_id,
+        refresh_counter=3,
+        recent_rotations=(at - timedelta(seconds=2), at - timedelta(seconds=1)),
+        scopes=("personal", "team"),
+        origin=SessionOrigin(client_id="cli", user_agent="Firefox", ip_address="192.0.2.0/24"),
+    )
     state = SessionState(session=session, user=user, live_sessions=2)
     return msgspec.structs.replace(state, **changes)
 

@@ -14,11 +14,12 @@ from auth_core.testing.contracts.making import (
     stored_session,
     stored_user,
 )
+from auth_core.testing.contracts.session_damage import SessionDamageContract
 
 TICK = timedelta(microseconds=1)
 
 
-class SessionRepositoryContract:
+class SessionRepositoryContract(SessionDamageContract):
     """Needs the fixture ``unit_of_work``: a `UnitOfWorkFactory` over a migrated store."""
 
     async def test_an_unknown_session_has_no_state(self, unit_of_work: UnitOfWorkFactory) -> None:

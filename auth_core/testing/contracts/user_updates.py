@@ -11,6 +11,7 @@ from auth_core.testing.contracts.making import (
     RACERS,
     UnitOfWorkFactory,
     fresh_id,
+    new_session,
     new_user,
     now,
     read_back,
@@ -111,6 +112,55 @@ class UserUpdatesContract:
         expected = renamed.signed_in(at)
         assert [expected, expected, expected] == await read_back(unit_of_work, user)
 
+    async def test_an_epoch_begins_one_after_the_other_and_survives_an_update(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        await asyncio.gather(*(_begin_epoch(unit_of_work, user.id) for _ in range(RACERS)))
+        renamed = user.renamed("Another", at=now())
+
+        await _update(unit_of_work, renamed)
+
+        expected = msgspec.structs.replace(renamed, epoch=RACERS)
+        assert [expected] * 3 == await read_back(unit_of_work, user)
+
+    async def test_a_login_of_an_earlier_epoch_writes_nothing_at_all(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """Whoever ended every session meant the one that was about to begin as well."""
+        user = await stored_user(unit_of_work)
+        session = new_session(user)
+        await _begin_epoch(unit_of_work, user.id)
+
+        async def sign_in() -> None:
+            async with unit_of_work() as uow:
+                await uow.sessions.add(session)
+                await uow.users.record_login(user.id, now(), epoch=user.epoch)
+                await uow.commit()
+
+        with pytest.raises(ConcurrentUpdate):
+            await sign_in()
+        async with unit_of_work() as uow:
+            assert None is await uow.sessions.state(session.id, now())
+            assert None is await uow.users.get(UserId(fresh_id()))
+
+    async def test_a_login_waits_for_an_epoch_that_is_about_to_begin(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """The race that a comparison of times would lose: same second, other order."""
+        user = await stored_user(unit_of_work)
+        async with unit_of_work() as uow:
+            await uow.users.begin_epoch(user.id)
+            await uow.users.get(user.id)
+            login = asyncio.create_task(
+                _record_login(unit_of_work, user.id, now(), epoch=user.epoch)
+            )
+            await asyncio.wait([login], timeout=0.05)
+            await uow.commit()
+
+        with pytest.raises(ConcurrentUpdate):
+            await login
+
 
 async def _update(unit_of_work: UnitOfWorkFactory, user: User) -> None:
     async with unit_of_work() as uow:
@@ -118,7 +168,15 @@ async def _update(unit_of_work: UnitOfWorkFactory, user: User) -> None:
         await uow.commit()
 
 
-async def _record_login(unit_of_work: UnitOfWorkFactory, user_id: UserId, at: datetime) -> None:
+async def _record_login(
+    unit_of_work: UnitOfWorkFactory, user_id: UserId, at: datetime, *, epoch: int = 0
+) -> None:
     async with unit_of_work() as uow:
-        await uow.users.record_login(user_id, at)
+        await uow.users.record_login(user_id, at, epoch=epoch)
+        await uow.commit()
+
+
+async def _begin_epoch(unit_of_work: UnitOfWorkFactory, user_id: UserId) -> None:
+    async with unit_of_work() as uow:
+        await uow.users.begin_epoch(user_id)
         await uow.commit()

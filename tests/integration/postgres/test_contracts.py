@@ -5,12 +5,13 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from adapters.postgres import PostgresUnitOfWork
+from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     KeyRepositoryContract,
     RecordedEvents,
+    RefreshCounterContract,
     SessionRacesContract,
     SessionRepositoryContract,
     UnitOfWorkContract,
@@ -39,6 +40,15 @@ class TestCredentials(CredentialRepositoryContract):
 
 class TestSessions(SessionRepositoryContract):
     pass
+
+
+class TestRefreshCounter(RefreshCounterContract):
+    """The counter in one statement."""
+
+    @pytest.fixture
+    def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
+        """On the same database as the unit of work."""
+        return PostgresRefreshCounter(database)
 
 
 class TestSessionRaces(SessionRacesContract):

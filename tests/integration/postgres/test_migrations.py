@@ -43,6 +43,11 @@ CATALOG = """
     ORDER BY 1, 2, 3
 """
 
+USER_OF_0001 = (
+    "INSERT INTO users VALUES ($1, NULL, 'a.b', 'a@b.de', false, 'A', 'active', '{user}',"
+    " false, $2, $2, NULL, 1)"
+)
+
 
 async def fetch(url: Secret[str], query: str, *arguments: object) -> list[tuple[object, ...]]:
     connection = await asyncpg.connect(dsn(url))
@@ -83,12 +88,7 @@ async def test_up_down_and_up_again_on_data(make_database) -> None:
 
     await asyncio.to_thread(migrate, url)
     assert migrations.HEAD == await asyncio.to_thread(current, url)
-    await fetch(
-        url,
-        "INSERT INTO users VALUES ($1, NULL, 'a.b', 'a@b.de', false, 'A', 'active', '{user}',"
-        " false, $2, $2, NULL, 1)",
-        *(uuid4(), NOW),
-    )
+    await fetch(url, USER_OF_0001, uuid4(), NOW)
     before = await catalog(url)
 
     await asyncio.to_thread(downgrade, url, "base")
@@ -97,6 +97,25 @@ async def test_up_down_and_up_again_on_data(make_database) -> None:
 
     await asyncio.to_thread(migrate, url)
     assert before == await catalog(url)
+
+
+async def test_a_session_of_before_refresh_rotation_survives_it_both_ways(make_database) -> None:
+    """And the version before can still sign people in on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0001")
+    user, old, later = uuid4(), uuid4(), uuid4()
+    sign_in = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $3)"
+    await fetch(url, USER_OF_0001, user, NOW)
+    await fetch(url, sign_in, old, user, NOW)
+
+    await asyncio.to_thread(migrate, url, "0002")
+    await fetch(url, sign_in, later, user, NOW)
+    query = "SELECT id, absolute_expires_at = expires_at, last_used_at = created_at FROM sessions"
+    assert {(old, True, True), (later, False, False)} == set(await fetch(url, query))
+    assert [(0,)] == await fetch(url, "SELECT epoch FROM users")
+
+    await asyncio.to_thread(downgrade, url, "0001")
+    assert {(old,), (later,)} == set(await fetch(url, "SELECT id FROM sessions"))
 
 
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:

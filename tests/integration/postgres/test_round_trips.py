@@ -63,7 +63,7 @@ async def test_the_writes_of_a_login_take_one_round_trip(
 
     async with unit_of_work() as uow:
         await uow.sessions.add(session)
-        await uow.users.record_login(user.id, at)
+        await uow.users.record_login(user.id, at, epoch=0)
         await uow.outbox.add([user_created(user.id), user_updated(user.id)])
         await uow.commit()
 
@@ -81,7 +81,7 @@ async def test_a_registration_takes_four_round_trips(unit_of_work: UnitOfWork, s
         await uow.outbox.add([user_created(user.id)])
         await uow.credentials.set_password(user.id, new_hash())
         await uow.sessions.add(new_session(user))
-        await uow.users.record_login(user.id, now())
+        await uow.users.record_login(user.id, now(), epoch=0)
         await uow.outbox.add([user_updated(user.id)])
         await uow.commit()
 
@@ -105,7 +105,7 @@ async def test_a_held_back_write_is_seen_by_the_next_read(unit_of_work: UnitOfWo
     user = await stored_user(unit_of_work)
     at = now()
     async with unit_of_work() as uow:
-        await uow.users.record_login(user.id, at)
+        await uow.users.record_login(user.id, at, epoch=0)
 
         assert user.signed_in(at) == await uow.users.get(user.id)
 

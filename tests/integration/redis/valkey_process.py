@@ -134,6 +134,8 @@ def new_state(user: User | None = None, *, live_sessions: int = 1) -> SessionSta
         user_id=user.id,
         created_at=NOW,
         expires_at=NOW + timedelta(days=7),
+        absolute_expires_at=NOW + timedelta(days=30),
+        last_used_at=NOW,
         organization_id=user.organization_id,
     )
     return SessionState(session=session, user=user, live_sessions=live_sessions)

@@ -102,6 +102,8 @@ INTEGERS = {
     "REFRESH_TOKEN_EXPIRE_DAYS": (1, 365),
     "JWT_REFRESH_TOKEN_EXPIRY_DAYS": (1, 365),
     "AUTH_SESSION_CACHE_SECONDS": (1, 900),
+    "AUTH_SESSION_MAX_DAYS": (1, 3650),
+    "AUTH_REFRESH_PARALLEL_SECONDS": (0, 300),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -166,6 +168,7 @@ TEXTS = {
     "ENABLE_PASSWORD_AUTH": ["nope"],
     "AUTH_ALLOW_NEWER_SCHEMA": ["-1"],
     "AUTH_MIGRATE_ON_START": ["perhaps"],
+    "AUTH_SESSION_IP": ["partial"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
     "AUTH_MASTER_KEY": ["canary", "00" * 31, "g" * 64, "A" * 43, "00" * 32, "é" * 43, "A" * 44],

@@ -4,9 +4,22 @@ import msgspec
 import pytest
 
 from auth_core.kernel import DomainEvent, EventId, UserId
-from auth_core.sessions import EndReason, SessionCreated, SessionRevoked
+from auth_core.sessions import (
+    EndReason,
+    ReuseCause,
+    SessionCreated,
+    SessionReuseDetected,
+    SessionRevoked,
+)
 from auth_core.testing import DeterministicIds, ManualClock, SeededEntropy
-from auth_core.users import UserCreated, UserLoggedIn, UserUpdated
+from auth_core.users import (
+    UserCreated,
+    UserDeleted,
+    UserDisabled,
+    UserLoggedIn,
+    UserPasswordChanged,
+    UserUpdated,
+)
 
 CLOCK = ManualClock()
 IDS = DeterministicIds(CLOCK, SeededEntropy())
@@ -16,9 +29,16 @@ SESSION = IDS.uuid()
 EVENTS = [
     (UserCreated(**SUBJECT), "user.created"),
     (UserUpdated(**SUBJECT, fields=("display_name",)), "user.updated"),
+    (UserDisabled(**SUBJECT), "user.disabled"),
+    (UserDeleted(**SUBJECT), "user.deleted"),
+    (UserPasswordChanged(**SUBJECT), "user.password_changed"),
     (UserLoggedIn(**SUBJECT, session_id=SESSION), "user.logged_in"),
     (SessionCreated(**SUBJECT, session_id=SESSION), "session.created"),
     (SessionRevoked(**SUBJECT, session_id=SESSION, reason=EndReason.LOGOUT), "session.revoked"),
+    (
+        SessionReuseDetected(**SUBJECT, session_id=SESSION, cause=ReuseCause.SUPERSEDED_TOKEN),
+        "session.reuse_detected",
+    ),
 ]
 
 
@@ -45,6 +65,7 @@ def test_events_hold_no_personal_data():
         "fields",
         "session_id",
         "reason",
+        "cause",
     } == fields
 
 

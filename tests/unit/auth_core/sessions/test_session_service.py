@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from auth_core.kernel import SessionId, Unavailable, UserId
-from auth_core.sessions import Ending, EndReason, SessionRevoked
+from auth_core.sessions import ENDED, Ending, EndReason, SessionRevoked
 from auth_core.testing import InMemorySessionRepository
 from auth_core.testing.contracts.making import fresh_id
 from auth_core.users import Registration, UserStatus
@@ -228,7 +228,23 @@ async def test_an_expired_session_is_not_cached(core, ids):
 
     await core.sessions.state(*ids)
 
-    assert None is await core.cache.read(*ids)
+    assert ENDED is await core.cache.read(*ids)
+
+
+@pytest.mark.sec("SEC-50")
+@pytest.mark.parametrize("flushed", [True, False])
+async def test_a_clock_that_jumps_back_revives_no_session_that_was_seen_expired(core, ids, flushed):
+    await core.sessions.state(*ids)
+    core.clock.advance(LIFETIME)
+    assert None is await core.sessions.state(*ids)
+    if flushed:
+        core.cache.flush()
+
+    core.clock.advance(-LIFETIME)
+
+    assert None is await core.sessions.state(*ids)
+    assert EndReason.EXPIRED is core.store.sessions[ids[1]].end_reason
+    assert "session.revoked" not in [event.type for event in core.published]
 
 
 @pytest.mark.sec("SEC-50")

@@ -93,9 +93,9 @@ async def test_a_deadlock_fails_one_transaction_and_frees_the_other(unit_of_work
 
     async def record(first, second):
         async with unit_of_work() as uow:
-            await uow.users.record_login(first.id, first.created_at)
+            await uow.users.record_login(first.id, first.created_at, epoch=0)
             await both_hold.wait()
-            await uow.users.record_login(second.id, second.created_at)
+            await uow.users.record_login(second.id, second.created_at, epoch=0)
             await uow.commit()
 
     outcomes = await asyncio.gather(record(one, two), record(two, one), return_exceptions=True)
@@ -106,11 +106,11 @@ async def test_a_deadlock_fails_one_transaction_and_frees_the_other(unit_of_work
 async def test_a_waiting_transaction_can_be_cancelled(store, unit_of_work):
     user = await stored_user(unit_of_work)
     async with unit_of_work() as uow:
-        await uow.users.record_login(user.id, user.created_at)
+        await uow.users.record_login(user.id, user.created_at, epoch=0)
 
         async def wait():
             async with unit_of_work() as other:
-                await other.users.record_login(user.id, user.created_at)
+                await other.users.record_login(user.id, user.created_at, epoch=0)
 
         waiting = asyncio.create_task(wait())
         for _ in range(3):

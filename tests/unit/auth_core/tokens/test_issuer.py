@@ -108,7 +108,7 @@ async def test_issuer_audience_and_lifetimes_are_the_deployments():
             issuer="https://id.example",
             audience="api",
             access_lifetime=timedelta(days=1),
-            session_lifetime=timedelta(days=30),
+            session_idle_lifetime=timedelta(days=30),
             sign_in=SignInPolicy(development=True),
         )
     )

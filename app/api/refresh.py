@@ -1,0 +1,51 @@
+"""POST /refresh: from a refresh token to the next pair (RFC 6749 §6)."""
+
+import msgspec
+from litestar import Controller, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from app.api.answers import AuthTokens
+from app.api.examples import REFRESH, TOKENS
+from app.api.responses import answer, body, errors
+from app.security import BY_ANYBODY, PUBLIC
+from auth_core.kernel import InvalidRefreshToken
+from auth_core.tokens import RefreshGrant
+
+
+class AuthRefreshRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest refresh token of a session. Unknown fields are ignored."""
+
+    refresh_token: str
+
+    def __repr__(self) -> str:
+        return "AuthRefreshRequest(…)"
+
+
+class RefreshController(Controller):
+    """Keeping a session alive."""
+
+    path = "/api/v1/auth"
+    tags = ("Sign-in",)
+    opt = PUBLIC
+    security = BY_ANYBODY
+
+    @post(
+        "/refresh",
+        status_code=200,
+        operation_class=body(AuthRefreshRequest, REFRESH),
+        responses={
+            200: answer(AuthTokens, TOKENS),
+            **errors(400, 401, 408, 413, 415, 422, 503, likely={401: InvalidRefreshToken()}),
+        },
+        summary="Refresh",
+    )
+    async def refresh(
+        self, data: JSONBody[AuthRefreshRequest], refresh: NamedDependency[RefreshGrant]
+    ) -> AuthTokens:
+        """Refresh. Use the new refresh token from now on.
+
+        Callers that race or retry with one token get the same new one. A token that comes again
+        after its successor was used ends the session: it was stolen.
+        """
+        return AuthTokens.of(await refresh.redeem(data.refresh_token))

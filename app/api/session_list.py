@@ -1,0 +1,215 @@
+"""The sessions that a person, or an administrator on their behalf, can see and end."""
+
+from collections.abc import Sequence
+from typing import Self
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from app.api.answers import Timestamp, timestamp
+from app.api.examples import OTHERS_REVOKED, REVOKED, SESSIONS
+from app.api.responses import answer, errors
+from app.api.sessions import AuthRevokedTokens, revoked
+from app.security import ADMIN_ONLY, BY_BEARER
+from auth_core.kernel import FieldProblem, InvalidInput, NotFound, SessionId, UserId, UserNotFound
+from auth_core.sessions import EndReason, Session, SessionService
+from auth_core.tokens import Principal
+from auth_core.users import UserService
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+
+def _problem(field: str, kind: str, message: str) -> FieldProblem:
+    return FieldProblem(field=field, type=kind, message=message, source="query")
+
+
+_NO_PAGE = {422: InvalidInput(_problem("limit", "out_of_range", f"from 1 to {MAX_LIMIT}"))}
+
+
+class AuthSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session. ``last_used_at`` is its sign-in or last refresh."""
+
+    session_id: UUID
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
+    client_id: str | None
+    user_agent: str | None
+    ip_address: str | None
+    current: bool
+
+    @classmethod
+    def of(cls, session: Session, current: SessionId | None) -> Self:
+        """What may be shown of a session."""
+        return cls(
+            session_id=session.id,
+            created_at=timestamp(session.created_at),
+            last_used_at=timestamp(session.last_used_at),
+            expires_at=timestamp(session.expires_at),
+            client_id=session.origin.client_id,
+            user_agent=session.origin.user_agent,
+            ip_address=session.origin.ip_address,
+            current=session.id == current,
+        )
+
+
+class AuthSessions(msgspec.Struct, frozen=True, kw_only=True):
+    """Live sessions, youngest first. ``next_cursor`` is null on the last page."""
+
+    items: list[AuthSession]
+    next_cursor: str | None
+
+
+class SessionListController(Controller):
+    """Your sessions."""
+
+    path = "/api/v1/auth/sessions"
+    tags = ("Sessions",)
+    security = BY_BEARER
+
+    @get(
+        responses={
+            200: answer(AuthSessions, SESSIONS),
+            **errors(400, 401, 422, 503, likely=_NO_PAGE),
+        },
+        summary="List your sessions",
+    )
+    async def list_own(
+        self,
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        cursor: FromQuery[str | None] = None,
+    ) -> AuthSessions:
+        """List your sessions, youngest first, the one that asks marked as current."""
+        return await _page(sessions, principal.user.id, limit, cursor, principal.session.id)
+
+    @delete(
+        "/{session_id:uuid}",
+        responses=errors(400, 401, 404, 503, likely={404: NotFound()}),
+        summary="End one of your sessions",
+    )
+    async def end_own(
+        self,
+        session_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+    ) -> None:
+        """End one of your sessions, with all its tokens, everywhere, before the answer."""
+        await _end(sessions, principal.user.id, session_id)
+
+    @post(
+        "/revoke-others",
+        status_code=200,
+        responses={200: answer(AuthRevokedTokens, OTHERS_REVOKED), **errors(401, 503)},
+        summary="End your other sessions",
+    )
+    async def end_others(
+        self,
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+    ) -> AuthRevokedTokens:
+        """End every session of yours but the one that asks."""
+        return revoked(
+            await sessions.end_all(principal.user.id, EndReason.REVOKED, keep=principal.session.id)
+        )
+
+
+class UserSessionsController(Controller):
+    """The sessions of a user, for administrators."""
+
+    path = "/api/v1/auth/users/{user_id:uuid}/sessions"
+    tags = ("Administration",)
+    opt = ADMIN_ONLY
+    security = BY_BEARER
+
+    @get(
+        responses={
+            200: answer(AuthSessions, SESSIONS),
+            **errors(400, 401, 403, 404, 422, 503, likely={404: UserNotFound(), **_NO_PAGE}),
+        },
+        summary="List a user's sessions",
+    )
+    async def list_theirs(
+        self,
+        user_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[SessionService],
+        users: NamedDependency[UserService],
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        cursor: FromQuery[str | None] = None,
+    ) -> AuthSessions:
+        """List a user's sessions, youngest first."""
+        user = await users.get(UserId(user_id))
+        return await _page(sessions, user.id, limit, cursor, principal.session.id)
+
+    @delete(
+        status_code=200,
+        responses={
+            200: answer(AuthRevokedTokens, REVOKED),
+            **errors(400, 401, 403, 404, 503, likely={404: UserNotFound()}),
+        },
+        summary="End all sessions of a user",
+    )
+    async def end_all_theirs(
+        self,
+        user_id: FromPath[UUID],
+        sessions: NamedDependency[SessionService],
+        users: NamedDependency[UserService],
+    ) -> AuthRevokedTokens:
+        """End all sessions of a user, and every sign-in of theirs that is under way."""
+        user = await users.get(UserId(user_id))
+        return revoked(await sessions.end_all(user.id, EndReason.REVOKED_ALL))
+
+    @delete(
+        "/{session_id:uuid}",
+        responses=errors(400, 401, 403, 404, 503, likely={404: NotFound()}),
+        summary="End one session of a user",
+    )
+    async def end_theirs(
+        self,
+        user_id: FromPath[UUID],
+        session_id: FromPath[UUID],
+        sessions: NamedDependency[SessionService],
+    ) -> None:
+        """End one session of a user."""
+        await _end(sessions, UserId(user_id), session_id)
+
+
+async def _page(
+    sessions: SessionService,
+    user_id: UserId,
+    limit: int,
+    cursor: str | None,
+    current: SessionId,
+) -> AuthSessions:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(_problem("limit", "out_of_range", f"from 1 to {MAX_LIMIT}"))
+    # one more than asked for says whether there is another page
+    found = await sessions.live_of(user_id, after=_after(cursor), limit=limit + 1)
+    return AuthSessions(
+        items=[AuthSession.of(session, current) for session in found[:limit]],
+        next_cursor=_next_cursor(found, limit),
+    )
+
+
+def _after(cursor: str | None) -> SessionId | None:
+    try:
+        return None if cursor is None else SessionId(UUID(cursor))
+    except ValueError as error:
+        problem = _problem("cursor", "invalid", "not a cursor of this list")
+        raise InvalidInput(problem) from error
+
+
+def _next_cursor(found: Sequence[Session], limit: int) -> str | None:
+    return str(found[limit - 1].id) if len(found) > limit else None
+
+
+async def _end(sessions: SessionService, user_id: UserId, session_id: UUID) -> None:
+    ending = await sessions.end(user_id, SessionId(session_id), EndReason.REVOKED)
+    if not ending.ended:
+        raise NotFound

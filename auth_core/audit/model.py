@@ -1,0 +1,26 @@
+"""What the trail keeps. It names people by id only: erasing one leaves nothing here (SEC-71)."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from auth_core.kernel import EventId, OrganizationId, SessionId, UserId
+
+
+class AuditAction(StrEnum):
+    """What happened, as ``subject:action``."""
+
+    SESSION_REUSE_DETECTED = "session:reuse_detected"
+
+
+class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. ``reason`` is a stable word, never prose and never a secret."""
+
+    id: EventId
+    occurred_at: datetime
+    action: AuditAction
+    reason: str
+    user_id: UserId
+    session_id: SessionId | None = None
+    organization_id: OrganizationId | None = None
