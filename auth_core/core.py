@@ -83,15 +83,7 @@ class Core:
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )
-        issuer = TokenIssuer(
-            self.keys,
-            ports.token_signer,
-            clock,
-            ids,
-            issuer=options.issuer,
-            audience=options.audience,
-            access_lifetime=options.access_lifetime,
-        )
+        issuer = self._issuer(ports, options)
         self.sign_in = SignIn(
             ports.unit_of_work,
             self.users,
@@ -109,6 +101,17 @@ class Core:
             TokenVerifier(issuer=options.issuer, audience=options.audience, clock=clock),
             VerifiedTokens(),
             clock,
+        )
+
+    def _issuer(self, ports: Ports, options: Options) -> TokenIssuer:
+        return TokenIssuer(
+            self.keys,
+            ports.token_signer,
+            ports.clock,
+            ports.ids,
+            issuer=options.issuer,
+            audience=options.audience,
+            access_lifetime=options.access_lifetime,
         )
 
     def _rotation(self, ports: Ports, options: Options) -> RefreshRotation:

@@ -3,7 +3,8 @@
 Imports only msgspec and the standard library, so that the command line stays fast.
 """
 
-from app.settings.fields import EXAMPLE_PASSWORD, FIELDS, Field
+from app.settings.field import Field
+from app.settings.fields import EXAMPLE_PASSWORD, FIELDS
 from app.settings.load import SettingsError, load_settings
 from app.settings.render import describe, render_env_example, render_markdown_table
 from app.settings.tree import (

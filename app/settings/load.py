@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from app.settings import rules
-from app.settings.fields import FIELDS, Field
+from app.settings.field import Field
+from app.settings.fields import FIELDS
 from app.settings.parse import BadValue
 from app.settings.tree import Settings, Source
 from auth_core.kernel import Misconfigured

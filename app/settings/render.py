@@ -3,7 +3,8 @@
 import json
 
 from app.settings.connect import show_url
-from app.settings.fields import FIELDS, GROUPS, Field
+from app.settings.field import Field
+from app.settings.fields import FIELDS, GROUPS
 from app.settings.tree import Settings, Source
 from auth_core.kernel import Secret
 
