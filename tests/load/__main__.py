@@ -15,7 +15,7 @@ from tests.load.report import Findings, start_lines, table, verdicts
 from tests.load.session import session
 from tests.load.startup import startup
 
-NAMES = ("get", "get-redis", "post", "post-insert", "me", "login", "register", "logout")
+NAMES = ("get", "get-redis", "post", "post-insert", "me", "login", "register", "refresh", "logout")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

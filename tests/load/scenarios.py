@@ -67,6 +67,12 @@ class Accounts:
         self._generator.send(self._port, used, status=200)
         return [request("POST", f"{_API}/logout", token=token) for token in tokens]
 
+    def refresh(self, amount: int) -> Requests:
+        """POST /refresh, each with the newest token of a session of its own."""
+        tokens = self._tokens_of(self.login(amount), status=200, kind="refresh_token")
+        bodies = [json.dumps({"refresh_token": token}).encode() for token in tokens]
+        return [request("POST", f"{_API}/refresh", body=body) for body in bodies]
+
     def _register_some(self) -> None:
         bodies = list(self._registrations(USERS))
         requests = [request("POST", f"{_API}/dev-register", body=body) for body in bodies]
@@ -78,9 +84,11 @@ class Accounts:
             name = f"bench.user.{next(self._numbers):06}"
             yield json.dumps({"username": name, "display_name": "Bench User"}).encode()
 
-    def _tokens_of(self, sign_ins: Requests, *, status: int) -> list[str]:
+    def _tokens_of(
+        self, sign_ins: Requests, *, status: int, kind: str = "access_token"
+    ) -> list[str]:
         answers = self._generator.send(self._port, sign_ins, status=status, keep_bodies=True)
-        return [json.loads(body)["access_token"] for body in answers.bodies]
+        return [json.loads(body)[kind] for body in answers.bodies]
 
 
 def scenarios(accounts: Accounts) -> Sequence[Scenario]:
@@ -105,5 +113,6 @@ def scenarios(accounts: Accounts) -> Sequence[Scenario]:
         Scenario("me", "GET /me, warm", "ours", accounts.me),
         Scenario("login", "POST /dev-login", "ours", accounts.login),
         Scenario("register", "POST /dev-register", "ours", accounts.register, 201),
+        Scenario("refresh", "POST /refresh", "ours", accounts.refresh),
         Scenario("logout", "POST /logout", "ours", accounts.log_out),
     ]

@@ -176,11 +176,21 @@ async def _sign_ins(client: Client, canaries: Canaries, answers: list[httpx.Resp
             canaries.add_tokens(answer.json())
         token = bearer(logged_in.json()["access_token"])
         refresh = registered.json()["refresh_token"]
+        refreshed = await client.post(
+            f"{AUTH}/refresh", json={"refresh_token": logged_in.json()["refresh_token"]}
+        )
+        canaries.add_tokens(refreshed.json())
         answers += [
             await client.get(f"{AUTH}/me", headers=token),
             await client.patch(f"{AUTH}/me", json={"display_name": "Me"}, headers=token),
             await client.get(f"{AUTH}/me/available-scopes", headers=token),
             await client.get(f"{AUTH}/me", headers=bearer(refresh)),
+            await client.get(f"{AUTH}/sessions", headers=token),
+            await client.delete(
+                f"{AUTH}/sessions/{registered.json()['session_id']}", headers=token
+            ),
+            await client.post(f"{AUTH}/refresh", json={"refresh_token": refresh}),
+            await client.post(f"{AUTH}/sessions/revoke-others", headers=token),
             await client.post(f"{AUTH}/logout", json={"refresh_token": refresh}, headers=token),
             await client.get(f"{AUTH}/me", headers=token),
             await client.post(
