@@ -14,11 +14,12 @@ from adapters.postgres.tables import sessions, users
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
-from auth_core.sessions import RefreshCounter, Rotated
+from auth_core.sessions import MAX_RECENT_ROTATIONS, RefreshCounter, Rotated
 from auth_core.users import UserStatus
 
 _MOMENT = DateTimeUTC(timezone=True)
 _NOW = bindparam("now", type_=_MOMENT)
+_KEPT = MAX_RECENT_ROTATIONS - 1
 
 _rotations = (
     func.unnest(sessions.c.recent_rotations)
@@ -27,7 +28,12 @@ _rotations = (
 )
 _recent: Any = func.array(
     select(_rotations.c.moment)
-    .where(_rotations.c.moment > bindparam("window_start", type_=_MOMENT))
+    .where(
+        _rotations.c.moment > bindparam("window_start", type_=_MOMENT),
+        _rotations.c.moment < bindparam("window_end", type_=_MOMENT),
+        _rotations.c.number
+        > func.cardinality(sessions.c.recent_rotations) - literal_column(str(_KEPT)),
+    )
     .order_by(_rotations.c.number)
     .scalar_subquery(),
     type_=ARRAY(_MOMENT),
@@ -86,6 +92,7 @@ class PostgresRefreshCounter:
                 active=UserStatus.ACTIVE.value,
                 idle_end=now + idle_lifetime,
                 window_start=now - window,
+                window_end=now + window,
             )
         finally:
             await transaction.end()

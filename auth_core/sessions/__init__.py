@@ -2,7 +2,14 @@
 
 from auth_core.sessions.events import SessionCreated, SessionReuseDetected, SessionRevoked
 from auth_core.sessions.lifecycle import AccountLifecycle
-from auth_core.sessions.model import Ending, EndReason, ReuseCause, Session, SessionState
+from auth_core.sessions.model import (
+    MAX_RECENT_ROTATIONS,
+    Ending,
+    EndReason,
+    ReuseCause,
+    Session,
+    SessionState,
+)
 from auth_core.sessions.origin import IpDetail, SessionOrigin, kept_address, user_agent_family
 from auth_core.sessions.ports import (
     ENDED,
@@ -20,6 +27,7 @@ from auth_core.sessions.service import SessionService
 
 __all__ = [
     "ENDED",
+    "MAX_RECENT_ROTATIONS",
     "AccountLifecycle",
     "EndReason",
     "Ended",

@@ -9,6 +9,9 @@ from auth_core.kernel import OrganizationId, SessionId, UserId
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.users import Scope, User
 
+MAX_RECENT_ROTATIONS = 64
+"""A client that refreshes more often within the parallel window is none that needs it."""
+
 
 class EndReason(StrEnum):
     """Why a session is over."""
@@ -40,7 +43,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     ``expires_at`` is the end of its idle lifetime, moved by every refresh and never past
     ``absolute_expires_at``. ``refresh_counter`` numbers the newest refresh token, which was made at
     ``last_used_at``; ``recent_rotations`` are the moments of the last rotations, newest last, as
-    far back as the parallel window reaches. ``user_epoch`` is the user's epoch at the sign-in.
+    far back as the parallel window reaches, `MAX_RECENT_ROTATIONS` at most. ``user_epoch`` is the
+    user's epoch at the sign-in.
     """
 
     id: SessionId
@@ -64,11 +68,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended_at is None and now < self.expires_at
 
     def was_superseded_within(self, window: timedelta, counter: int, now: datetime) -> bool:
-        """Whether token ``counter`` was replaced by the next one less than ``window`` ago."""
+        """Whether token ``counter`` was replaced by the next one less than ``window`` ago.
+
+        Or ahead: another node's clock, or ours before it was set back, may have said when.
+        """
         rotations_since = self.refresh_counter - counter
         if not 1 <= rotations_since <= len(self.recent_rotations):
             return False
-        return now < self.recent_rotations[-rotations_since] + window
+        return abs(now - self.recent_rotations[-rotations_since]) < window
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):

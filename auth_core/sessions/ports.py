@@ -107,7 +107,8 @@ class RefreshCounter(Protocol):
         """Redeem token ``counter``: one statement, durable when it returns.
 
         Counter + 1, last used ``now``, expiry ``now + idle_lifetime`` (never past the absolute
-        one), ``now`` added to the recent rotations and those older than ``window`` dropped.
+        one), ``now`` added to the recent rotations, of which those further than ``window`` from
+        ``now``, and the oldest of too many, are dropped.
         None, and nothing is written, unless the session is this user's and this client's, is live
         at ``now``, has this very counter, and its user is active in the epoch of the sign-in.
         Of racing callers exactly one succeeds. Raises Unavailable.

@@ -7,6 +7,7 @@ import msgspec
 
 from auth_core.kernel import SessionId, UserId, UserNotFound
 from auth_core.sessions import (
+    MAX_RECENT_ROTATIONS,
     Ending,
     EndReason,
     RefreshCounter,
@@ -180,7 +181,8 @@ class InMemoryRefreshCounter:
 def _advanced(
     session: Session, now: datetime, idle_lifetime: timedelta, window: timedelta
 ) -> Session:
-    recent = [moment for moment in session.recent_rotations if moment > now - window]
+    latest = session.recent_rotations[1 - MAX_RECENT_ROTATIONS :]
+    recent = [moment for moment in latest if abs(now - moment) < window]
     return msgspec.structs.replace(
         session,
         refresh_counter=session.refresh_counter + 1,

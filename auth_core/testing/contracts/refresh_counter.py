@@ -9,7 +9,14 @@ import msgspec
 import pytest
 
 from auth_core.kernel import SessionId, UserId
-from auth_core.sessions import EndReason, RefreshCounter, Rotated, Session, SessionOrigin
+from auth_core.sessions import (
+    MAX_RECENT_ROTATIONS,
+    EndReason,
+    RefreshCounter,
+    Rotated,
+    Session,
+    SessionOrigin,
+)
 from auth_core.testing.contracts.making import (
     RACERS,
     UnitOfWorkFactory,
@@ -106,6 +113,31 @@ class RefreshCounterContract:
         assert tuple(moments[2:]) == rotated.session.recent_rotations[-2:]
         assert moments[0] not in rotated.session.recent_rotations
         assert moments[1] not in rotated.session.recent_rotations  # its window ends at this moment
+
+    async def test_no_more_rotations_are_remembered_than_a_row_can_bear(
+        self, unit_of_work: UnitOfWorkFactory, refresh_counter: RefreshCounter
+    ) -> None:
+        _, session = await _signed_in(unit_of_work)
+        at = now()
+        moments = [at + index * TICK for index in range(MAX_RECENT_ROTATIONS + 3)]
+
+        for counter, moment in enumerate(moments):
+            rotated = await _advance(refresh_counter, session, counter=counter, at=moment)
+
+        assert rotated is not None
+        assert tuple(moments[3:]) == rotated.session.recent_rotations
+
+    async def test_rotations_of_a_clock_that_was_set_back_are_forgotten(
+        self, unit_of_work: UnitOfWorkFactory, refresh_counter: RefreshCounter
+    ) -> None:
+        _, session = await _signed_in(unit_of_work)
+        at = now()
+        await _advance(refresh_counter, session, at=at + WINDOW)
+
+        rotated = await _advance(refresh_counter, session, counter=1, at=at)
+
+        assert rotated is not None
+        assert (at,) == rotated.session.recent_rotations
 
     @pytest.mark.sec("SEC-30")
     async def test_an_ended_session_does_not_move(
