@@ -172,7 +172,8 @@ def test_an_empty_database_asks_for_migrate_which_may_run_twice(
 
     for _ in range(2):
         migrated = fm_auth("migrate", settings=settings)
-        assert (0, "The schema is at revision 0001.\n") == (migrated.returncode, migrated.stdout)
+        expected = (0, f"The schema is at revision {migrations.HEAD}.\n")
+        assert expected == (migrated.returncode, migrated.stdout)
     assert 200 == service.start().check(service.register()[1])
 
 
