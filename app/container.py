@@ -13,6 +13,7 @@ from adapters.system import SystemClock, SystemIds
 from app.health import Health
 from app.observability import AccessLine, no_access_line
 from app.settings import Settings
+from auth_core.clients import ClientRegistry
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
 from auth_core.kernel import (
@@ -58,6 +59,7 @@ class Container:
             ttl=self._cache_lifetime,
             recently_ended=self._recently_ended,
         )
+        self.clients = ClientRegistry(settings.clients.registered)
         self._hasher = Argon2Hasher()
         self._coming_up: asyncio.Task[None] | None = None
         self._migrated = False

@@ -22,8 +22,10 @@ from auth_core.kernel import (
     AuthenticationFailed,
     AuthenticationRequired,
     Conflict,
+    InvalidClient,
     InvalidInput,
     InvalidRefreshToken,
+    InvalidRequest,
     Misconfigured,
     NotFound,
     PermissionDenied,
@@ -40,6 +42,7 @@ RETRY_AFTER = 5
 
 _STATUS: dict[type[AuthCoreError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     PermissionDenied: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -95,6 +98,13 @@ class EndpointNotAvailable(NotFound):
     default_message = "This endpoint is not available in this environment."
 
 
+class FormRequired(HTTPException):
+    """A route that takes a form, as those of OAuth do (RFC 6749 §3.2)."""
+
+    status_code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    detail = "Send the body as application/x-www-form-urlencoded."
+
+
 class AuthFieldError(msgspec.Struct, frozen=True, rename={"kind": "type"}):
     """One thing wrong with the request; ``loc`` is the path to it: ``["body", "username"]``."""
 
@@ -114,6 +124,9 @@ class AuthProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     message: str
     request_id: str
     errors: tuple[AuthFieldError, ...] = ()
+    error: str | None = None
+    """The code once more where OAuth clients look for it (RFC 6749 §5.2)."""
+    error_description: str | None = None
 
 
 def problem(
@@ -124,6 +137,7 @@ def problem(
     *,
     headers: dict[str, str] | None = None,
     errors: tuple[AuthFieldError, ...] = (),
+    oauth: bool = False,
 ) -> Response[AuthProblem]:
     """A problem+json response. ``detail`` is prose for the caller and is always a string."""
     body = AuthProblem(
@@ -135,6 +149,8 @@ def problem(
         message=detail,
         request_id=str(request.scope.get("request_id", "")),
         errors=errors,
+        error=code if oauth else None,
+        error_description=detail if oauth else None,
     )
     return Response(body, status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
@@ -160,7 +176,8 @@ def handle_core_error(
             headers = {"Retry-After": str(error.retry_after)}
         case _:
             headers = {}
-    return problem(request, status, error.code, error.message, headers=headers)
+    oauth = isinstance(error, InvalidClient | InvalidRequest)
+    return problem(request, status, error.code, error.message, headers=headers, oauth=oauth)
 
 
 def handle_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -178,6 +195,8 @@ def handle_http_error(request: Request[Any, Any, Any], error: HTTPException) -> 
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return handle_unexpected_error(request, error)
     code, detail = _FRAMEWORK.get(error.status_code, _FRAMEWORK[400])
+    if isinstance(error, FormRequired):
+        detail = error.detail
     allow = (error.headers or {}).get("allow")
     headers = {"Allow": allow} if allow else None
     return problem(request, error.status_code, code, detail, headers=headers)
@@ -193,6 +212,8 @@ def handle_unexpected_error(request: Request[Any, Any, Any], error: Exception) -
 
 def _challenge(error: Unauthenticated) -> str:
     """RFC 6750 §3: no error code when no access token was sent."""
+    if isinstance(error, InvalidClient):
+        return 'Basic realm="faultmaven-auth", charset="UTF-8"'
     if isinstance(error, AuthenticationRequired | AuthenticationFailed | InvalidRefreshToken):
         return 'Bearer realm="faultmaven-auth"'
     return (

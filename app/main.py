@@ -32,6 +32,7 @@ _TAGS = {
     "Administration": "What platform administrators may do.",
     "Profile": "The signed-in user.",
     "Development": "Routes that exist in development only.",
+    "Tokens": "What registered callers may ask about tokens.",
     "Metadata": "What relying services read.",
     "Status": "What this service is and how it is doing.",
 }
@@ -54,6 +55,7 @@ def create_app(container: Container) -> Litestar:
         middleware=[
             Gate(
                 container.core.authenticator,
+                container.clients,
                 development=container.settings.service.is_development,
             )
         ],
@@ -84,6 +86,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
     values: dict[str, Any] = {
         "sign_in": core.sign_in,
         "refresh": core.refresh,
+        "introspection": core.introspection,
         "sessions": core.sessions,
         "users": core.users,
         "keys": core.keys,
@@ -135,7 +138,8 @@ def _openapi() -> OpenAPIConfig:
         tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
         components=Components(
             security_schemes={
-                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+                "client": SecurityScheme(type="http", scheme="basic"),
             }
         ),
         render_plugins=[JsonRenderPlugin()],

@@ -23,6 +23,7 @@ from auth_core.tokens import (
     SignIn,
     SignInPolicy,
     SignInUnitOfWork,
+    TokenIntrospection,
     TokenIssuer,
     TokenSigner,
     TokenVerifier,
@@ -92,9 +93,8 @@ class Core:
             ports.password_hasher,
             options.sign_in,
         )
-        self.refresh = RefreshGrant(
-            RefreshTokenReader(self.keys, clock), self._rotation(ports, options), issuer
-        )
+        reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
+        self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = Authenticator(
             self.keys,
             self.sessions,
@@ -102,6 +102,8 @@ class Core:
             VerifiedTokens(),
             clock,
         )
+
+        self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
 
     def _issuer(self, ports: Ports, options: Options) -> TokenIssuer:
         return TokenIssuer(

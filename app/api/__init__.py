@@ -7,6 +7,7 @@ from app.api.session_list import SessionListController, UserSessionsController
 from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
 from app.api.status import StatusController
+from app.api.token_queries import TokenQueryController
 from app.api.well_known import WellKnownController
 
 CONTROLLERS = [
@@ -18,6 +19,7 @@ CONTROLLERS = [
     SessionListController,
     UserSessionsController,
     MeController,
+    TokenQueryController,
     WellKnownController,
     DocsController,
 ]

@@ -120,6 +120,20 @@ CONFIGURATION: Final[Json] = {
     },
 }
 
+INTROSPECTION: Final[Json] = {
+    "active": True,
+    "token_type": "Bearer",
+    "scope": "personal",
+    "username": "john.doe",
+    "sub": "0198f39e-2b7c-7a44-8c53-1f6f0a9be2d1",
+    "sid": "0198f3a1-7c5e-7d10-9b1f-0a4c6e8b9d21",
+    "iss": _ISSUER,
+    "aud": "faultmaven-api",
+    "jti": "0198f3a1-7c5e-7d10-9b1f-3d2c1b0a9f8e",
+    "iat": 1768550400,
+    "exp": 1768554000,
+}
+
 JWKS: Final[Json] = {
     "keys": [
         {

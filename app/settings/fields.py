@@ -2,7 +2,7 @@
 ``fm-auth config show`` are all generated from this table.
 """
 
-from app.settings import connect, parse
+from app.settings import clients, connect, parse
 from app.settings.field import Field, later
 from app.settings.servers import DATABASE, REDIS, SERVICE
 
@@ -149,6 +149,18 @@ _SECURITY = (
     ),
 )
 
+_CLIENTS = (
+    Field(
+        name="AUTH_CLIENTS",
+        attribute="clients.registered",
+        kind=clients.registered_clients(),
+        default="[]",
+        default_note="none",
+        secret=True,
+        description="Services that may introspect or revoke tokens or follow the revocation feed",
+    ),
+)
+
 _LATER = (
     later("RATE_LIMIT_ENABLED", "Request limits"),
     later("RATE_LIMIT_REQUESTS", "Requests per period"),
@@ -166,6 +178,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Browsers", _CORS),
     ("Accounts", _REGISTRATION),
     ("Keys and caches", _SECURITY),
+    ("Callers", _CLIENTS),
     ("Limits and telemetry", _LATER),
 )
 FIELDS: tuple[Field, ...] = tuple(field for _, fields in GROUPS for field in fields)

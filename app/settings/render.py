@@ -6,6 +6,7 @@ from app.settings.connect import show_url
 from app.settings.field import Field
 from app.settings.fields import FIELDS, GROUPS
 from app.settings.tree import Settings, Source
+from auth_core.clients import Client
 from auth_core.kernel import Secret
 
 _HEADER = """\
@@ -83,6 +84,8 @@ def _shown(field: Field, settings: Settings) -> str:
     value: object = getattr(getattr(settings, group), attribute)
     if value is None:
         return "(not set)"
+    if isinstance(value, tuple) and value and isinstance(value[0], Client):
+        return ", ".join(client.client_id for client in value)
     if isinstance(value, Secret):
         secret = value.reveal()
         return show_url(secret) if field.name in _URLS and isinstance(secret, str) else "***"

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from auth_core.clients import Client
 from auth_core.kernel import Secret
 
 Environment = Literal["development", "staging", "production"]
@@ -91,6 +92,12 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     master_key: Secret[bytes] | None
 
 
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The services that may ask about tokens."""
+
+    registered: tuple[Client, ...]
+
+
 class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long cached state may serve."""
 
@@ -109,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registration: RegistrationSettings
     security: SecuritySettings
     cache: CacheSettings
+    clients: ClientSettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]

@@ -82,6 +82,20 @@ class InvalidRefreshToken(Unauthenticated):
     default_message = "The refresh token is not valid. Sign in again."
 
 
+class InvalidClient(Unauthenticated):
+    """A registered caller did not prove who it is (RFC 6749 §5.2)."""
+
+    code = "invalid_client"
+    default_message = "Send the client id and the client secret with HTTP Basic."
+
+
+class InvalidRequest(AuthCoreError):
+    """An OAuth request that lacks, repeats or garbles a parameter (RFC 6749 §5.2)."""
+
+    code = "invalid_request"
+    default_message = "The request lacks a parameter, or has one twice."
+
+
 class PermissionDenied(AuthCoreError):
     """The caller is known and may not do this."""
 

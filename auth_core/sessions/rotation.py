@@ -117,6 +117,27 @@ class RefreshRotation:
             await self.expire(presented.session_id)
         raise InvalidRefreshToken
 
+    async def redeemable(
+        self, user_id: UserId, session_id: SessionId, counter: int
+    ) -> Session | None:
+        """The session of a genuine token that `rotate` would take from its client; nothing moves.
+
+        Raises Unavailable.
+        """
+        now = self._clock.now()
+        async with self._unit_of_work() as uow:
+            state = await uow.sessions.state(session_id, now)
+        if state is None:
+            return None
+        presented = PresentedToken(
+            user_id=user_id,
+            session_id=session_id,
+            counter=counter,
+            client_id=state.session.origin.client_id,
+        )
+        good = {Verdict.TRY_AGAIN, Verdict.SAME_SUCCESSOR}
+        return state.session if judge(state, presented, now, self._window) in good else None
+
     async def expire(self, session_id: SessionId) -> None:
         """Mark a session whose time is over, so that no clock revives it (SEC-50)."""
         async with self._unit_of_work() as uow:

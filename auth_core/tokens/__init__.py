@@ -2,6 +2,7 @@
 
 from auth_core.tokens.authenticator import Authenticator, Principal
 from auth_core.tokens.claims import ACCESS_TYPE, REFRESH_TYPE, AccessClaims, RefreshClaims
+from auth_core.tokens.introspection import LiveToken, TokenIntrospection
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.tokens.ports import TokenSigner
 from auth_core.tokens.refresh import RefreshGrant
@@ -15,6 +16,7 @@ __all__ = [
     "REFRESH_TYPE",
     "AccessClaims",
     "Authenticator",
+    "LiveToken",
     "Principal",
     "RefreshClaims",
     "RefreshGrant",
@@ -23,6 +25,7 @@ __all__ = [
     "SignInPolicy",
     "SignInUnitOfWork",
     "SignedIn",
+    "TokenIntrospection",
     "TokenIssuer",
     "TokenPair",
     "TokenSigner",

@@ -32,6 +32,7 @@ PROTECTED = {
     ("delete", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
 }
+CLIENTS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}
 PUBLIC = {
     *(("post", f"{AUTH}/{name}") for name in ("register", "login", "dev-register", "dev-login")),
     ("post", f"{AUTH}/refresh"),
@@ -87,7 +88,7 @@ async def test_the_document_is_openapi_3_1_as_json(client: Client) -> None:
 async def test_every_route_of_the_contract_is_described_and_no_other(
     document: dict[str, Any],
 ) -> None:
-    assert PROTECTED | PUBLIC == {where for where, _ in _operations(document)}
+    assert PROTECTED | CLIENTS | PUBLIC == {where for where, _ in _operations(document)}
 
 
 async def test_tags_are_objects_with_a_name_and_every_operation_has_one_of_them(
@@ -116,8 +117,12 @@ async def test_every_operation_says_itself_whether_it_needs_a_bearer_token(
     scheme = document["components"]["securitySchemes"]["bearer"]
 
     assert ("http", "bearer") == (scheme["type"], scheme["scheme"])
+    assert "basic" == document["components"]["securitySchemes"]["client"]["scheme"]
     for where, operation in _operations(document):
-        assert ([{"bearer": []}] if where in PROTECTED else [{}]) == operation["security"]
+        if where in CLIENTS:
+            assert [{"client": []}] == operation["security"]
+        else:
+            assert ([{"bearer": []}] if where in PROTECTED else [{}]) == operation["security"]
 
 
 @pytest.mark.sec("SEC-69")
@@ -128,7 +133,7 @@ async def test_every_error_answer_is_described_as_the_problem_that_it_is(
     for where, operation in _operations(document):
         errors = {status for status in operation["responses"] if status >= "400"}
         assert "500" in errors
-        assert (where in PROTECTED) <= ("401" in errors)
+        assert (where in PROTECTED | CLIENTS) <= ("401" in errors)
         assert ("requestBody" in operation) == ({"413", "415", "422"} <= errors)
         for status in errors:
             content = operation["responses"][status]["content"]
@@ -162,7 +167,7 @@ async def test_every_operation_has_an_example_of_its_success_answer(
 ) -> None:
     for where, operation in _operations(document):
         [status] = [status for status in operation["responses"] if status < "400"]
-        if "204" == status:
+        if "204" == status or where == ("post", f"{AUTH}/revoke"):
             assert "content" not in operation["responses"][status]
             continue
         media = operation["responses"][status]["content"]["application/json"]
@@ -223,7 +228,7 @@ async def test_every_body_has_an_example_that_the_service_takes(
         refresh_token = answer.json().get("refresh_token", "")
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    assert {*bodies, ("post", f"{AUTH}/register")} == described
+    assert {*bodies, *CLIENTS, ("post", f"{AUTH}/register")} == described
     assert (
         document["paths"][f"{AUTH}/register"]["post"]["requestBody"]
         == (document["paths"][f"{AUTH}/dev-register"]["post"]["requestBody"])

@@ -171,6 +171,21 @@ TEXTS = {
     "AUTH_SESSION_IP": ["partial"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
+    "AUTH_CLIENTS": [
+        "canary", "{}", "[1]", '["canary"]', "[" * 9000,
+        '[{"client_id": "a", "allow": []}]',
+        '[{"client_id": "a", "allow": [], "client_secret": "canary"}]',
+        '[{"client_id": "a b", "allow": [], "client_secret": "canary-canary-canary-canary-c"}]',
+        '[{"client_id": "a", "allow": ["all"], "client_secret": "canary-canary-canary-canary-c"}]',
+        '[{"client_id": "a", "allow": [], "client_secret_sha256": "canary"}]',
+        '[{"client_id": "a", "allow": [], "secret": "canary-canary-canary-canary-canary"}]',
+        '[{"client_id": "a", "allow": [], "client_secret": "canary-canary-canary-canary-canary",'
+        ' "client_secret_sha256": "' + "0" * 64 + '"}]',
+        "[" + ",".join(
+            ['{"client_id": "a", "allow": [], "client_secret": "canary-canary-canary-canary-cana"}']
+            * 2
+        ) + "]",
+    ],
     "AUTH_MASTER_KEY": ["canary", "00" * 31, "g" * 64, "A" * 43, "00" * 32, "é" * 43, "A" * 44],
 }  # fmt: skip
 BAD_TEXTS = [(name, value) for name, values in TEXTS.items() for value in values]

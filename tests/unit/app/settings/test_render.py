@@ -80,6 +80,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "REDIS_PASSWORD",
         "JWT_SECRET_KEY",
         "DASHBOARD_PASSWORD",
+        "AUTH_CLIENTS",
         "AUTH_MASTER_KEY",
     } == {field.name for field in FIELDS if field.secret}
 
