@@ -8,7 +8,7 @@ import structlog
 
 from adapters.crypto import Argon2Hasher, EnvelopeSealer, JoseKeyGenerator, JoseSigner
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
-from adapters.redis import RedisSessionCache, resync_window
+from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
 from adapters.system import SystemClock, SystemIds
 from app.health import Health
 from app.observability import AccessLine, no_access_line
@@ -59,6 +59,10 @@ class Container:
             ttl=self._cache_lifetime,
             recently_ended=self._recently_ended,
         )
+        self._stream = RedisRevocationStream(
+            _required(settings.redis.url, "REDIS_URL"),
+            access_lifetime=self.options.access_lifetime,
+        )
         self.clients = ClientRegistry(settings.clients.registered)
         self._hasher = Argon2Hasher()
         self._coming_up: asyncio.Task[None] | None = None
@@ -78,6 +82,7 @@ class Container:
         """
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
+        await self.core.revocations.start()
         if not came_up:
             self._coming_up = asyncio.create_task(self._keep_trying())
 
@@ -86,6 +91,8 @@ class Container:
         if self._coming_up is not None:
             self._coming_up.cancel()
             await asyncio.wait([self._coming_up])
+        await self.core.revocations.close()
+        await self._stream.close()
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
@@ -99,6 +106,7 @@ class Container:
             unit_of_work=self.unit_of_work,
             refresh_counter=PostgresRefreshCounter(self.database),
             session_cache=self.session_cache,
+            revocation_stream=self._stream,
             password_hasher=self._hasher,
             sealer=EnvelopeSealer(_required(settings.security.master_key, "AUTH_MASTER_KEY")),
             key_generator=JoseKeyGenerator(self.clock, access_algorithm=settings.tokens.algorithm),
@@ -177,7 +185,8 @@ class Container:
     async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
         since = self.clock.now() - resync_window(self._cache_lifetime)
         async with self.unit_of_work() as uow:
-            return await uow.sessions.ended_since(since)
+            ended = await uow.sessions.ended_since(since)
+        return [(one.user_id, one.session_id) for one in ended]
 
 
 def options(settings: Settings) -> Options:

@@ -13,6 +13,8 @@ from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
     RefreshRotation,
+    RevocationFeed,
+    RevocationStream,
     SessionCache,
     SessionService,
 )
@@ -42,6 +44,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     unit_of_work: Callable[[], CoreUnitOfWork]
     refresh_counter: RefreshCounter
     session_cache: SessionCache
+    revocation_stream: RevocationStream
     password_hasher: PasswordHasher
     sealer: Sealer
     key_generator: KeyGenerator
@@ -73,14 +76,8 @@ class Core:
         self.keys = KeyService(ports.unit_of_work, ports.sealer, ports.key_generator, clock)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
-        self.sessions = SessionService(
-            ports.unit_of_work,
-            ports.session_cache,
-            clock,
-            ids,
-            idle_lifetime=options.session_idle_lifetime,
-            absolute_lifetime=options.session_lifetime,
-        )
+        self.revocations = self._feed(ports, options)
+        self.sessions = self._sessions(ports, options)
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )
@@ -105,6 +102,26 @@ class Core:
 
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
 
+    def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
+        return RevocationFeed(
+            ports.unit_of_work,
+            ports.revocation_stream,
+            ports.session_cache,
+            ports.clock,
+            access_lifetime=options.access_lifetime,
+        )
+
+    def _sessions(self, ports: Ports, options: Options) -> SessionService:
+        return SessionService(
+            ports.unit_of_work,
+            ports.session_cache,
+            ports.clock,
+            ports.ids,
+            self.revocations,
+            idle_lifetime=options.session_idle_lifetime,
+            absolute_lifetime=options.session_lifetime,
+        )
+
     def _issuer(self, ports: Ports, options: Options) -> TokenIssuer:
         return TokenIssuer(
             self.keys,
@@ -123,6 +140,7 @@ class Core:
             ports.session_cache,
             ports.clock,
             ports.ids,
+            self.revocations,
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
         )

@@ -23,6 +23,7 @@ from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
 from auth_core.sessions import (
+    EndedSession,
     Ending,
     EndReason,
     ReuseReport,
@@ -141,7 +142,7 @@ _REPORT_REUSE = Statement(
     .returning(_unreported.c.was_live)
 )
 _ENDED_SINCE = Statement(
-    select(sessions.c.user_id, sessions.c.id)
+    select(sessions.c.user_id, sessions.c.id, sessions.c.ended_at)
     .where(
         sessions.c.ended_at >= bindparam("since"),
         sessions.c.end_reason != bindparam("expired"),
@@ -230,11 +231,11 @@ class PostgresSessionRepository:
         )
         return None if row is None else ReuseReport(was_live=row[0])
 
-    async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
+    async def ended_since(self, since: datetime) -> list[EndedSession]:
         rows = await self._transaction.rows(
             _ENDED_SINCE, since=since, expired=EndReason.EXPIRED.value
         )
-        return [(row[0], row[1]) for row in rows]
+        return [EndedSession(row[0], row[1], row[2]) for row in rows]
 
     async def live_of(
         self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100

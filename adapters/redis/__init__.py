@@ -1,5 +1,6 @@
-"""Redis and Valkey: the session cache."""
+"""Redis and Valkey: the session cache and the revocation stream."""
 
+from adapters.redis.revocation_stream import RedisRevocationStream
 from adapters.redis.session_cache import (
     DEFAULT_TTL,
     RecentlyEnded,
@@ -7,4 +8,10 @@ from adapters.redis.session_cache import (
     resync_window,
 )
 
-__all__ = ["DEFAULT_TTL", "RecentlyEnded", "RedisSessionCache", "resync_window"]
+__all__ = [
+    "DEFAULT_TTL",
+    "RecentlyEnded",
+    "RedisRevocationStream",
+    "RedisSessionCache",
+    "resync_window",
+]

@@ -3,6 +3,7 @@
 from app.api.docs import DocsController
 from app.api.me import MeController
 from app.api.refresh import RefreshController
+from app.api.revocations import RevocationController
 from app.api.session_list import SessionListController, UserSessionsController
 from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
@@ -20,6 +21,7 @@ CONTROLLERS = [
     UserSessionsController,
     MeController,
     TokenQueryController,
+    RevocationController,
     WellKnownController,
     DocsController,
 ]

@@ -133,6 +133,13 @@ INTROSPECTION: Final[Json] = {
     "iat": 1768550400,
     "exp": 1768554000,
 }
+REVOCATIONS: Final[Json] = {
+    "cursor": "1768550400123",
+    "as_of": 1768550400123,
+    "revocations": [
+        {"session_id": "0198f3a1-7c5e-7d10-9b1f-0a4c6e8b9d21", "expires_at": 1768551300}
+    ],
+}
 
 JWKS: Final[Json] = {
     "keys": [

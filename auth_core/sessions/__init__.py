@@ -22,6 +22,13 @@ from auth_core.sessions.ports import (
     SessionRepository,
     SessionsUnitOfWork,
 )
+from auth_core.sessions.revocation_feed import FeedState, Follower, RevocationFeed
+from auth_core.sessions.revocations import (
+    EndedSession,
+    Revocation,
+    RevocationAnnouncer,
+    RevocationStream,
+)
 from auth_core.sessions.rotation import PresentedToken, RefreshRotation
 from auth_core.sessions.service import SessionService
 
@@ -31,7 +38,10 @@ __all__ = [
     "AccountLifecycle",
     "EndReason",
     "Ended",
+    "EndedSession",
     "Ending",
+    "FeedState",
+    "Follower",
     "IpDetail",
     "Lease",
     "PresentedToken",
@@ -39,6 +49,10 @@ __all__ = [
     "RefreshRotation",
     "ReuseCause",
     "ReuseReport",
+    "Revocation",
+    "RevocationAnnouncer",
+    "RevocationFeed",
+    "RevocationStream",
     "Rotated",
     "Session",
     "SessionCache",

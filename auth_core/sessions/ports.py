@@ -9,6 +9,7 @@ import msgspec
 from auth_core.audit import AuditUnitOfWork
 from auth_core.kernel import SessionId, UserId
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
+from auth_core.sessions.revocations import EndedSession
 from auth_core.users import User, UsersUnitOfWork
 
 Lease = NewType("Lease", str)
@@ -79,8 +80,8 @@ class SessionRepository(Protocol):
         """
         ...
 
-    async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
-        """The sessions that were ended (not expired) at or after ``since``."""
+    async def ended_since(self, since: datetime) -> list[EndedSession]:
+        """The sessions that were ended (not expired) at or after ``since``, in that order."""
         ...
 
     async def live_of(

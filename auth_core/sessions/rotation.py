@@ -32,6 +32,7 @@ from auth_core.sessions.ports import (
     SessionCache,
     SessionsUnitOfWork,
 )
+from auth_core.sessions.revocations import RevocationAnnouncer
 
 _ATTEMPTS = 3
 
@@ -67,6 +68,7 @@ class RefreshRotation:
         cache: SessionCache,
         clock: Clock,
         ids: Ids,
+        announcer: RevocationAnnouncer,
         *,
         idle_lifetime: timedelta,
         parallel_window: timedelta,
@@ -76,6 +78,7 @@ class RefreshRotation:
         self._cache = cache
         self._clock = clock
         self._ids = ids
+        self._announcer = announcer
         self._idle_lifetime = idle_lifetime
         self._window = parallel_window
 
@@ -152,6 +155,7 @@ class RefreshRotation:
             if report is not None:
                 await self._record(uow, presented, cause, at, was_live=report.was_live)
                 await uow.commit()
+                self._announcer.announce(user_id, [session_id], at)
         await self._cache.end(user_id, [session_id])
 
     async def _record(

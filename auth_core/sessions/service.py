@@ -9,6 +9,7 @@ from auth_core.sessions.events import SessionCreated, SessionRevoked
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.sessions.ports import ENDED, SessionCache, SessionsUnitOfWork
+from auth_core.sessions.revocations import RevocationAnnouncer
 from auth_core.users import User, UserLoggedIn
 
 LONGEST_CACHED = timedelta(minutes=20)
@@ -24,12 +25,14 @@ class SessionService:
         cache: SessionCache,
         clock: Clock,
         ids: Ids,
+        announcer: RevocationAnnouncer,
         *,
         idle_lifetime: timedelta,
         absolute_lifetime: timedelta,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._cache = cache
+        self._announcer = announcer
         self._clock = clock
         self._ids = ids
         self._idle_lifetime = idle_lifetime
@@ -136,6 +139,8 @@ class SessionService:
             if ending.ended:
                 await uow.outbox.add([self._revoked(user_id, session_id, reason, now)])
                 await uow.commit()
+        if ending.ended:
+            self._announcer.announce(user_id, [session_id], now)
         await self._cache.end(user_id, [session_id])
         return ending
 
@@ -179,7 +184,9 @@ class SessionService:
             since = self._clock.now() - LONGEST_CACHED
             async with self._unit_of_work() as uow:
                 recent = await uow.sessions.ended_since(since)
-            session_ids = [session_id for user, session_id in recent if user == user_id]
+            session_ids = [one.session_id for one in recent if one.user_id == user_id]
+        else:
+            self._announcer.announce(user_id, session_ids, self._clock.now())
         await self._cache.end(user_id, session_ids)
 
     async def live_of(

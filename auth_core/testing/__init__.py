@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore
@@ -32,6 +33,7 @@ __all__ = [
     "InMemoryKeyRepository",
     "InMemoryOutbox",
     "InMemoryRefreshCounter",
+    "InMemoryRevocationStream",
     "InMemorySessionCache",
     "InMemorySessionRepository",
     "InMemoryStore",

@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter
 from auth_core.testing.store import InMemoryStore
@@ -37,11 +38,13 @@ class InMemoryCore(Core):
         self.store = store
         self.cache = cache
         self.clock = clock
+        self.stream = InMemoryRevocationStream()
         self.hasher = ToyPasswordHasher(entropy)
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
             refresh_counter=InMemoryRefreshCounter(store),
             session_cache=cache,
+            revocation_stream=self.stream,
             password_hasher=self.hasher,
             sealer=ToySealer(Secret(b"a master key for tests"), entropy),
             key_generator=SymmetricKeyGenerator(clock, entropy),

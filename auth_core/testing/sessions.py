@@ -8,6 +8,7 @@ import msgspec
 from auth_core.kernel import SessionId, UserId, UserNotFound
 from auth_core.sessions import (
     MAX_RECENT_ROTATIONS,
+    EndedSession,
     Ending,
     EndReason,
     RefreshCounter,
@@ -95,16 +96,17 @@ class InMemorySessionRepository:
             self._replace(session, reuse_detected_at=at)
         return ReuseReport(was_live=was_live)
 
-    async def ended_since(self, since: datetime) -> list[tuple[UserId, SessionId]]:
+    async def ended_since(self, since: datetime) -> list[EndedSession]:
         """Who ended what at or after ``since``."""
         await self._transaction.statement("sessions.ended_since")
-        return [
-            (session.user_id, session.id)
+        ended = [
+            EndedSession(session.user_id, session.id, session.ended_at)
             for session in self._transaction.sessions.values()
             if session.ended_at is not None
             and session.ended_at >= since
             and session.end_reason is not EndReason.EXPIRED
         ]
+        return sorted(ended, key=lambda one: one.ended_at)
 
     async def live_of(
         self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100

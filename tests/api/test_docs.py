@@ -32,7 +32,9 @@ PROTECTED = {
     ("delete", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
 }
-CLIENTS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}
+FORMS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}
+STREAM = ("get", f"{AUTH}/revocations/stream")
+CLIENTS = {*FORMS, ("get", f"{AUTH}/revocations"), STREAM}
 PUBLIC = {
     *(("post", f"{AUTH}/{name}") for name in ("register", "login", "dev-register", "dev-login")),
     ("post", f"{AUTH}/refresh"),
@@ -167,6 +169,9 @@ async def test_every_operation_has_an_example_of_its_success_answer(
 ) -> None:
     for where, operation in _operations(document):
         [status] = [status for status in operation["responses"] if status < "400"]
+        if STREAM == where:
+            assert ["text/event-stream"] == list(operation["responses"][status]["content"])
+            continue
         if "204" == status or where == ("post", f"{AUTH}/revoke"):
             assert "content" not in operation["responses"][status]
             continue
@@ -228,7 +233,7 @@ async def test_every_body_has_an_example_that_the_service_takes(
         refresh_token = answer.json().get("refresh_token", "")
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    assert {*bodies, *CLIENTS, ("post", f"{AUTH}/register")} == described
+    assert {*bodies, *FORMS, ("post", f"{AUTH}/register")} == described
     assert (
         document["paths"][f"{AUTH}/register"]["post"]["requestBody"]
         == (document["paths"][f"{AUTH}/dev-register"]["post"]["requestBody"])

@@ -8,6 +8,7 @@ from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
     InMemoryRefreshCounter,
+    InMemoryRevocationStream,
     InMemorySessionCache,
     InMemoryStore,
     InMemoryUnitOfWork,
@@ -28,6 +29,7 @@ from auth_core.testing.contracts import (
     PasswordHasherContract,
     RecordedEvents,
     RefreshCounterContract,
+    RevocationStreamContract,
     SealerContract,
     SessionCacheContract,
     SessionRacesContract,
@@ -135,6 +137,31 @@ class TestRefreshCounter(RefreshCounterContract):
     def refresh_counter(self, store: InMemoryStore) -> InMemoryRefreshCounter:
         """Over the same store as the unit of work."""
         return InMemoryRefreshCounter(store)
+
+
+class TestRevocationStream(RevocationStreamContract):
+    """The stream in memory, which the processes of a test share."""
+
+    @pytest.fixture
+    def revocation_stream(self) -> InMemoryRevocationStream:
+        """One for both processes."""
+        return InMemoryRevocationStream()
+
+    @pytest.fixture
+    def other_process(
+        self, revocation_stream: InMemoryRevocationStream
+    ) -> InMemoryRevocationStream:
+        """The same."""
+        return revocation_stream
+
+    @pytest.fixture
+    def flush(self, revocation_stream: InMemoryRevocationStream) -> Flush:
+        """As FLUSHALL."""
+
+        async def flush() -> None:
+            revocation_stream.flush()
+
+        return flush
 
 
 class TestSessionRaces(SessionRacesContract):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from auth_core.kernel import OrganizationId, SessionId, UserId
-from auth_core.sessions import Ending, EndReason, Session, SessionState
+from auth_core.sessions import EndedSession, Ending, EndReason, Session, SessionState
 from auth_core.testing.contracts.making import (
     UnitOfWorkFactory,
     fresh_id,
@@ -202,9 +202,12 @@ class SessionRepositoryContract(SessionDamageContract):
         async with unit_of_work() as uow:
             reported = await uow.sessions.ended_since(at)
 
-        mine = {session_id for user_id, session_id in reported if user_id == user.id}
-        assert {exactly.id, after.id} == mine
-        assert {live.id, expired.id}.isdisjoint(mine)
+        mine = [one for one in reported if one.user_id == user.id]
+        assert [
+            EndedSession(user.id, exactly.id, at),
+            EndedSession(user.id, after.id, at + TICK),
+        ] == mine
+        assert {live.id, expired.id}.isdisjoint({one.session_id for one in reported})
 
     async def test_ended_since_does_not_report_what_is_not_committed(
         self, unit_of_work: UnitOfWorkFactory
@@ -217,7 +220,7 @@ class SessionRepositoryContract(SessionDamageContract):
             async with unit_of_work() as reader:
                 reported = await reader.sessions.ended_since(at)
 
-        assert (user.id, session.id) not in reported
+        assert session.id not in {one.session_id for one in reported}
 
 
 async def _state(

@@ -1,0 +1,137 @@
+"""The revocation stream in Redis or Valkey, which verifiers may also read directly.
+
+``auth:revocations`` is a stream of entries ``sid`` (UUID) and ``exp`` (epoch seconds of the last
+access token). ``auth:revocations:as_of`` (epoch milliseconds, for a few seconds) says up to when it
+is complete. A third key tells a server that was flushed or restored from one that was not.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from auth_core.kernel import Secret, SessionId, Unavailable
+from auth_core.sessions import Revocation, RevocationStream
+
+STREAM: Final = "auth:revocations"
+AS_OF: Final = "auth:revocations:as_of"
+_GENERATION: Final = "auth:revocations:generation"
+_AS_OF_MS = 5_000
+_BLOCK_MS = 5_000
+_BATCH = 500
+_ANSWER_SECONDS = 0.5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(minutes=1)  # entries are named by the server's clock
+
+# All at once, so that no flush can come in between.
+_CONFIRM = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[4])
+return 1
+"""
+
+
+class RedisRevocationStream:
+    """Two connections of its own: one that writes, one that waits."""
+
+    def __init__(self, url: Secret[str], *, access_lifetime: timedelta) -> None:
+        self._access_lifetime = access_lifetime
+        options: dict[str, Any] = {
+            "protocol": 2,
+            # no time-outs of redis-py's: it has wait_for keep them, which before Python 3.12 may
+            # swallow a cancellation
+            "socket_timeout": None,
+            "socket_connect_timeout": None,
+            "retry": Retry(NoBackoff(), 0),  # the feed tries again by itself
+        }
+        self._writer: Redis = Redis.from_url(url.reveal(), max_connections=4, **options)
+        self._reader: Redis = Redis.from_url(url.reveal(), max_connections=1, **options)
+        self._confirm = self._writer.register_script(_CONFIRM)
+        self._generation = ""
+
+    async def add(self, revocations: Sequence[Revocation]) -> None:
+        """See `RevocationStream.add`."""
+        for start in range(0, len(revocations), _BATCH):
+            pipeline = self._writer.pipeline(transaction=False)
+            for revocation in revocations[start : start + _BATCH]:
+                pipeline.xadd(STREAM, _fields(revocation))
+            async with _reached():
+                await pipeline.execute()
+
+    async def follow(self) -> AsyncIterator[list[Revocation]]:
+        """See `RevocationStream.follow`."""
+        async with _reached():
+            newest: Any = await self._reader.xrevrange(STREAM, count=1)
+        last: Any = newest[0][0] if newest else "0"
+        while True:
+            async with _reached(_BLOCK_MS / 1000 + _ANSWER_SECONDS):
+                answer: Any = await self._reader.xread(
+                    {STREAM: last}, block=_BLOCK_MS, count=_BATCH
+                )
+                batches = [entries for _, entries in answer or ()]
+                revocations = [self._read(fields) for entries in batches for _, fields in entries]
+            for entries in batches:
+                last = entries[-1][0]
+            yield revocations
+
+    async def confirm(self, as_of: datetime) -> bool:
+        """See `RevocationStream.confirm`. Trims what no token can concern any more."""
+        async with _reached():
+            known: Any = await self._writer.get(_GENERATION)
+            if known is None or known.decode() != self._generation:
+                # lost since, or another process began a new one: then add once more and agree
+                self._generation = known.decode() if known else secrets.token_hex(8)
+                if known is None:
+                    await self._writer.set(_GENERATION, self._generation, nx=True)
+                return False
+            oldest = _milliseconds(as_of - self._access_lifetime - _CLOCKS_DIFFER)
+            done = await self._confirm(
+                keys=[_GENERATION, AS_OF, STREAM],
+                args=[self._generation, _milliseconds(as_of), _AS_OF_MS, oldest],
+            )
+            return bool(done)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._writer.aclose()
+        await self._reader.aclose()
+
+    def _read(self, fields: dict[bytes, bytes]) -> Revocation:
+        expires_at = datetime.fromtimestamp(int(fields[b"exp"]), UTC)
+        return Revocation(
+            session_id=SessionId(UUID(fields[b"sid"].decode())),
+            ended_at=expires_at - self._access_lifetime,
+            expires_at=expires_at,
+        )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _fields(revocation: Revocation) -> dict[Any, Any]:
+    # rounded up: an entry must not leave before the last token
+    seconds = -((_EPOCH - revocation.expires_at) // timedelta(seconds=1))
+    return {"sid": str(revocation.session_id), "exp": seconds}
+
+
+@asynccontextmanager
+async def _reached(seconds: float = _ANSWER_SECONDS) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (RedisError, OSError, ValueError, KeyError) as error:
+        raise Unavailable from error
+
+
+if TYPE_CHECKING:
+    _: type[RevocationStream] = RedisRevocationStream
