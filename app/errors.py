@@ -19,8 +19,6 @@ from litestar.types import ExceptionHandlersMap
 
 from auth_core.kernel import (
     AuthCoreError,
-    AuthenticationFailed,
-    AuthenticationRequired,
     Conflict,
     InvalidClient,
     InvalidInput,
@@ -33,6 +31,7 @@ from auth_core.kernel import (
     Unauthenticated,
     Unavailable,
 )
+from auth_core.tokens import bearer_challenge
 
 PROBLEM_JSON = "application/problem+json"
 BODY_SECONDS = 10.0
@@ -211,15 +210,9 @@ def handle_unexpected_error(request: Request[Any, Any, Any], error: Exception) -
 
 
 def _challenge(error: Unauthenticated) -> str:
-    """RFC 6750 §3: no error code when no access token was sent."""
     if isinstance(error, InvalidClient):
         return 'Basic realm="faultmaven-auth", charset="UTF-8"'
-    if isinstance(error, AuthenticationRequired | AuthenticationFailed | InvalidRefreshToken):
-        return 'Bearer realm="faultmaven-auth"'
-    return (
-        'Bearer realm="faultmaven-auth", error="invalid_token", '
-        f'error_description="{error.default_message}"'
-    )
+    return bearer_challenge(error)
 
 
 def _field_error(extra: dict[str, str]) -> AuthFieldError:

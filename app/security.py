@@ -13,9 +13,9 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
 from auth_core.clients import Client, ClientRegistry
-from auth_core.kernel import AuthenticationRequired, InvalidClient, InvalidToken, PermissionDenied
+from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied
 from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
-from auth_core.tokens import Authenticator, Principal
+from auth_core.tokens import Authenticator, Principal, bearer_token
 
 PUBLIC: dict[str, Any] = {"public": True}
 """Handler options of a route that anybody may call."""
@@ -32,20 +32,6 @@ BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
 BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
-
-
-def bearer_token(authorization: str) -> str:
-    """The token of an ``Authorization`` header, the scheme in any letter case (RFC 9110 §11.1).
-
-    Raises AuthenticationRequired when there is none, InvalidToken when it cannot be one.
-    """
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
-        raise AuthenticationRequired
-    token = token.strip()
-    if not token or " " in token:
-        raise InvalidToken
-    return token
 
 
 def basic_credentials(authorization: str) -> tuple[str, str]:

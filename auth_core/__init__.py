@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         Username,
     )
     from auth_core.sessions import EndReason, Session, SessionState
-    from auth_core.tokens import AccessClaims, Principal, SignedIn, SignInPolicy, TokenVerifier
+    from auth_core.tokens import AccessClaims, Principal, SignedIn, SignInPolicy
+    from auth_core.tokens.verify import SyncTokenVerifier, TokenVerifier
     from auth_core.users import Registration, User, UserStatus
 
 _HOMES = {
@@ -38,7 +39,8 @@ _HOMES = {
         "Username",
     ),
     "auth_core.sessions": ("EndReason", "Session", "SessionState"),
-    "auth_core.tokens": ("AccessClaims", "Principal", "SignInPolicy", "SignedIn", "TokenVerifier"),
+    "auth_core.tokens": ("AccessClaims", "Principal", "SignInPolicy", "SignedIn"),
+    "auth_core.tokens.verify": ("SyncTokenVerifier", "TokenVerifier"),
     "auth_core.users": ("Registration", "User", "UserStatus"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -62,6 +64,7 @@ __all__ = [
     "SessionState",
     "SignInPolicy",
     "SignedIn",
+    "SyncTokenVerifier",
     "TokenExpired",
     "TokenVerifier",
     "Unavailable",

@@ -19,6 +19,7 @@ from auth_core.sessions import (
     SessionService,
 )
 from auth_core.tokens import (
+    AccessTokenVerification,
     Authenticator,
     RefreshGrant,
     RefreshTokenReader,
@@ -28,7 +29,6 @@ from auth_core.tokens import (
     TokenIntrospection,
     TokenIssuer,
     TokenSigner,
-    TokenVerifier,
     VerifiedTokens,
 )
 from auth_core.users import UserService
@@ -95,7 +95,7 @@ class Core:
         self.authenticator = Authenticator(
             self.keys,
             self.sessions,
-            TokenVerifier(issuer=options.issuer, audience=options.audience, clock=clock),
+            AccessTokenVerification(issuer=options.issuer, audience=options.audience, clock=clock),
             VerifiedTokens(),
             clock,
         )

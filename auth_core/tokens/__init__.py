@@ -1,6 +1,8 @@
 """Tokens: claims, minting, verification, and the sign-in that leads to them."""
 
+from auth_core.tokens.access_token import AccessTokenVerification
 from auth_core.tokens.authenticator import Authenticator, Principal
+from auth_core.tokens.bearer import bearer_challenge, bearer_token
 from auth_core.tokens.claims import ACCESS_TYPE, REFRESH_TYPE, AccessClaims, RefreshClaims
 from auth_core.tokens.introspection import LiveToken, TokenIntrospection
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
@@ -9,12 +11,12 @@ from auth_core.tokens.refresh import RefreshGrant
 from auth_core.tokens.refresh_token import RefreshTokenReader
 from auth_core.tokens.sign_in import SignedIn, SignIn, SignInPolicy, SignInUnitOfWork
 from auth_core.tokens.verified import VerifiedTokens
-from auth_core.tokens.verify import TokenVerifier
 
 __all__ = [
     "ACCESS_TYPE",
     "REFRESH_TYPE",
     "AccessClaims",
+    "AccessTokenVerification",
     "Authenticator",
     "LiveToken",
     "Principal",
@@ -29,6 +31,7 @@ __all__ = [
     "TokenIssuer",
     "TokenPair",
     "TokenSigner",
-    "TokenVerifier",
     "VerifiedTokens",
+    "bearer_challenge",
+    "bearer_token",
 ]

@@ -5,9 +5,9 @@ import msgspec
 from auth_core.kernel import Clock, InvalidToken, SessionId, UserId
 from auth_core.keys import KeyService, KeyUse
 from auth_core.sessions import Session, SessionService, SessionState
+from auth_core.tokens.access_token import AccessTokenVerification
 from auth_core.tokens.claims import AccessClaims
 from auth_core.tokens.verified import VerifiedTokens
-from auth_core.tokens.verify import TokenVerifier
 from auth_core.users import User
 
 
@@ -35,7 +35,7 @@ class Authenticator:
         self,
         keys: KeyService,
         sessions: SessionService,
-        verifier: TokenVerifier,
+        verifier: AccessTokenVerification,
         verified: VerifiedTokens,
         clock: Clock,
     ) -> None:

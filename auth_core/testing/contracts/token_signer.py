@@ -17,9 +17,9 @@ from auth_core.tokens import (
     ACCESS_TYPE,
     REFRESH_TYPE,
     AccessClaims,
+    AccessTokenVerification,
     RefreshClaims,
     TokenSigner,
-    TokenVerifier,
 )
 
 ISSUER, AUDIENCE = "https://issuer.example", "audience"
@@ -172,7 +172,7 @@ def _access_claims() -> AccessClaims:
 
 
 def _verified(token: str, key: SigningKey) -> dict[str, Any]:
-    verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, clock=ManualClock(now()))
+    verifier = AccessTokenVerification(issuer=ISSUER, audience=AUDIENCE, clock=ManualClock(now()))
     claims = verifier.verify(token, verifier.header(token), key)
     builtins: dict[str, Any] = msgspec.to_builtins(claims)
     return builtins

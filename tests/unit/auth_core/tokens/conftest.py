@@ -14,7 +14,7 @@ from auth_core.kernel import Secret
 from auth_core.keys import KeyStatus, KeyUse, SigningKey
 from auth_core.testing import ManualClock
 from auth_core.testing.contracts.making import fresh_id
-from auth_core.tokens import AccessClaims, TokenVerifier
+from auth_core.tokens import AccessClaims, AccessTokenVerification
 
 ISSUER, AUDIENCE = "https://auth.faultmaven.ai", "faultmaven-api"
 
@@ -101,5 +101,5 @@ def forge(rsa: RSAKey, access_key: SigningKey) -> Forge:
 @pytest.fixture
 def verify(forge: Forge, access_key: SigningKey) -> Callable[[str], AccessClaims]:
     """What the authenticator does with a token once it has found the key."""
-    verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, clock=forge.clock)
+    verifier = AccessTokenVerification(issuer=ISSUER, audience=AUDIENCE, clock=forge.clock)
     return lambda token: verifier.verify(token, verifier.header(token), access_key)

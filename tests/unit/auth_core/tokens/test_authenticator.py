@@ -10,7 +10,7 @@ from auth_core.kernel import InvalidToken, TokenExpired, Unavailable
 from auth_core.keys import KeyUse
 from auth_core.keys.service import RELOAD_INTERVAL
 from auth_core.sessions import EndReason
-from auth_core.tokens import ACCESS_TYPE, REFRESH_TYPE, TokenVerifier
+from auth_core.tokens import ACCESS_TYPE, REFRESH_TYPE, AccessTokenVerification
 from auth_core.users import Registration, UserStatus
 
 
@@ -27,7 +27,7 @@ def token(signed_in):
 async def resigned(core, token, *, typ=ACCESS_TYPE, use=KeyUse.ACCESS, key=None, **changes):
     """The token with other claims, signed by a key of ours."""
     ring = await core.keys.ring()
-    verifier = TokenVerifier(
+    verifier = AccessTokenVerification(
         issuer=core.options.issuer, audience=core.options.audience, clock=core.clock
     )
     claims = verifier.verify(token, verifier.header(token), ring.active(KeyUse.ACCESS))
@@ -48,7 +48,7 @@ async def test_the_principal_is_the_user_as_stored_now(core, signed_in, token):
 async def test_a_warm_token_costs_one_cache_round_trip_and_no_signature(core, token, monkeypatch):
     await core.authenticator.authenticate(token)
     begun, round_trips = core.store.begun, core.cache.round_trips
-    monkeypatch.setattr(TokenVerifier, "verify", lambda *_: pytest.fail("verified again"))
+    monkeypatch.setattr(AccessTokenVerification, "verify", lambda *_: pytest.fail("verified again"))
 
     await core.authenticator.authenticate(token)
 
@@ -77,7 +77,7 @@ async def test_a_refresh_token_is_no_access_token(core, signed_in, token):
 async def test_an_access_token_is_no_refresh_token(core, token):
     """Its key is not one that refresh tokens are looked up by."""
     ring = await core.keys.ring()
-    header = TokenVerifier(issuer="", audience="", clock=core.clock).header(token)
+    header = AccessTokenVerification(issuer="", audience="", clock=core.clock).header(token)
 
     assert None is ring.find(KeyUse.REFRESH, header.kid)
     assert header.typ != REFRESH_TYPE

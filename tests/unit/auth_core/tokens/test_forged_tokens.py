@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
 from auth_core.kernel import InvalidToken
-from auth_core.tokens import TokenVerifier
-from auth_core.tokens.verify import MAX_TOKEN_LENGTH
+from auth_core.tokens import AccessTokenVerification
+from auth_core.tokens.access_token import MAX_TOKEN_LENGTH
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_any_text_is_refused_as_an_invalid_token(verify, text):
 @pytest.mark.sec("SEC-25")
 def test_a_key_verifies_under_its_own_algorithm_only(forge, access_key):
     """The key decides, not the header: here a header that fits meets a key of another kind."""
-    verifier = TokenVerifier(
+    verifier = AccessTokenVerification(
         issuer="https://auth.faultmaven.ai", audience="faultmaven-api", clock=forge.clock
     )
     token = forge.token()

@@ -7,7 +7,7 @@ import pytest
 
 from auth_core.kernel import InvalidToken, TokenExpired
 from auth_core.testing import ManualClock
-from auth_core.tokens import REFRESH_TYPE, TokenVerifier
+from auth_core.tokens import REFRESH_TYPE, AccessTokenVerification
 
 REQUIRED = [
     "sub",
@@ -213,7 +213,7 @@ def test_an_expired_token_that_is_wrong_besides_is_merely_invalid(forge, verify)
 
 @pytest.mark.sec("SEC-28")
 def test_a_token_of_one_deployment_is_refused_in_another(forge, access_key):
-    other = TokenVerifier(
+    other = AccessTokenVerification(
         issuer="https://auth.other.example", audience="faultmaven-api", clock=ManualClock()
     )
     token = forge.token()
