@@ -9,7 +9,7 @@ ACCESS_TYPE = "at+jwt"
 REFRESH_TYPE = "rt+jwt"
 
 
-class AccessClaims(msgspec.Struct, frozen=True, kw_only=True):
+class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an access token says. ``roles`` and ``scopes`` are lists on the wire."""
 
     sub: UUID
