@@ -95,7 +95,7 @@ class IssuerKeys:
 
         Blocks for a bounded time. Does nothing when `wants` would say no. Never raises.
         """
-        asked = self._fetch_once(lambda: kid not in self._keys and self._may_ask(kid))
+        asked = self._fetch_once(lambda: kid not in self._keys and self._claim(kid))
         with self._lock:
             if asked and kid not in self._keys and self.trouble is None:
                 self._absent[kid] = self._monotonic()
@@ -121,6 +121,13 @@ class IssuerKeys:
         absent_since = self._absent.get(kid, float("-inf"))
         return now - self._asked_at >= self._interval and now - absent_since >= ABSENT_SECONDS
 
+    def _claim(self, kid: str) -> bool:
+        """Take the one fetch of this interval; those of `renew` do not count."""
+        if not self._may_ask(kid):
+            return False
+        self._asked_at = self._monotonic()
+        return True
+
     def _fetch_once(self, wanted: Callable[[], bool]) -> bool:
         """Whether somebody has asked the issuer meanwhile."""
         with self._lock:
@@ -129,7 +136,6 @@ class IssuerKeys:
                 if not wanted():
                     return False
                 own = self._flight = Event()
-                self._asked_at = self._monotonic()
         if flight is not None:
             flight.wait(FETCH_LIMIT)
             return True
