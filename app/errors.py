@@ -22,7 +22,6 @@ from auth_core.kernel import (
     Conflict,
     InvalidClient,
     InvalidInput,
-    InvalidRefreshToken,
     InvalidRequest,
     Misconfigured,
     NotFound,
