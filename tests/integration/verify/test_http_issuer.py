@@ -13,8 +13,13 @@ from joserfc.jwk import ECKey
 
 from auth_core.kernel import InvalidToken, Secret
 from auth_core.tokens.verify import HttpIssuer, SourceLost, SyncTokenVerifier, TokenVerifier
+from auth_core.tokens.verify.elapsed import MachineClock
 
 BASIC = "Basic " + b64encode(b"orders:s%26cret").decode()
+
+
+def now():
+    return MachineClock().now().timestamp()
 
 
 class FakeIssuer(ThreadingHTTPServer):
@@ -31,13 +36,13 @@ class FakeIssuer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def token(self, sid):
-        now = int(time.time())
+        issued = int(now())
         claims = {
             "sub": str(uuid4()),
             "iss": "i",
             "aud": "a",
-            "iat": now,
-            "exp": now + 900,
+            "iat": issued,
+            "exp": issued + 900,
             "jti": "j",
             "sid": str(sid),
             "type": "access",
@@ -82,8 +87,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({}, 401)
         elif self.path == "/api/v1/auth/revocations":
             entries = [{"session_id": s, "expires_at": e} for s, e in issuer.revoked]
-            now = int(time.time() * 1000)
-            self.answer({"cursor": str(len(entries)), "as_of": now, "revocations": entries})
+            as_of = int(now() * 1000)
+            self.answer({"cursor": str(len(entries)), "as_of": as_of, "revocations": entries})
         else:
             self.stream(int(self.headers["Last-Event-ID"]))
 
@@ -98,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
                 position += 1
                 data = json.dumps({"session_id": session, "expires_at": expires_at})
                 self.wfile.write(f"event: revoked\nid: {position}\ndata: {data}\n\n".encode())
-            data = json.dumps({"as_of": int(time.time() * 1000)})
+            data = json.dumps({"as_of": int(now() * 1000)})
             self.wfile.write(f"event: alive\ndata: {data}\n\n".encode())
             issuer.cut.wait(0.05)
         self.close_connection = True
@@ -145,12 +150,12 @@ def test_a_revocation_arrives_and_a_cut_stream_is_resumed(issuer):
     token, another = issuer.token(sid), issuer.token(other)
     with SyncTokenVerifier(issuer="i", audience="a", keys=http, revocations=http) as verifier:
         assert verifier.verify(token).sid == UUID(str(sid))
-        issuer.revoked.append((str(sid), int(time.time()) + 900))
+        issuer.revoked.append((str(sid), int(now()) + 900))
         until(lambda: refuses(verifier, token))
         assert verifier.verify(another)
 
         issuer.cut.set()
-        issuer.revoked.append((str(other), int(time.time()) + 900))
+        issuer.revoked.append((str(other), int(now()) + 900))
         until(lambda: refuses(verifier, another))
 
     assert ("/api/v1/auth/revocations/stream", "1") in issuer.seen

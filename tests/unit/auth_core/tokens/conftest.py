@@ -14,7 +14,9 @@ from auth_core.kernel import Secret
 from auth_core.keys import KeyStatus, KeyUse, SigningKey
 from auth_core.testing import ManualClock
 from auth_core.testing.contracts.making import fresh_id
+from auth_core.testing.issuer import InMemoryIssuer
 from auth_core.tokens import AccessClaims, AccessTokenVerification
+from auth_core.tokens.verify import SyncTokenVerifier
 
 ISSUER, AUDIENCE = "https://auth.faultmaven.ai", "faultmaven-api"
 
@@ -98,8 +100,32 @@ def forge(rsa: RSAKey, access_key: SigningKey) -> Forge:
     return Forge(rsa, access_key)
 
 
-@pytest.fixture
-def verify(forge: Forge, access_key: SigningKey) -> Callable[[str], AccessClaims]:
-    """What the authenticator does with a token once it has found the key."""
+@pytest.fixture(params=["the service", "a relying service"])
+def verify(
+    request: pytest.FixtureRequest, forge: Forge, access_key: SigningKey
+) -> Callable[[str], AccessClaims]:
+    """What the authenticator does with a token once it has found the key, and the offline door."""
+    if request.param == "a relying service":
+        return _offline(forge)
     verifier = AccessTokenVerification(issuer=ISSUER, audience=AUDIENCE, clock=forge.clock)
     return lambda token: verifier.verify(token, verifier.header(token), access_key)
+
+
+def _offline(forge: Forge) -> Callable[[str], AccessClaims]:
+    def monotonic() -> float:
+        return forge.clock.now().timestamp()
+
+    issuer = InMemoryIssuer([dict(forge.key.public_jwk or {})], monotonic=monotonic)
+    verifier = SyncTokenVerifier(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        keys=issuer,
+        revocations=issuer,
+        staleness=float("inf"),
+        keys_usable_for=float("inf"),
+        clock=forge.clock,
+        monotonic=monotonic,
+    )
+    verifier._keys.renew()
+    verifier._follower.follow()
+    return verifier.verify

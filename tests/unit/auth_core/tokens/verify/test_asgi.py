@@ -11,11 +11,10 @@ from auth_core.tokens.verify import BearerMiddleware
 class Stub:
     """Accepts "good"; anything else is refused as it says."""
 
-    refusals = {"old": TokenExpired(), "down": Unavailable(retry_after=7)}
-
     async def verify(self, token):
+        refusals = {"old": TokenExpired(), "down": Unavailable(retry_after=7)}
         if token != "good":
-            raise self.refusals.get(token, InvalidToken())
+            raise refusals.get(token, InvalidToken())
         return "claims"
 
 
