@@ -94,5 +94,4 @@ def test_events_are_the_same_however_they_arrive(size):
 def test_a_stream_beyond_its_bounds_is_given_up(chunk):
     parser = EventParser()
     with pytest.raises(SourceLost):
-        for _ in range(10):
-            parser.feed(chunk)
+        _ = [parser.feed(chunk) for _ in range(10)]
