@@ -19,8 +19,10 @@ from auth_core.kernel import (
 
 
 def children(kind):
-    """Those of the core: adapters may add their own."""
-    return [each for each in kind.__subclasses__() if each.__module__.startswith("auth_core.")]
+    """Those of the kernel: whoever stands on it may add their own, under a code of these."""
+    return [
+        each for each in kind.__subclasses__() if each.__module__.startswith("auth_core.kernel.")
+    ]
 
 
 def tree(root=AuthCoreError):
