@@ -8,7 +8,14 @@ import msgspec
 
 from auth_core.credentials import AccountService, PasswordHasher
 from auth_core.kernel import Clock, Ids
-from auth_core.keys import KeyGenerator, KeyService, KeysUnitOfWork, Sealer
+from auth_core.keys import (
+    KeyGenerator,
+    KeyService,
+    KeysUnitOfWork,
+    KeyUse,
+    RotationPolicy,
+    Sealer,
+)
 from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
@@ -65,6 +72,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How long a session lasts at most (NIST SP 800-63B-4 §2.1.3)."""
     refresh_parallel_window: timedelta = timedelta(seconds=10)
     """How long a refresh token that was superseded by a refresh still gets the newest one."""
+    key_rotation_period: timedelta = timedelta(days=30)
+    jwks_max_age: timedelta = timedelta(minutes=5)
+    """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
     sign_in: SignInPolicy = SignInPolicy()
 
 
@@ -73,7 +83,7 @@ class Core:
 
     def __init__(self, ports: Ports, options: Options) -> None:
         clock, ids = ports.clock, ports.ids
-        self.keys = KeyService(ports.unit_of_work, ports.sealer, ports.key_generator, clock)
+        self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
         self.revocations = self._feed(ports, options)
@@ -144,3 +154,16 @@ class Core:
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
         )
+
+def _keys(ports: Ports, options: Options) -> KeyService:
+    policy = RotationPolicy(
+        period=options.key_rotation_period,
+        jwks_max_age=options.jwks_max_age,
+        lifetimes={
+            KeyUse.ACCESS: options.access_lifetime,
+            KeyUse.REFRESH: options.session_lifetime,
+        },
+    )
+    return KeyService(
+        ports.unit_of_work, ports.sealer, ports.key_generator, ports.clock, ports.ids, policy
+    )

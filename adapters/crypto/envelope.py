@@ -26,13 +26,15 @@ _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES
 class EnvelopeSealer:
     """Seals small secrets under a master key of 32 bytes, which is never stored."""
 
-    def __init__(self, master_key: Secret[bytes]) -> None:
-        key = master_key.reveal()
-        if len(key) != _KEY_BYTES:
-            message = f"the master key has {len(key)} bytes and needs {_KEY_BYTES}"
-            raise WrongMasterKey(message)
-        self._master = AESGCM(key)
-        self._key_id = hashlib.sha256(b"fm-auth master key id\0" + key).digest()[:_KEY_ID_BYTES]
+    def __init__(
+        self, master_key: Secret[bytes], *, previous: Secret[bytes] | None = None
+    ) -> None:
+        """``previous`` opens what was sealed under it and seals nothing any more."""
+        self._key_id, self._master = _master(master_key)
+        self._masters = {self._key_id: self._master}
+        if previous is not None:
+            key_id, master = _master(previous)
+            self._masters.setdefault(key_id, master)
 
     @property
     def key_id(self) -> str:
@@ -54,7 +56,8 @@ class EnvelopeSealer:
         header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
         if header[:1] != _VERSION:
             raise WrongMasterKey("a sealed value has an unknown format; it may be damaged")
-        if header[1:] != self._key_id:
+        master = self._masters.get(header[1:])
+        if master is None:
             raise WrongMasterKey(
                 f"the stored keys are sealed under master key {header[1:].hex()}, "
                 f"AUTH_MASTER_KEY is {self.key_id}: give the service the key it was set up with"
@@ -64,12 +67,25 @@ class EnvelopeSealer:
         nonce, ciphertext = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         bound = header + context.encode()
         try:
-            data_key = self._master.decrypt(key_nonce, wrapped, bound)
+            data_key = master.decrypt(key_nonce, wrapped, bound)
             return Secret(AESGCM(data_key).decrypt(nonce, ciphertext, bound))
         except (InvalidTag, ValueError) as error:
             raise WrongMasterKey(
                 "a sealed value does not open: it is damaged or was moved from another row"
             ) from error
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether it names the master key that `seal` uses."""
+        return sealed[:_HEADER_BYTES] == _VERSION + self._key_id
+
+
+def _master(master_key: Secret[bytes]) -> tuple[bytes, AESGCM]:
+    key = master_key.reveal()
+    if len(key) != _KEY_BYTES:
+        message = f"the master key has {len(key)} bytes and needs {_KEY_BYTES}"
+        raise WrongMasterKey(message)
+    key_id = hashlib.sha256(b"fm-auth master key id\0" + key).digest()[:_KEY_ID_BYTES]
+    return key_id, AESGCM(key)
 
 
 if TYPE_CHECKING:

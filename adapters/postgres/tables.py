@@ -128,9 +128,22 @@ signing_keys = Table(
     Column("created_at", _MOMENT, nullable=False),
     Column("sealed_private_jwk", LargeBinary, nullable=False),
     Column("public_jwk", JsonB),
+    Column("activates_at", _MOMENT),
+    Column("activated_at", _MOMENT),
+    Column("retired_at", _MOMENT),
     CheckConstraint(column("use").in_([use.value for use in KeyUse]), name="use"),
     CheckConstraint(column("status").in_([status.value for status in KeyStatus]), name="status"),
     Index("uq_signing_keys_active", "use", unique=True, postgresql_where=ACTIVE_KEY),
+)
+
+# One row for each key that ever was; it keeps one that was revoked from coming back.
+departed_keys = Table(
+    "departed_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("use", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("departed_at", _MOMENT, nullable=False),
 )
 
 # No foreign keys: what has happened stays true when its subject is erased.
@@ -140,7 +153,7 @@ outbox = Table(
     Column("id", Uuid, primary_key=True),
     Column("position", BigInteger, Identity(always=True), nullable=False),
     Column("type", Text, nullable=False),
-    Column("user_id", Uuid, nullable=False),
+    Column("user_id", Uuid),
     Column("organization_id", Uuid),
     Column("occurred_at", _MOMENT, nullable=False),
     Column("payload", JsonB, nullable=False),

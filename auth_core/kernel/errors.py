@@ -124,6 +124,13 @@ class UserNotFound(NotFound):
     default_message = "There is no such user."
 
 
+class KeyNotFound(NotFound):
+    """There is no such signing key."""
+
+    code = "key_not_found"
+    default_message = "There is no signing key with this id."
+
+
 class Conflict(AuthCoreError):
     """The request is fine and the state of things forbids it."""
 
@@ -156,6 +163,13 @@ class LifecycleConflict(Conflict):
     """The object's status does not lead to the one that was asked for."""
 
     code = "lifecycle_conflict"
+
+
+class KeySpent(Conflict):
+    """A signing key that has left the ring never comes back."""
+
+    code = "key_spent"
+    default_message = "This key was in use before and has left the ring. Bring another one."
 
 
 class TooManyRequests(AuthCoreError):

@@ -11,11 +11,14 @@ from auth_core.kernel.ids import EventId, OrganizationId, UserId
 
 
 class DomainEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Base of all events. ``user_id`` is the subject: events of one subject stay in order."""
+    """Base of all events. ``user_id`` is the subject: events of one subject stay in order.
+
+    Events about the deployment itself, such as its keys, have no user.
+    """
 
     id: EventId
     occurred_at: datetime
-    user_id: UserId
+    user_id: UserId | None
     organization_id: OrganizationId | None = None
 
     @property

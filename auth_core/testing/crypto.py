@@ -15,6 +15,7 @@ from auth_core.tokens import TokenSigner
 
 _ALGORITHM = "HS256"
 _NONCE_BYTES = 16
+_NAME_BYTES = 8
 _TAG_BYTES = 32
 _ABSENT = "$toy-blake2b$AAAAAAAAAAAAAAAAAAAAAA$"
 
@@ -44,24 +45,39 @@ class ToyPasswordHasher:
 class ToySealer:
     """A keystream and a tag, both of HMAC-SHA256: encrypt, then authenticate with the context."""
 
-    def __init__(self, master_key: Secret[bytes], entropy: Entropy) -> None:
+    def __init__(
+        self,
+        master_key: Secret[bytes],
+        entropy: Entropy,
+        *,
+        previous: Secret[bytes] | None = None,
+    ) -> None:
         self._encryption = _hmac(master_key.reveal(), b"encryption")
         self._authentication = _hmac(master_key.reveal(), b"authentication")
+        self._name = _hmac(master_key.reveal(), b"name")[:_NAME_BYTES]
         self._entropy = entropy
+        self._previous = None if previous is None else ToySealer(previous, entropy)
 
     def seal(self, plaintext: Secret[bytes], *, context: str) -> bytes:
-        """nonce, ciphertext, tag."""
+        """name of the master key, nonce, ciphertext, tag."""
         nonce = self._entropy.token_bytes(_NONCE_BYTES)
-        body = nonce + self._crypt(plaintext.reveal(), nonce)
+        body = self._name + nonce + self._crypt(plaintext.reveal(), nonce)
         return body + self._tag(body, context)
 
     def open(self, sealed: bytes, *, context: str) -> Secret[bytes]:
         """The plaintext, if nothing was changed."""
+        if self._previous is not None and not self.is_current(sealed):
+            return self._previous.open(sealed, context=context)
         body, tag = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(body, context)):
             message = "A sealed value cannot be opened: check AUTH_MASTER_KEY."
             raise WrongMasterKey(message)
-        return Secret(self._crypt(body[_NONCE_BYTES:], body[:_NONCE_BYTES]))
+        nonce, text = body[_NAME_BYTES:][:_NONCE_BYTES], body[_NAME_BYTES + _NONCE_BYTES :]
+        return Secret(self._crypt(text, nonce))
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether it begins with the name of the master key."""
+        return sealed[:_NAME_BYTES] == self._name
 
     def _crypt(self, text: bytes, nonce: bytes) -> bytes:
         blocks = (_hmac(self._encryption, nonce + block.to_bytes(8)) for block in count())
@@ -75,9 +91,25 @@ class ToySealer:
 class SymmetricKeyGenerator:
     """Keys for HS256, the cheapest algorithm that a verifier accepts."""
 
-    def __init__(self, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, clock: Clock, entropy: Entropy, *, given: SigningKey | None = None
+    ) -> None:
+        """``given`` is the access key that the deployment brings along."""
         self._clock = clock
         self._entropy = entropy
+        self._given = given
+
+    def algorithm(self, use: KeyUse) -> str:  # noqa: ARG002
+        """HS256."""
+        return _ALGORITHM
+
+    def is_fixed(self, use: KeyUse) -> bool:  # noqa: ARG002
+        """No."""
+        return False
+
+    def given(self, use: KeyUse) -> SigningKey | None:
+        """The access key that was given, or None."""
+        return self._given if use is KeyUse.ACCESS else None
 
     def generate(self, use: KeyUse) -> SigningKey:
         """A new active key, named by its thumbprint (RFC 7638)."""

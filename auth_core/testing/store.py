@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from auth_core.audit import AuditRecord
 from auth_core.kernel import Conflict, DomainEvent, Secret, SessionId, Unavailable, UserId
-from auth_core.keys import SealedKey
+from auth_core.keys import Departure, SealedKey
 from auth_core.sessions import Session
 from auth_core.users import User
 
@@ -28,6 +28,7 @@ class InMemoryStore:
         self.password_hashes: dict[UserId, Secret[str]] = {}
         self.sessions: dict[SessionId, Session] = {}
         self.keys: dict[str, SealedKey] = {}
+        self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
         self.down = False
@@ -48,6 +49,8 @@ class Transaction:
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
+        self.departures = ChainMap[str, Departure]({}, store.departures)
+        self.removed_keys: set[str] = set()
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
         self._open = False
@@ -116,6 +119,9 @@ class Transaction:
         _apply(self.password_hashes)
         _apply(self.sessions)
         _apply(self.keys)
+        _apply(self.departures)
+        for kid in self.removed_keys:
+            self._store.keys.pop(kid, None)
         self._store.events.extend(self.events)
         self._store.audit.extend(self.audit)
         self.end()

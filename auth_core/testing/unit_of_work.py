@@ -22,8 +22,13 @@ from auth_core.kernel import (
     UsernameTaken,
     UserNotFound,
 )
+<<<<<<< HEAD
 from auth_core.keys import KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.sessions import InMemorySessionRepository
+=======
+from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
+from auth_core.sessions import Ending, EndReason, Session, SessionRepository, SessionState
+>>>>>>> 8c078a1 (feat(keys): rotation, revocation and import in the core (in progress))
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.users import User, UserRepository
 
@@ -123,20 +128,51 @@ class InMemoryKeyRepository:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
+    async def lock(self) -> None:
+        """Hold the place of whoever changes keys."""
+        await self._transaction.statement("keys.lock")
+        await self._transaction.lock("signing keys")
+
     async def all(self) -> list[SealedKey]:
         """Every key."""
         await self._transaction.statement("keys.all")
-        return list(self._transaction.keys.values())
+        return self._keys()
 
-    async def add_active(self, key: SealedKey) -> bool:
-        """Hold the use's place, then see whether it is free."""
-        await self._transaction.statement("keys.add_active")
-        await self._transaction.lock(("active key", key.use))
-        stored = self._transaction.keys.values()
-        if any(key.use is other.use and other.status is KeyStatus.ACTIVE for other in stored):
-            return False
-        self._transaction.insert(self._transaction.keys, key.kid, key)
+    async def add(self, key: SealedKey) -> bool:
+        """Hold the id and the place of the active key, then see whether they are free."""
+        await self._transaction.statement("keys.add")
+        await self._transaction.lock(("key", key.kid))
+        if key.status is KeyStatus.ACTIVE:
+            await self._transaction.lock(("active key", key.use))
+        for other in self._keys():
+            both_active = key.status is other.status is KeyStatus.ACTIVE and key.use is other.use
+            if other.kid == key.kid or both_active:
+                return False
+        self._transaction.keys[key.kid] = key
+        self._transaction.removed_keys.discard(key.kid)
         return True
+
+    async def update(self, key: SealedKey) -> None:
+        """Replace it if it is there."""
+        await self._transaction.statement("keys.update")
+        if any(key.kid == other.kid for other in self._keys()):
+            self._transaction.keys[key.kid] = key
+
+    async def remove(self, kid: str, departure: Departure, at: datetime) -> None:  # noqa: ARG002
+        """Move it to those that are gone."""
+        await self._transaction.statement("keys.remove")
+        if any(kid == key.kid for key in self._keys()):
+            self._transaction.removed_keys.add(kid)
+            self._transaction.departures[kid] = departure
+
+    async def departure(self, kid: str) -> Departure | None:
+        """Why it is gone, or None."""
+        await self._transaction.statement("keys.departure")
+        return self._transaction.departures.get(kid)
+
+    def _keys(self) -> list[SealedKey]:
+        gone = self._transaction.removed_keys
+        return [key for kid, key in self._transaction.keys.items() if kid not in gone]
 
 
 class InMemoryOutbox:

@@ -50,7 +50,8 @@ class Authenticator:
 
         At most one cache round trip when warm. Raises InvalidToken, TokenExpired or Unavailable.
         """
-        claims = self._verified.get(token, self._clock.now().timestamp())
+        ring = await self._keys.ring()
+        claims = self._verified.get(token, ring, self._clock.now().timestamp())
         if claims is None:
             claims = await self._verify(token)
         state = await self._sessions.state(UserId(claims.sub), SessionId(claims.sid))
@@ -65,5 +66,5 @@ class Authenticator:
         if key is None:
             raise InvalidToken
         claims = self._verifier.verify(token, header, key)
-        self._verified.add(token, claims)
+        self._verified.add(token, key.kid, claims)
         return claims

@@ -3,43 +3,57 @@
 import hashlib
 from collections import OrderedDict
 
+import msgspec
+
 from auth_core.kernel import TokenExpired
+from auth_core.keys import KeyRing, KeyUse
 from auth_core.tokens.claims import AccessClaims
 
 DEFAULT_CAPACITY = 10_000
 
 
+class _Verified(msgspec.Struct, frozen=True):
+    kid: str
+    claims: AccessClaims
+
+
 class VerifiedTokens:
     """A bounded map from a token's digest to its claims; least recently used leaves first.
 
-    It answers only what a signature check would: whether the session still lives is asked anew for
-    every request. A dump of it holds no token.
+    It answers only what a signature check would, so never for a key that has left the ring (SEC-45);
+    whether the session still lives is asked anew for every request. A dump of it holds no token.
     """
 
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
         self._capacity = capacity
-        self._claims: OrderedDict[bytes, AccessClaims] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._claims)
+        return len(self._verified)
 
-    def get(self, token: str, now: float) -> AccessClaims | None:
-        """The claims of a token verified before. Raises TokenExpired at ``exp``, seconds sharp."""
+    def get(self, token: str, ring: KeyRing, now: float) -> AccessClaims | None:
+        """The claims of a token verified before under a key that is in ``ring``.
+
+        Raises TokenExpired at ``exp``, seconds sharp.
+        """
         digest = _digest(token)
-        claims = self._claims.get(digest)
-        if claims is None:
+        verified = self._verified.get(digest)
+        if verified is None:
             return None
-        if claims.exp <= now:
-            del self._claims[digest]
+        if ring.find(KeyUse.ACCESS, verified.kid) is None:
+            del self._verified[digest]
+            return None
+        if verified.claims.exp <= now:
+            del self._verified[digest]
             raise TokenExpired
-        self._claims.move_to_end(digest)
-        return claims
+        self._verified.move_to_end(digest)
+        return verified.claims
 
-    def add(self, token: str, claims: AccessClaims) -> None:
-        """Remember a verified token."""
-        self._claims[_digest(token)] = claims
-        if len(self._claims) > self._capacity:
-            self._claims.popitem(last=False)
+    def add(self, token: str, kid: str, claims: AccessClaims) -> None:
+        """Remember a token verified under the key ``kid``."""
+        self._verified[_digest(token)] = _Verified(kid, claims)
+        if len(self._verified) > self._capacity:
+            self._verified.popitem(last=False)
 
 
 def _digest(token: str) -> bytes:

@@ -64,8 +64,8 @@ class KeyRepositoryContract:
         await _add(unit_of_work, first)
         async with unit_of_work() as uow:
             added = [
-                await uow.keys.add_active(new_sealed_key(KeyUse.ACCESS)),
-                await uow.keys.add_active(other),
+                await uow.keys.add(new_sealed_key(KeyUse.ACCESS)),
+                await uow.keys.add(other),
             ]
             await uow.commit()
 
@@ -77,7 +77,7 @@ class KeyRepositoryContract:
     ) -> None:
         key = new_sealed_key(KeyUse.ACCESS)
         async with unit_of_work() as uow:
-            await uow.keys.add_active(key)
+            await uow.keys.add(key)
             inside = await uow.keys.all()
             outside = await _all(unit_of_work)
 
@@ -97,7 +97,7 @@ class KeyRepositoryContract:
     ) -> None:
         key = new_sealed_key(KeyUse.ACCESS)
         async with unit_of_work() as uow:
-            await uow.keys.add_active(new_sealed_key(KeyUse.ACCESS))
+            await uow.keys.add(new_sealed_key(KeyUse.ACCESS))
             waiting = asyncio.create_task(_add(unit_of_work, key))
             await asyncio.sleep(0)
 
@@ -112,6 +112,6 @@ async def _all(unit_of_work: UnitOfWorkFactory) -> list[SealedKey]:
 
 async def _add(unit_of_work: UnitOfWorkFactory, key: SealedKey) -> bool:
     async with unit_of_work() as uow:
-        added = await uow.keys.add_active(key)
+        added = await uow.keys.add(key)
         await uow.commit()
         return added

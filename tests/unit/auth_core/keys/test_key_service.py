@@ -9,7 +9,7 @@ import pytest
 from auth_core.core import Core
 from auth_core.kernel import Secret, Unavailable, WrongMasterKey
 from auth_core.keys import KeyService, KeyStatus, KeyUse
-from auth_core.keys.service import RELOAD_INTERVAL
+from auth_core.keys.current import RELOAD_INTERVAL
 from auth_core.testing import SeededEntropy, ToySealer, in_memory_core
 
 
@@ -25,7 +25,7 @@ def worker(core) -> KeyService:
 def add_access_key(core):
     """As another process would: a key that verifies already."""
     key = core.ports.key_generator.generate(KeyUse.ACCESS)
-    sealed = core.keys._sealed(msgspec.structs.replace(key, status=KeyStatus.NEXT))
+    sealed = core.keys._vault.seal(msgspec.structs.replace(key, status=KeyStatus.NEXT))
     core.store.keys[key.kid] = sealed
     return key
 
@@ -213,7 +213,7 @@ async def test_a_flood_of_unknown_key_ids_spares_storage_that_is_down(core):
     assert begun + 1 == core.store.begun
 
 
-@pytest.mark.parametrize("step", ["keys.all", "keys.add_active", "commit"])
+@pytest.mark.parametrize("step", ["keys.all", "keys.add", "commit"])
 async def test_a_crash_while_creating_keys_is_made_good_later(core, step):
     def crash(statement):
         if statement == step:

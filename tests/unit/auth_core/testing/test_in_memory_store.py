@@ -72,9 +72,9 @@ async def test_an_id_is_given_once(unit_of_work):
         with pytest.raises(Conflict):
             await uow.sessions.add(session)
     async with unit_of_work() as uow:
-        await uow.keys.add_active(key)
+        await uow.keys.add(key)
         with pytest.raises(Conflict):
-            await uow.keys.add_active(new_sealed_key(KeyUse.REFRESH, kid=key.kid))
+            await uow.keys.add(new_sealed_key(KeyUse.REFRESH, kid=key.kid))
 
 
 async def test_a_broken_reference_is_refused(unit_of_work):

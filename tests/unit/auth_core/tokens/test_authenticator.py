@@ -8,7 +8,7 @@ import pytest
 from auth_core.core import Core
 from auth_core.kernel import InvalidToken, TokenExpired, Unavailable
 from auth_core.keys import KeyUse
-from auth_core.keys.service import RELOAD_INTERVAL
+from auth_core.keys.current import RELOAD_INTERVAL
 from auth_core.sessions import EndReason
 from auth_core.tokens import ACCESS_TYPE, REFRESH_TYPE, AccessTokenVerification
 from auth_core.users import Registration, UserStatus
@@ -157,7 +157,7 @@ async def test_a_token_of_a_key_that_came_later_is_accepted(core, token):
     """Another process made it; one reload finds it."""
     key = core.ports.key_generator.generate(KeyUse.ACCESS)
     later = await resigned(core, token, key=key)
-    core.store.keys[key.kid] = core.keys._sealed(key)
+    core.store.keys[key.kid] = core.keys._vault.seal(key)
     core.clock.advance(RELOAD_INTERVAL)
 
     assert await core.authenticator.authenticate(later)
