@@ -155,6 +155,7 @@ class Core:
             parallel_window=options.refresh_parallel_window,
         )
 
+
 def _keys(ports: Ports, options: Options) -> KeyService:
     policy = RotationPolicy(
         period=options.key_rotation_period,

@@ -26,9 +26,7 @@ _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES
 class EnvelopeSealer:
     """Seals small secrets under a master key of 32 bytes, which is never stored."""
 
-    def __init__(
-        self, master_key: Secret[bytes], *, previous: Secret[bytes] | None = None
-    ) -> None:
+    def __init__(self, master_key: Secret[bytes], *, previous: Secret[bytes] | None = None) -> None:
         """``previous`` opens what was sealed under it and seals nothing any more."""
         self._key_id, self._master = _master(master_key)
         self._masters = {self._key_id: self._master}

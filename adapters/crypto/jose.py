@@ -125,7 +125,7 @@ def _signing(key: SigningKey) -> _Sign:
 
 
 def _raw(der: bytes) -> bytes:
-    """r and s one after the other, as JOSE has it, of the DER that `cryptography` makes."""
+    """The r and s that JOSE puts one after the other, of the DER that `cryptography` makes."""
     r, s = decode_dss_signature(der)
     return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
 

@@ -41,7 +41,7 @@ _JWKS_ORDER = {KeyStatus.ACTIVE: 0, KeyStatus.NEXT: 1, KeyStatus.RETIRED: 2}
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to know of a key beside its private part. One algorithm per key (RFC 8725 §3.1).
+    """What there is to know of a key beside its private part. One algorithm per key (RFC 8725).
 
     ``public_jwk`` is None for symmetric keys, which never appear in the JWKS. ``activates_at`` is
     set while the key is next, ``activated_at`` since it signs, ``retired_at`` since it no longer

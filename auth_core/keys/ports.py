@@ -41,8 +41,7 @@ class KeyRepository(Protocol):
         ...
 
     async def departure(self, kid: str) -> Departure | None:
-        """Why the key with this id left, the last time if there were several; None if it never did.
-        """
+        """Why the key with this id left, the last time; None if it never did."""
         ...
 
 

@@ -114,7 +114,8 @@ class KeyService:
         """Take a key out at once, and all its tokens with it (SEC-45): every process drops it with
         its next reload, within seconds. Returns the new key that signs in its place, if it signed.
 
-        Raises KeyNotFound, Misconfigured when the deployment brings the only key along, Unavailable.
+        Raises KeyNotFound, ConcurrentUpdate, Unavailable, and Misconfigured when the deployment
+        brings the only key along.
         """
         found = next((key for key in await self.stored() if key.kid == kid), None)
         if found is None:
@@ -134,7 +135,7 @@ class KeyService:
 
     async def bring_in(self, key: SigningKey, *, activate: bool) -> SealedKey:
         """Import a key: as the next one, or to ``activate`` it at once, which relying services with
-        a cached JWKS notice. One that is there already stays as it is, unless it is to be activated.
+        a cached JWKS notice. One that is there stays as it is, unless it is to be activated.
 
         Raises Misconfigured for another algorithm than the configured one, KeySpent for a key that
         was revoked or has expired, Unavailable.
@@ -154,8 +155,8 @@ class KeyService:
     async def rewrap(self) -> int:
         """Seal every key anew that is not sealed under the current master key; returns how many.
 
-        Idempotent. Raises WrongMasterKey when neither the current nor the previous one opens it, and
-        then nothing has changed; Unavailable.
+        Idempotent. Raises Unavailable, and WrongMasterKey when neither the current nor the previous
+        one opens a key; then nothing has changed.
         """
         async with self._locked() as locked:
             resealed = [
@@ -252,5 +253,5 @@ class KeyService:
         expected = self._generator.algorithm(key.use)
         if key.algorithm != expected:
             raise Misconfigured(
-                f"the key is for {key.algorithm} and JWT_ALGORITHM is {expected}: change one of them"
+                f"the key is for {key.algorithm}, JWT_ALGORITHM is {expected}: change one of them"
             )

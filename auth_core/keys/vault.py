@@ -1,5 +1,7 @@
 """Keys on their way into storage and out of it."""
 
+from typing import Any
+
 from auth_core.kernel import Misconfigured
 from auth_core.keys.model import Key, KeyRing, SealedKey, SigningKey
 from auth_core.keys.ports import Sealer
@@ -48,7 +50,7 @@ class KeyVault:
         return self.seal(self.open(key))
 
 
-def _facts(key: Key) -> dict[str, object]:
+def _facts(key: Key) -> dict[str, Any]:
     return {name: getattr(key, name) for name in _FACTS}
 
 

@@ -39,6 +39,7 @@ class InMemoryCore(Core):
         self.cache = cache
         self.clock = clock
         self.stream = InMemoryRevocationStream()
+        self.entropy = entropy
         self.hasher = ToyPasswordHasher(entropy)
         self.ports = Ports(
             unit_of_work=self.unit_of_work,

@@ -91,9 +91,7 @@ class ToySealer:
 class SymmetricKeyGenerator:
     """Keys for HS256, the cheapest algorithm that a verifier accepts."""
 
-    def __init__(
-        self, clock: Clock, entropy: Entropy, *, given: SigningKey | None = None
-    ) -> None:
+    def __init__(self, clock: Clock, entropy: Entropy, *, given: SigningKey | None = None) -> None:
         """``given`` is the access key that the deployment brings along."""
         self._clock = clock
         self._entropy = entropy

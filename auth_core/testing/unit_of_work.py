@@ -22,13 +22,8 @@ from auth_core.kernel import (
     UsernameTaken,
     UserNotFound,
 )
-<<<<<<< HEAD
-from auth_core.keys import KeyRepository, KeyStatus, SealedKey
-from auth_core.testing.sessions import InMemorySessionRepository
-=======
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
-from auth_core.sessions import Ending, EndReason, Session, SessionRepository, SessionState
->>>>>>> 8c078a1 (feat(keys): rotation, revocation and import in the core (in progress))
+from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.users import User, UserRepository
 

@@ -50,14 +50,18 @@ class Authenticator:
 
         At most one cache round trip when warm. Raises InvalidToken, TokenExpired or Unavailable.
         """
-        ring = await self._keys.ring()
-        claims = self._verified.get(token, ring, self._clock.now().timestamp())
-        if claims is None:
-            claims = await self._verify(token)
+        verified = self._verified.get(token, self._clock.now().timestamp())
+        if verified is not None and await self._left_the_ring(verified.kid):
+            self._verified.forget(token)
+            verified = None
+        claims = await self._verify(token) if verified is None else verified.claims
         state = await self._sessions.state(UserId(claims.sub), SessionId(claims.sid))
         if state is None:
             raise InvalidToken
         return Principal(claims, state)
+
+    async def _left_the_ring(self, kid: str) -> bool:
+        return (await self._keys.ring()).find(KeyUse.ACCESS, kid) is None
 
     async def _verify(self, token: str) -> AccessClaims:
         header = self._verifier.header(token)

@@ -1,5 +1,4 @@
-"""Key lifecycle: when keys sign and retire, the ids of those that are gone, events without a user.
-"""
+"""Key lifecycle: when keys sign and retire, ids of those that are gone, events without a user."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -2,10 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from auth_core.keys import KeyStatus, KeyUse, SealedKey
-from auth_core.testing.contracts.making import RACERS, UnitOfWorkFactory, new_sealed_key
+from auth_core.keys import Departure, KeyStatus, KeyUse, SealedKey
+from auth_core.testing.contracts.making import RACERS, UnitOfWorkFactory, new_sealed_key, now
 
 
 class KeyRepositoryContract:
@@ -103,6 +104,133 @@ class KeyRepositoryContract:
 
         assert await waiting
         assert [key] == await _all(unit_of_work)
+
+    @pytest.mark.parametrize("status", KeyStatus)
+    async def test_an_id_is_given_once(
+        self, unit_of_work: UnitOfWorkFactory, status: KeyStatus
+    ) -> None:
+        key = new_sealed_key(KeyUse.ACCESS, status=status)
+
+        added = [await _add(unit_of_work, key), await _add(unit_of_work, key)]
+
+        assert ([True, False], [key]) == (added, await _all(unit_of_work))
+
+    async def test_any_number_of_keys_are_next_or_retired(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        for status in (KeyStatus.NEXT, KeyStatus.RETIRED) * 2:
+            assert await _add(unit_of_work, new_sealed_key(KeyUse.ACCESS, status=status))
+
+        assert 4 == len(await _all(unit_of_work))
+
+    async def test_a_changed_key_keeps_its_identity(self, unit_of_work: UnitOfWorkFactory) -> None:
+        key, other = (new_sealed_key(KeyUse.ACCESS, status=KeyStatus.NEXT) for _ in range(2))
+        for each in (key, other):
+            await _add(unit_of_work, each)
+        changed = msgspec.structs.replace(
+            key,
+            status=KeyStatus.RETIRED,
+            activates_at=now(),
+            activated_at=now(),
+            retired_at=now(),
+            sealed_private_jwk=b"sealed anew",
+        )
+        async with unit_of_work() as uow:
+            await uow.keys.update(changed)
+            await uow.keys.update(new_sealed_key(KeyUse.ACCESS))
+            await uow.commit()
+
+        assert {each.kid: each for each in (changed, other)} == {
+            each.kid: each for each in await _all(unit_of_work)
+        }
+
+    async def test_the_active_key_may_change_places_in_one_transaction(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        old = new_sealed_key(KeyUse.ACCESS)
+        new = new_sealed_key(KeyUse.ACCESS, status=KeyStatus.NEXT)
+        for each in (old, new):
+            await _add(unit_of_work, each)
+        async with unit_of_work() as uow:
+            await uow.keys.update(msgspec.structs.replace(old, status=KeyStatus.RETIRED))
+            await uow.keys.update(msgspec.structs.replace(new, status=KeyStatus.ACTIVE))
+            await uow.commit()
+
+        assert {old.kid: KeyStatus.RETIRED, new.kid: KeyStatus.ACTIVE} == {
+            key.kid: key.status for key in await _all(unit_of_work)
+        }
+
+    @pytest.mark.sec("SEC-45")
+    async def test_a_removed_key_is_gone_and_its_id_remembered(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        key, other = new_sealed_key(KeyUse.ACCESS), new_sealed_key(KeyUse.REFRESH)
+        for each in (key, other):
+            await _add(unit_of_work, each)
+        async with unit_of_work() as uow:
+            before = await uow.keys.departure(key.kid)
+            await uow.keys.remove(key.kid, Departure.REVOKED, now())
+            await uow.keys.remove(new_sealed_key(KeyUse.ACCESS).kid, Departure.REVOKED, now())
+            inside = (await uow.keys.all(), await uow.keys.departure(key.kid))
+            await uow.commit()
+
+        assert (None, ([other], Departure.REVOKED)) == (before, inside)
+        assert [other] == await _all(unit_of_work)
+        async with unit_of_work() as uow:
+            assert Departure.REVOKED is await uow.keys.departure(key.kid)
+            assert None is await uow.keys.departure(other.kid)
+
+    async def test_a_key_that_comes_back_may_leave_again(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        key = new_sealed_key(KeyUse.ACCESS)
+        for departure in (Departure.SUPERSEDED, Departure.EXPIRED):
+            async with unit_of_work() as uow:
+                await uow.keys.add(key)
+                await uow.keys.remove(key.kid, departure, now())
+                await uow.commit()
+
+        async with unit_of_work() as uow:
+            assert Departure.EXPIRED is await uow.keys.departure(key.kid)
+            assert [] == await uow.keys.all()
+
+    async def test_a_removal_that_was_not_committed_changes_nothing(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        key = new_sealed_key(KeyUse.ACCESS)
+        await _add(unit_of_work, key)
+        async with unit_of_work() as uow:
+            await uow.keys.remove(key.kid, Departure.REVOKED, now())
+
+        assert [key] == await _all(unit_of_work)
+        async with unit_of_work() as uow:
+            assert None is await uow.keys.departure(key.kid)
+
+    async def test_the_lock_lets_one_transaction_in_at_a_time(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """Whoever comes next sees what the one before has committed."""
+
+        async def count() -> None:
+            async with unit_of_work() as uow:
+                await uow.keys.lock()
+                seen = len(await uow.keys.all())
+                await asyncio.sleep(0)
+                key = new_sealed_key(KeyUse.ACCESS, status=KeyStatus.NEXT, algorithm=str(seen))
+                await uow.keys.add(key)
+                await uow.commit()
+
+        await asyncio.gather(*(count() for _ in range(RACERS)))
+
+        seen = sorted(int(key.algorithm) for key in await _all(unit_of_work))
+        assert list(range(RACERS)) == seen
+
+    async def test_the_lock_is_free_again_after_a_rollback(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        for _ in range(2):
+            async with unit_of_work() as uow:
+                await uow.keys.lock()
 
 
 async def _all(unit_of_work: UnitOfWorkFactory) -> list[SealedKey]:

@@ -65,5 +65,5 @@ class TestKeys(KeyRepositoryContract):
         self, unit_of_work: Callable[[], PostgresUnitOfWork], observer: asyncpg.Connection
     ) -> Callable[[], PostgresUnitOfWork]:
         """A deployment that has no keys yet."""
-        await observer.execute("TRUNCATE signing_keys")
+        await observer.execute("TRUNCATE signing_keys, departed_keys")
         return unit_of_work

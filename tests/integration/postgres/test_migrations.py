@@ -118,6 +118,35 @@ async def test_a_session_of_before_refresh_rotation_survives_it_both_ways(make_d
     assert {(old,), (later,)} == set(await fetch(url, "SELECT id FROM sessions"))
 
 
+async def test_keys_of_before_rotation_survive_it_both_ways(make_database) -> None:
+    """And the version before can still store keys and events on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0002")
+    key = (
+        "INSERT INTO signing_keys (kid, use, algorithm, status, created_at, sealed_private_jwk)"
+        " VALUES ($1, 'access', 'RS256', $2, $3, '')"
+    )
+    for kid, status in (("a", "active"), ("b", "retired"), ("c", "next")):
+        await fetch(url, key, kid, status, NOW)
+
+    await asyncio.to_thread(migrate, url, "0003")
+    query = "SELECT kid, activated_at, retired_at > activated_at FROM signing_keys ORDER BY kid"
+    assert [("a", NOW, None), ("b", NOW, True), ("c", None, None)] == await fetch(url, query)
+    await fetch(url, key, "d", "next", NOW)
+    event = (
+        "INSERT INTO outbox (id, type, user_id, occurred_at, payload)"
+        " VALUES ($1, 'x', $2, $3, '{}')"
+    )
+    user = uuid4()
+    await fetch(url, event, uuid4(), user, NOW)
+    await fetch(url, event, uuid4(), None, NOW)
+
+    await asyncio.to_thread(downgrade, url, "0002")
+    assert [(user,)] == await fetch(url, "SELECT user_id FROM outbox")
+    kids = await fetch(url, "SELECT kid FROM signing_keys ORDER BY kid")
+    assert [("a",), ("b",), ("c",), ("d",)] == kids
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

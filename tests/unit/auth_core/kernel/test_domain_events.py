@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from auth_core.kernel import DomainEvent, EventId, UserId
+from auth_core.keys import KeyRotated, KeyUse, RotationCause
 from auth_core.sessions import (
     EndReason,
     ReuseCause,
@@ -39,6 +40,17 @@ EVENTS = [
         SessionReuseDetected(**SUBJECT, session_id=SESSION, cause=ReuseCause.SUPERSEDED_TOKEN),
         "session.reuse_detected",
     ),
+    (
+        KeyRotated(
+            **SUBJECT | {"user_id": None},
+            use=KeyUse.ACCESS,
+            kid="new",
+            algorithm="RS256",
+            previous_kid="old",
+            cause=RotationCause.PLANNED,
+        ),
+        "key.rotated",
+    ),
 ]
 
 
@@ -66,6 +78,7 @@ def test_events_hold_no_personal_data():
         "session_id",
         "reason",
         "cause",
+        *("use", "kid", "algorithm", "previous_kid"),
     } == fields
 
 

@@ -5,11 +5,9 @@ import asyncio
 import pytest
 
 from auth_core.kernel import Conflict, Unavailable, UsernameTaken, UserNotFound
-from auth_core.keys import KeyUse
 from auth_core.testing import InMemoryStore, InMemoryUnitOfWork
 from auth_core.testing.contracts.making import (
     new_hash,
-    new_sealed_key,
     new_session,
     new_user,
     stored_session,
@@ -63,7 +61,6 @@ async def test_a_violated_constraint_fails_the_whole_transaction(unit_of_work):
 async def test_an_id_is_given_once(unit_of_work):
     user = await stored_user(unit_of_work)
     session = await stored_session(unit_of_work, user)
-    key = new_sealed_key(KeyUse.ACCESS)
 
     async with unit_of_work() as uow:
         with pytest.raises(Conflict):
@@ -71,10 +68,6 @@ async def test_an_id_is_given_once(unit_of_work):
     async with unit_of_work() as uow:
         with pytest.raises(Conflict):
             await uow.sessions.add(session)
-    async with unit_of_work() as uow:
-        await uow.keys.add(key)
-        with pytest.raises(Conflict):
-            await uow.keys.add(new_sealed_key(KeyUse.REFRESH, kid=key.kid))
 
 
 async def test_a_broken_reference_is_refused(unit_of_work):

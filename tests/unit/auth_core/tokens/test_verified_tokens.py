@@ -34,9 +34,9 @@ def test_an_unknown_token_is_a_miss():
 
 def test_a_token_is_remembered_exactly():
     verified = VerifiedTokens()
-    verified.add("token", claims())
+    verified.add("token", "kid", claims())
 
-    assert claims() == verified.get("token", 0)
+    assert claims() == verified.get("token", 0).claims
     for other in ("Token", "token ", "toke", "token\0"):
         assert None is verified.get(other, 0)
 
@@ -44,17 +44,27 @@ def test_a_token_is_remembered_exactly():
 @pytest.mark.sec("SEC-27")
 def test_a_token_is_never_accepted_at_its_expiry():
     verified = VerifiedTokens()
-    verified.add("token", claims(exp=1000))
+    verified.add("token", "kid", claims(exp=1000))
 
-    assert claims() == verified.get("token", 999.999999)
+    assert claims() == verified.get("token", 999.999999).claims
     with pytest.raises(TokenExpired):
         verified.get("token", 1000.0)
     assert 0 == len(verified)
 
 
+def test_a_token_remembers_its_key_and_can_be_forgotten():
+    verified = VerifiedTokens()
+    verified.add("token", "kid", claims())
+
+    assert "kid" == verified.get("token", 0).kid
+    for _ in range(2):
+        verified.forget("token")
+    assert None is verified.get("token", 0)
+
+
 def test_an_expired_token_is_forgotten():
     verified = VerifiedTokens()
-    verified.add("token", claims(exp=1000))
+    verified.add("token", "kid", claims(exp=1000))
     with pytest.raises(TokenExpired):
         verified.get("token", 2000.0)
 
@@ -65,19 +75,19 @@ def test_the_memory_is_bounded():
     verified = VerifiedTokens(capacity=10)
 
     for number in range(1000):
-        verified.add(f"token-{number}", claims())
+        verified.add(f"token-{number}", "kid", claims())
 
     assert 10 == len(verified)
-    assert claims() == verified.get("token-999", 0)
+    assert claims() == verified.get("token-999", 0).claims
 
 
 def test_the_least_recently_used_token_leaves_first():
     verified = VerifiedTokens(capacity=2)
-    verified.add("one", claims())
-    verified.add("two", claims())
+    verified.add("one", "kid", claims())
+    verified.add("two", "kid", claims())
     verified.get("one", 0)
 
-    verified.add("three", claims())
+    verified.add("three", "kid", claims())
 
     remembered = [verified.get(token, 0) is not None for token in ("one", "two", "three")]
     assert [True, False, True] == remembered
@@ -86,17 +96,19 @@ def test_the_least_recently_used_token_leaves_first():
 def test_a_token_is_remembered_once():
     verified = VerifiedTokens(capacity=2)
     for sub in ("a", "b", "c"):
-        verified.add("token", claims(sub=sub))
+        verified.add("token", "kid", claims(sub=sub))
 
     assert 1 == len(verified)
-    assert claims(sub="c") == verified.get("token", 0)
+    assert claims(sub="c") == verified.get("token", 0).claims
 
 
 @pytest.mark.sec("SEC-49")
 def test_a_dump_of_the_memory_holds_no_token():
     verified = VerifiedTokens()
-    verified.add("canary", claims())
+    verified.add("canary", "kid", claims())
 
-    dump = repr(vars(verified)) + repr([msgspec.to_builtins(c) for c in verified._claims.values()])
+    dump = repr(vars(verified)) + repr(
+        [msgspec.to_builtins(c) for c in verified._verified.values()]
+    )
 
     assert "canary" not in dump
