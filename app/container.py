@@ -1,6 +1,7 @@
 """The composition root: settings become adapters, adapters become ports, ports become the core."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from auth_core.clients import ClientRegistry
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
 from auth_core.kernel import (
+    AuthCoreError,
     EmailTaken,
     InvalidInput,
     Misconfigured,
@@ -66,6 +68,7 @@ class Container:
         self.clients = ClientRegistry(settings.clients.registered)
         self._hasher = Argon2Hasher()
         self._coming_up: asyncio.Task[None] | None = None
+        self._watching_keys: asyncio.Task[None] | None = None
         self._migrated = False
         self.core = Core(self._ports(settings), self.options)
         self.health = Health(
@@ -83,14 +86,17 @@ class Container:
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
         await self.core.revocations.start()
+        self._watching_keys = asyncio.create_task(self._watch_keys())
         if not came_up:
             self._coming_up = asyncio.create_task(self._keep_trying())
 
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""
-        if self._coming_up is not None:
-            self._coming_up.cancel()
-            await asyncio.wait([self._coming_up])
+        for task in (self._coming_up, self._watching_keys):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        await self.core.keys.close()
         await self.core.revocations.close()
         await self._stream.close()
         await self.session_cache.close()
@@ -108,7 +114,10 @@ class Container:
             session_cache=self.session_cache,
             revocation_stream=self._stream,
             password_hasher=self._hasher,
-            sealer=EnvelopeSealer(_required(settings.security.master_key, "AUTH_MASTER_KEY")),
+            sealer=EnvelopeSealer(
+                _required(settings.security.master_key, "AUTH_MASTER_KEY"),
+                previous=settings.security.previous_master_key,
+            ),
             key_generator=JoseKeyGenerator(self.clock, access_algorithm=settings.tokens.algorithm),
             token_signer=JoseSigner(),
             clock=self.clock,
@@ -131,6 +140,7 @@ class Container:
                 self._migrated = True
             await self.database.check()
             await self.core.keys.ring()
+            await self.core.keys.tend()
             await self._seed_admin()
         except Unavailable:
             return False
@@ -150,6 +160,21 @@ class Container:
                 told = error.message
             except Exception:  # noqa: BLE001 - a worker must not give up for want of a case here
                 _log.exception("cannot_come_up")
+
+    async def _watch_keys(self) -> None:
+        """Keep the ring fresh also while no requests do: the first one must not meet a revoked key.
+
+        Says once what an operator must see to.
+        """
+        told = ""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            with suppress(AuthCoreError):
+                await self.core.keys.ring()
+            if self.core.keys.problem != told:
+                told = self.core.keys.problem
+                if told:
+                    _log.critical("key_not_usable", detail=told)
 
     async def _seed_admin(self) -> None:
         """Create the administrator that the settings name, unless there is such a user."""
@@ -201,6 +226,7 @@ def options(settings: Settings) -> Options:
             if settings.sessions.max_days is None
             else settings.sessions.max_days
         ),
+        key_rotation_period=timedelta(days=settings.security.key_rotation_days),
         refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
         sign_in=SignInPolicy(
             development=settings.service.is_development,

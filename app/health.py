@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from auth_core.kernel import AuthCoreError, Clock
-from auth_core.keys import KeyService
+from auth_core.keys import KeyService, KeyUse
 
 
 class Health:
@@ -37,10 +37,10 @@ class Health:
     async def keys(self) -> bool:
         """Whether there are keys to sign with."""
         try:
-            await self._keys.ring()
+            ring = await self._keys.ring()
         except AuthCoreError:
             return False
-        return True
+        return all(ring.active(use) is not None for use in KeyUse)
 
     def redis(self) -> bool:
         """Whether the session cache is in use."""

@@ -1,17 +1,18 @@
 """What other services read: the public keys and the discovery document."""
 
-import msgspec
-from litestar import Controller, Response, get
-from litestar.di import NamedDependency
+from typing import Any
 
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
+
+from app.api.conditional import entity_tag, is_not_modified
 from app.api.examples import DISCOVERY, JWKS
 from app.api.responses import answer, errors
 from app.security import BY_ANYBODY, PUBLIC
 from auth_core.core import Options
-from auth_core.keys import KeyService, PublicJwk
-
-JWKS_MAX_AGE = 300
-"""Seconds; our gateways cache this long."""
+from auth_core.keys import KeyService, KeyUse, PublicJwk
 
 
 class AuthJwks(msgspec.Struct, frozen=True):
@@ -44,25 +45,36 @@ class WellKnownController(Controller):
         responses={200: answer(AuthJwks, JWKS), **errors(503)},
         summary="Read the public keys",
     )
-    async def jwks(self, keys: NamedDependency[KeyService]) -> Response[AuthJwks]:
+    async def jwks(
+        self,
+        request: Request[Any, Any, Any],
+        keys: NamedDependency[KeyService],
+        options: NamedDependency[Options],
+    ) -> Response[AuthJwks | None]:
         """Read the public keys."""
-        ring = await keys.ring()
-        return Response(
-            AuthJwks(ring.jwks()["keys"]),
-            headers={"Cache-Control": f"public, max-age={JWKS_MAX_AGE}"},
-        )
+        document = AuthJwks((await keys.ring()).jwks()["keys"])
+        tag = entity_tag(document)
+        headers = {
+            "Cache-Control": f"public, max-age={int(options.jwks_max_age.total_seconds())}",
+            "ETag": tag,
+        }
+        if is_not_modified(request.headers.getall("If-None-Match", []), tag):
+            return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(document, headers=headers)
 
     @get(
         "/openid-configuration",
-        responses={200: answer(AuthDiscovery, DISCOVERY), **errors()},
+        responses={200: answer(AuthDiscovery, DISCOVERY), **errors(503)},
         summary="Read the discovery document",
     )
-    async def discovery(self, options: NamedDependency[Options]) -> AuthDiscovery:
+    async def discovery(
+        self, options: NamedDependency[Options], keys: NamedDependency[KeyService]
+    ) -> AuthDiscovery:
         """Read the discovery document. Its addresses follow the issuer, never the request."""
         return AuthDiscovery(
             issuer=options.issuer,
             jwks_uri=f"{options.issuer.rstrip('/')}/.well-known/jwks.json",
-            id_token_signing_alg_values_supported=("RS256",),
+            id_token_signing_alg_values_supported=(await keys.ring()).algorithms(KeyUse.ACCESS),
             claims_supported=(
                 *("sub", "iss", "aud", "iat", "exp", "jti", "sid", "username", "email"),
                 *("email_verified", "roles", "scopes", "organization_id"),

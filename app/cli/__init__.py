@@ -9,6 +9,7 @@ _COMMANDS = {
     "migrate": "app.cli.migrate:migrate",
     "config": "app.cli.config:config",
     "user": "app.cli.user:user",
+    "key": "app.cli.key:key",
     "version": "app.cli.version:version",
 }
 _SUMMARIES = {
@@ -16,6 +17,7 @@ _SUMMARIES = {
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
     "user": "Create and list accounts.",
+    "key": "List, rotate and revoke signing keys.",
     "version": "Show the version.",
 }
 

@@ -1,14 +1,10 @@
 """`fm-auth user create|list`."""
 
-import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable
 
 import click
 
-from app.cli.failures import explained
-from app.cli.servers import settled_environment
+from app.cli.work import on_servers
 from app.settings import Settings
 
 PAGE = 500
@@ -57,7 +53,7 @@ def create(
             await container.close()
         click.echo(f"{account.id}  {account.username}  {account.email}  {','.join(account.roles)}")
 
-    _on_servers(run)
+    on_servers(run)
 
 
 @user.command("list")
@@ -84,22 +80,4 @@ def list_(limit: int | None) -> None:
         finally:
             await container.close()
 
-    _on_servers(run)
-
-
-def _on_servers(run: Callable[[Settings], Awaitable[None]]) -> None:
-    with explained(), settled_environment(os.environ) as (settings, _):
-        from app.observability import FileDescriptorSink, configure_logging  # noqa: PLC0415
-
-        # standard output is for accounts, and what goes wrong is told by the error
-        configure_logging("critical", write=FileDescriptorSink(2))
-        if settings.database.migrate_on_start:
-            from adapters.postgres.schema import migrate  # noqa: PLC0415 - slow to import
-
-            if settings.database.url is not None:
-                migrate(settings.database.url)
-        asyncio.run(_awaited(run(settings)))
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+    on_servers(run)

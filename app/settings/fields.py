@@ -13,9 +13,10 @@ _TOKENS = (
     Field(
         name="JWT_ALGORITHM",
         attribute="tokens.algorithm",
-        kind=parse.choice("RS256", unavailable=("ES256", "Ed25519", "HS256")),
+        kind=parse.choice("RS256", "ES256", "Ed25519", unavailable=("HS256",)),
         default="RS256",
-        description="ES256, Ed25519 and HS256 are known but not available in this version",
+        description="Signs access tokens; a change is a rotation: old tokens live on."
+        " HS256 is known but not available in this version",
     ),
     Field(
         name="JWT_ISSUER",
@@ -139,6 +140,20 @@ _SECURITY = (
         secret=True,
         description="Seals the signing keys in the database; without it the service does not start:"
         " keep a copy, apart from the database",
+    ),
+    Field(
+        name="AUTH_MASTER_KEY_PREVIOUS",
+        attribute="security.previous_master_key",
+        kind=connect.master_key(),
+        secret=True,
+        description="The master key before this one, until `fm-auth key rewrap` has run",
+    ),
+    Field(
+        name="AUTH_KEY_ROTATION_DAYS",
+        attribute="security.key_rotation_days",
+        kind=parse.integer(1, 365),
+        default="30",
+        description="Age at which a signing key is replaced by the next one",
     ),
     Field(
         name="AUTH_SESSION_CACHE_SECONDS",

@@ -55,7 +55,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What tokens say and how long they live."""
 
-    algorithm: Literal["RS256"]
+    algorithm: Literal["RS256", "ES256", "Ed25519"]
     issuer: str
     audience: str
     access_minutes: int
@@ -90,6 +90,8 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     """``master_key``: 32 bytes; None only in the embedded run, which keeps its own in a file."""
 
     master_key: Secret[bytes] | None
+    previous_master_key: Secret[bytes] | None
+    key_rotation_days: int
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,6 +67,26 @@ async def test_the_keys_may_be_cached_as_long_as_the_gateway_does(client: Client
     assert "public, max-age=300" == (await client.get(JWKS)).headers["cache-control"]
 
 
+async def test_whoever_has_the_keys_already_is_told_so(
+    client: Client, second_worker: Client
+) -> None:
+    first = await client.get(JWKS)
+    tag = first.headers["etag"]
+    assert tag == (await second_worker.get(JWKS)).headers["etag"]
+    assert not tag.startswith("W/")
+
+    for condition in (tag, f"W/{tag}", f'"other", {tag}', f'"a,b",W/{tag} , "c"', "*", " * "):
+        answer = await client.get(JWKS, headers={"If-None-Match": condition})
+        assert (304, b"") == (answer.status_code, answer.content), condition
+        assert (tag, "public, max-age=300") == (
+            answer.headers["etag"],
+            answer.headers["cache-control"],
+        )
+    for condition in ('"other"', tag[1:-1], tag.upper() + "x", '""', ""):
+        answer = await client.get(JWKS, headers={"If-None-Match": condition})
+        assert (200, first.content) == (answer.status_code, answer.content), condition
+
+
 async def test_the_discovery_document_names_the_issuer_of_the_tokens(client: Client) -> None:
     answer = await client.get(DISCOVERY)
 

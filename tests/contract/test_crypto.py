@@ -303,6 +303,18 @@ class TestArgon2Hasher(PasswordHasherContract):
         assert min(lags) < LONGEST_LAG
 
 
+class TestEllipticCurve(TokenSignerContract):
+    @pytest.fixture
+    def key_generator(self) -> JoseKeyGenerator:
+        return JoseKeyGenerator(SystemClock(), access_algorithm="ES256")
+
+
+class TestEdwardsCurve(TokenSignerContract):
+    @pytest.fixture
+    def key_generator(self) -> JoseKeyGenerator:
+        return JoseKeyGenerator(SystemClock(), access_algorithm="Ed25519")
+
+
 class TestJose(TokenSignerContract):
     def test_access_keys_are_rsa_of_2048_bits(self, key_generator: JoseKeyGenerator) -> None:
         key = key_generator.generate(KeyUse.ACCESS)

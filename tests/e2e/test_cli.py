@@ -1,15 +1,26 @@
 """The command line: fast, plain messages, no secrets."""
 
+import json
 import os
 import re
 import resource
+import secrets
 import subprocess
 import sys
 
 import pytest
 
 from tests.e2e.conftest import Estate
-from tests.e2e.running import FM_AUTH, Service, Services, environment, fm_auth, new_name, sql
+from tests.e2e.running import (
+    FM_AUTH,
+    Service,
+    Services,
+    environment,
+    eventually,
+    fm_auth,
+    new_name,
+    sql,
+)
 
 COMMANDS = [
     (),
@@ -21,6 +32,8 @@ COMMANDS = [
     ("user",),
     ("user", "create"),
     ("user", "list"),
+    ("key",),
+    *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
     ("version",),
 ]
 HEAVY = {
@@ -264,3 +277,34 @@ def test_the_seeded_administrator_is_made_once_and_never_opens_without_the_passw
     names = sql(settings["DATABASE_URL"], "SELECT username FROM users")
     assert [("boss",)] == names
     assert PASSWORD not in service.output
+
+
+@pytest.mark.sec("SEC-45", "SEC-46")
+def test_keys_are_listed_rotated_revoked_and_sealed_anew(
+    settings: dict[str, str], services: Services
+) -> None:
+    service = services(settings).start()
+    _, token = service.register()
+    kid = service.kid()
+
+    listed = fm_auth("key", "list", settings=settings)
+    published = fm_auth("key", "rotate", settings=settings)
+    exported = fm_auth("key", "export-public", settings=settings)
+    revoked = fm_auth("key", "revoke", kid, settings=settings)
+
+    assert {"access", "refresh"} == {line.split()[1] for line in listed.stdout.splitlines()}
+    assert "next" == published.stdout.split()[3]
+    jwks = json.loads(exported.stdout)["keys"]
+    assert [kid, published.stdout.split()[0]] == [key["kid"] for key in jwks]
+    assert revoked.stdout.startswith(f"{kid} is revoked.\n")
+    eventually(lambda: 401 == service.check(token))
+    eventually(lambda: kid != service.kid())
+    assert 1 == fm_auth("key", "revoke", kid, settings=settings).returncode
+
+    new = {**settings, "AUTH_MASTER_KEY": secrets.token_hex(32)}
+    assert 78 == fm_auth("key", "rewrap", settings=new).returncode
+    both = {**new, "AUTH_MASTER_KEY_PREVIOUS": settings["AUTH_MASTER_KEY"]}
+    assert "3 keys are sealed anew.\n" == fm_auth("key", "rewrap", settings=both).stdout
+    assert "0 keys are sealed anew.\n" == fm_auth("key", "rewrap", settings=new).stdout
+    _, after = service.register()
+    assert 200 == service.check(after)

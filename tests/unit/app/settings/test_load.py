@@ -102,6 +102,7 @@ INTEGERS = {
     "REFRESH_TOKEN_EXPIRE_DAYS": (1, 365),
     "JWT_REFRESH_TOKEN_EXPIRY_DAYS": (1, 365),
     "AUTH_SESSION_CACHE_SECONDS": (1, 900),
+    "AUTH_KEY_ROTATION_DAYS": (1, 365),
     "AUTH_SESSION_MAX_DAYS": (1, 3650),
     "AUTH_REFRESH_PARALLEL_SECONDS": (0, 300),
 }
@@ -156,7 +157,7 @@ TEXTS = {
     "REDIS_HOST": ["redis://:canary@h", "a/b"],
     "REDIS_PASSWORD": ["canary\n", "canary\x00", "canary\udcff", "canary" * 500],
     "REDIS_MODE": ["sentinel", "cluster", "ha"],
-    "JWT_ALGORITHM": ["ES256", "Ed25519", "HS256", "none", "RS512"],
+    "JWT_ALGORITHM": ["EdDSA", "HS256", "none", "RS512"],
     "JWT_ISSUER": ["a b", "ü", "x" * 256],
     "JWT_AUDIENCE": ["a\x00b", "a,\tb"],
     "CORS_ORIGINS": ["https://a.b", "{}", "[1]", '["https://a.b/"]', '["https://a.b/p"]',
@@ -186,6 +187,7 @@ TEXTS = {
             * 2
         ) + "]",
     ],
+    "AUTH_MASTER_KEY_PREVIOUS": ["canary", "00" * 31, "00" * 32],
     "AUTH_MASTER_KEY": ["canary", "00" * 31, "g" * 64, "A" * 43, "00" * 32, "é" * 43, "A" * 44],
 }  # fmt: skip
 BAD_TEXTS = [(name, value) for name, values in TEXTS.items() for value in values]

@@ -82,6 +82,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "DASHBOARD_PASSWORD",
         "AUTH_CLIENTS",
         "AUTH_MASTER_KEY",
+        "AUTH_MASTER_KEY_PREVIOUS",
     } == {field.name for field in FIELDS if field.secret}
 
 

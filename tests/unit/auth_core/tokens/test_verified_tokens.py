@@ -107,8 +107,7 @@ def test_a_dump_of_the_memory_holds_no_token():
     verified = VerifiedTokens()
     verified.add("canary", "kid", claims())
 
-    dump = repr(vars(verified)) + repr(
-        [msgspec.to_builtins(c) for c in verified._verified.values()]
-    )
+    entries = [msgspec.to_builtins(entry) for entry in verified._verified.values()]
+    dump = repr(vars(verified)) + repr(entries)
 
     assert "canary" not in dump

@@ -1,0 +1,127 @@
+"""`fm-auth key list|rotate|revoke|export-public|rewrap`."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.work import on_servers
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from auth_core.keys import KeyService, SealedKey
+
+_USE = click.option(
+    "--use",
+    type=click.Choice(["access", "refresh"]),
+    default="access",
+    show_default=True,
+    help="Which tokens the key signs.",
+)
+
+
+@click.group()
+def key() -> None:
+    """List, rotate and revoke signing keys.
+
+    Keys are sealed in the database; no command shows or takes a private key.
+    """
+
+
+@key.command("list")
+def list_() -> None:
+    """List the keys: id, use, algorithm, status, and since (or from) when."""
+
+    async def run(keys: "KeyService") -> None:
+        for stored in await keys.stored():
+            click.echo(_line(stored))
+
+    _with_keys(run)
+
+
+@key.command()
+@_USE
+@click.option(
+    "--now", is_flag=True, help="Emergency: kill the active key and all its tokens at once."
+)
+def rotate(use: str, now: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Replace the active key.
+
+    The next key is published at once and signs once relying services have had time to learn of it.
+    Run the command again, or let `fm-auth serve` restart, after that time.
+    """
+
+    async def run(keys: "KeyService") -> None:
+        from auth_core.keys import KeyUse  # noqa: PLC0415 - slow to import
+
+        wanted = KeyUse(use)
+        if not now:
+            click.echo(_line(await keys.rotate(wanted)))
+            return
+        active = (await keys.ring()).active(wanted)
+        if active is not None:
+            await _revoke(keys, active.kid)
+
+    _with_keys(run)
+
+
+@key.command()
+@click.argument("kid")
+def revoke(kid: str) -> None:
+    """Take the key KID out at once; its tokens are refused everywhere within seconds.
+
+    If it signs, a new key takes its place.
+    """
+    _with_keys(lambda keys: _revoke(keys, kid))
+
+
+@key.command("export-public")
+def export_public() -> None:
+    """Print the public keys as a JWK Set, the active one first."""
+
+    async def run(keys: "KeyService") -> None:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps((await keys.ring()).jwks(), indent=2))
+
+    _with_keys(run)
+
+
+@key.command()
+def rewrap() -> None:
+    """Seal every key under AUTH_MASTER_KEY that is still under AUTH_MASTER_KEY_PREVIOUS.
+
+    Safe to run again. After it the previous master key opens nothing any more.
+    """
+
+    async def run(keys: "KeyService") -> None:
+        click.echo(f"{await keys.rewrap()} keys are sealed anew.")
+
+    _with_keys(run)
+
+
+async def _revoke(keys: "KeyService", kid: str) -> None:
+    successor = await keys.revoke(kid)
+    click.echo(f"{kid} is revoked.")
+    if successor is not None:
+        click.echo(_line(successor))
+
+
+def _with_keys(run: Callable[["KeyService"], Awaitable[None]]) -> None:
+    async def work(settings: Settings) -> None:
+        from app.container import Container  # noqa: PLC0415 - slow to import
+
+        container = Container(settings)
+        try:
+            await container.database.check()
+            await run(container.core.keys)
+        finally:
+            await container.close()
+
+    on_servers(work)
+
+
+def _line(stored: "SealedKey") -> str:
+    moment = stored.retired_at or stored.activated_at or stored.activates_at or stored.created_at
+    when = moment.isoformat(timespec="seconds")
+    return f"{stored.kid}  {stored.use}  {stored.algorithm}  {stored.status}  {when}"
