@@ -62,6 +62,7 @@ class Edge:
         method, status = scope["method"], 500
         if method == HttpMethod.HEAD:  # answered like GET, without the content (RFC 9110 §9.3.2)
             scope["method"] = HttpMethod.GET
+            scope["head"] = True  # type: ignore[typeddict-unknown-key]  # a stream has no end
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status

@@ -1,5 +1,6 @@
 """What a worker process runs: `create` is granian's factory target."""
 
+import asyncio
 import ctypes
 import multiprocessing
 import os
@@ -27,6 +28,7 @@ class WorkerContainer(Container):
 
     async def start(self) -> None:
         """Start, or end this process."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.core.revocations.dismiss)
         try:
             await super().start()
         except Misconfigured as error:

@@ -21,6 +21,10 @@ from auth_core.kernel import InvalidClient, PermissionDenied
 from auth_core.sessions import FeedState, Follower, Revocation, RevocationFeed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(seconds=30)
+"""How far another worker's cursor may be ahead of what we know."""
+_BEGINNING = "0"
+"""The cursor before everything."""
 _MILLISECOND = timedelta(milliseconds=1)
 _LONGEST_CURSOR = 15
 _NOT_ALLOWED = PermissionDenied("This client may not follow revocations.")
@@ -93,20 +97,33 @@ class RevocationController(Controller):
     ) -> Stream:
         """Follow revocations as they happen. Needs the permission `revocations`.
 
-        `Last-Event-ID` is a cursor from any worker; what ended around it is told again.
+        `Last-Event-ID` is a cursor from any worker; what ended around it is told again. `reset`
+        says that it is none of ours: everything follows.
         """
         _require_permission(request)
-        state, follower = feed.follow(_moment(request.headers.get("last-event-id", "")))
-        return Stream(_events(feed, state, follower), media_type="text/event-stream")
+        asked = request.headers.get("last-event-id", "")
+        since = _moment(asked)
+        if since is not None and since > feed.state().as_of + _AHEAD:
+            since = (
+                None  # a clock was wrong: whoever skips to there would miss what ends until then
+            )
+        state, follower = feed.follow(since)
+        if "head" in request.scope:  # the headers of a stream have an end, its events have none
+            feed.leave(follower)
+            return Stream(iter(()), media_type="text/event-stream")
+        begin = _BEGINNING if since is None else asked
+        reset = _event("reset", begin, {}) if asked and since is None else b""
+        return Stream(_events(feed, state, follower, begin, reset), media_type="text/event-stream")
 
 
 async def _events(
-    feed: RevocationFeed, state: FeedState, follower: Follower
+    feed: RevocationFeed, state: FeedState, follower: Follower, begin: str, reset: bytes
 ) -> AsyncIterator[bytes]:
     cursor = _cursor(state.as_of)
     try:
-        missed = [_event("revoked", cursor, _shown(entry)) for entry in state.revocations]
-        yield b"".join([*missed, _alive(state.as_of)])
+        # under the cursor they were asked with: who is cut off among them must get the rest, too
+        missed = [_event("revoked", begin, _shown(entry)) for entry in state.revocations]
+        yield b"".join([reset, *missed, _alive(state.as_of)])
         async for news in follower.news():
             if isinstance(news, Revocation):
                 # resuming here tells it again, which is harmless; leaving it out would not be

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -19,6 +20,8 @@ from app.settings import Settings
 from auth_core.kernel import Misconfigured
 
 READY_TIMEOUT = 60.0
+END_STREAMS = signal.SIGUSR1
+"""What tells a worker to end its event streams: it is about to be stopped."""
 _HELLO = """
 fm-auth {version} is ready on {url} ({environment}){servers}
 
@@ -66,6 +69,14 @@ def _run_granian(settings: Settings, greeter: threading.Thread) -> None:
             # holds at that moment (of an import, of the resolver), and wait for them for ever.
             greeter.start()
 
+        def signal_handler_interrupt(self, *arguments: Any) -> None:
+            # granian waits for open event streams, and kills their worker in the end
+            for worker in self.wrks:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.inner.pid, END_STREAMS)
+            super().signal_handler_interrupt(*arguments)
+
+    signal.signal(END_STREAMS, signal.SIG_IGN)  # until a worker says what it means
     configure_logging("warning", settings.service.log_format)
     Server(
         "app.server:create",

@@ -6,6 +6,7 @@ with the truth, so it never promises what a lost stream has swallowed.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -77,6 +78,7 @@ class RevocationFeed:
         self._unstreamed: dict[SessionId, Revocation] = {}
         self._followers: set[Follower] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dismissed = False
 
     async def start(self) -> None:
         """Begin to listen. What ended before is known after the first poll."""
@@ -85,13 +87,18 @@ class RevocationFeed:
 
     async def close(self) -> None:
         """Send the followers away and stop."""
-        for follower in self._followers:
-            follower.tell(None)
+        self.dismiss()
         while self._tasks:
             for task in self._tasks:
                 # again and again: the stream is not ours, and may swallow a cancellation
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=_RETRY_SECONDS)
+
+    def dismiss(self) -> None:
+        """Send the followers away and take no more: this process is about to stop."""
+        self._dismissed = True
+        for follower in self._followers:
+            follower.tell(None)
 
     def announce(self, user_id: UserId, session_ids: Sequence[SessionId], at: datetime) -> None:  # noqa: ARG002 - of the port
         """See `RevocationAnnouncer.announce`."""
@@ -114,7 +121,7 @@ class RevocationFeed:
         Give the follower back to `leave`. Raises Unavailable, also when there are too many.
         """
         state = self.state()
-        if len(self._followers) >= MAX_FOLLOWERS:
+        if self._dismissed or len(self._followers) >= MAX_FOLLOWERS:
             raise Unavailable
         follower = Follower()
         self._followers.add(follower)
@@ -140,20 +147,23 @@ class RevocationFeed:
             ended = await uow.sessions.ended_since(since)
         first = self._as_of is None
         fresh = self._learn(self._revocation(one.session_id, one.ended_at) for one in ended)
-        if not first:
-            await self._make_good(fresh, ended)
         self._as_of = now
         self._forget(now)
+        self._tell(now)  # before Redis is asked anything: it may be slow to answer, or away
+        if not first:
+            await self._make_good(fresh, ended)
         with suppress(Unavailable):
             await self._confirm(now)
-        self._tell(now)
 
     async def _make_good(self, fresh: list[Revocation], ended: list[EndedSession]) -> None:
         self._unstreamed.update((revocation.session_id, revocation) for revocation in fresh)
         missed = {revocation.session_id for revocation in fresh}
+        by_user: defaultdict[UserId, list[SessionId]] = defaultdict(list)
         for one in ended:
             if one.session_id in missed:
-                await self._cache.end(one.user_id, [one.session_id])
+                by_user[one.user_id].append(one.session_id)
+        # together: each may wait for an attempt to reach a cache that was lost
+        await asyncio.gather(*(self._cache.end(*each) for each in by_user.items()))
 
     async def _confirm(self, as_of: datetime) -> None:
         await self._pass_on()

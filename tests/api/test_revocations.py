@@ -186,8 +186,34 @@ async def test_without_a_cursor_of_ours_everything_is_told(
         await followed.until(lambda: bool(followed.alive()))
 
     assert 200 == followed.status
-    if cursor != "9" * 15:  # a moment of ours, far ahead: then nothing was missed
-        assert tokens["session_id"] in followed.revoked()
+    assert tokens["session_id"] in followed.revoked()
+    assert bool(cursor) == ("reset" == followed.events[0][0])
+
+
+@pytest.mark.sec("SEC-33")
+async def test_what_is_told_first_does_not_move_the_cursor_until_all_of_it_has_come(
+    worker: Client, new_name: NewName
+) -> None:
+    """A connection may break in the middle of it."""
+    tokens = await sign_up(worker, new_name())
+    cursor = (await snapshot(worker))["cursor"]
+    await worker.post(f"{AUTH}/logout", headers=bearer(tokens["access_token"]))
+
+    for asked, kept in (("", "0"), ("x", "0"), (cursor, cursor)):
+        async with following(worker, asked) as followed:
+            await followed.until(lambda: bool(followed.alive()))
+        names = [name for name, _, _ in followed.events]
+        first = followed.events[: names.index("alive")]
+        assert {kept} == {event_id for _, event_id, _ in first}
+        assert str(followed.alive()[0]) == followed.events[len(first)][1]
+
+
+async def test_head_of_the_stream_ends(worker: Client) -> None:
+    await snapshot(worker)
+
+    answer = await worker.head(f"{AUTH}/revocations/stream", headers=VERIFIER)
+
+    assert (200, b"") == (answer.status_code, answer.content)
 
 
 async def _ask(worker: Client, path: str, headers: dict[str, str]) -> httpx.Response:

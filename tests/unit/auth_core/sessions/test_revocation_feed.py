@@ -226,10 +226,38 @@ async def test_followers_are_bounded_and_are_sent_away_at_the_end(core, monkeypa
     with pytest.raises(Unavailable):
         core.revocations.follow(None)
 
-    await core.revocations.close()
+    core.revocations.leave(follower)
+    _, follower = core.revocations.follow(None)
+    core.revocations.dismiss()
     assert [] == [news async for news in follower.news()]
     core.revocations.leave(follower)
-    assert core.revocations.follow(None)
+    with pytest.raises(Unavailable):
+        core.revocations.follow(None)
+
+
+@pytest.mark.sec("SEC-72")
+async def test_a_cache_that_does_not_answer_delays_nobody_who_follows(core, ids, monkeypatch):
+    """Redis may be away for longer than a verifier trusts an old ``as_of``."""
+    gate, ended = asyncio.Event(), []
+
+    async def end(user_id, session_ids):
+        ended.extend(session_ids)
+        await gate.wait()
+
+    await core.revocations.poll()
+    async with core.unit_of_work() as uow:
+        await uow.sessions.end(*ids, EndReason.LOGOUT, core.clock.now())
+        await uow.commit()
+    monkeypatch.setattr(core.cache, "end", end)
+    core.clock.advance(timedelta(seconds=1))
+
+    poll = asyncio.create_task(core.revocations.poll())
+    await until(lambda: bool(ended))
+
+    assert core.clock.now() == core.revocations.state().as_of
+    assert {ids[1]} == revoked(core.revocations)
+    gate.set()
+    await poll
 
 
 async def test_announcing_never_raises(core, ids):
