@@ -14,6 +14,7 @@ from adapters.system import SystemClock, SystemIds
 from app.health import Health
 from app.observability import AccessLine, no_access_line
 from app.settings import Settings
+from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
@@ -29,6 +30,7 @@ from auth_core.kernel import (
     Username,
     UsernameTaken,
 )
+from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration, User
 
@@ -71,6 +73,7 @@ class Container:
         self._watching_keys: asyncio.Task[None] | None = None
         self._migrated = False
         self.core = Core(self._ports(settings), self.options)
+        self._worker = Worker(tasks_of(self.core))
         self.health = Health(
             self.database.check,
             lambda: self.session_cache.available,
@@ -86,6 +89,8 @@ class Container:
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
         await self.core.revocations.start()
+        if self.settings.worker.embedded:
+            await self._worker.start()
         self._watching_keys = asyncio.create_task(self._watch_keys())
         if not came_up:
             self._coming_up = asyncio.create_task(self._keep_trying())
@@ -97,6 +102,7 @@ class Container:
                 task.cancel()
                 await asyncio.wait([task])
         await self.core.keys.close()
+        await self._worker.close()
         await self.core.revocations.close()
         await self._stream.close()
         await self.session_cache.close()
@@ -228,6 +234,10 @@ def options(settings: Settings) -> Options:
         ),
         key_rotation_period=timedelta(days=settings.security.key_rotation_days),
         refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
+        retention=RetentionPolicy(
+            sessions=timedelta(days=settings.worker.session_days),
+            events=timedelta(days=settings.worker.event_days),
+        ),
         sign_in=SignInPolicy(
             development=settings.service.is_development,
             registration=settings.registration.enabled,

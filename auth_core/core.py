@@ -20,6 +20,8 @@ from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
     RefreshRotation,
+    RetentionPolicy,
+    RetentionSweep,
     RevocationFeed,
     RevocationStream,
     SessionCache,
@@ -76,6 +78,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
     sign_in: SignInPolicy = SignInPolicy()
+    retention: RetentionPolicy = RetentionPolicy()
 
 
 class Core:
@@ -88,6 +91,7 @@ class Core:
         self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
+        self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )

@@ -1,11 +1,24 @@
 """Domain events on their way out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 from advanced_alchemy.types import DateTimeUTC
-from sqlalchemy import ColumnElement, Text, Uuid, bindparam, column, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy import literal_column as literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -45,13 +58,30 @@ _ADD = Statement(
 )
 
 
+# By the primary key: an id begins with the time of its making (RFC 9562 §5.7).
+_over = (
+    select(outbox.c.id)
+    .where(outbox.c.id < bindparam("before_id"), outbox.c.occurred_at < bindparam("before"))
+    .order_by(outbox.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_SWEEP = Statement(delete(outbox).where(outbox.c.id.in_(_over)).returning(outbox.c.id))
+
+
 class PostgresOutbox:
     """Keeps the events of a unit of work until its commit writes them in one statement."""
 
-    __slots__ = ("_recorded",)
+    __slots__ = ("_entered", "_recorded")
 
-    def __init__(self) -> None:
+    def __init__(self, entered: Callable[[], Transaction]) -> None:
+        self._entered = entered
         self._recorded: list[DomainEvent] = []
+
+    async def sweep(self, before: datetime, limit: int) -> int:
+        before_id = UUID(int=int(before.timestamp() * 1000) << 80)
+        rows = await self._entered().rows(_SWEEP, before=before, before_id=before_id, limit=limit)
+        return len(rows)
 
     async def add(self, events: Sequence[DomainEvent]) -> None:
         self._recorded.extend(events)

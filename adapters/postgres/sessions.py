@@ -10,6 +10,7 @@ from sqlalchemy import (
     Integer,
     Uuid,
     bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -155,6 +156,19 @@ _LIVE_OF = Statement(
     .order_by(sessions.c.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
+# Two indexes, so two ways to be over; each row once.
+_over = [
+    select(sessions.c.id)
+    .where(moment < bindparam("before"))
+    .order_by(moment)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+    for moment in (sessions.c.ended_at, sessions.c.absolute_expires_at)
+]
+_SWEEPS = [
+    Statement(delete(sessions).where(sessions.c.id.in_(over)).returning(sessions.c.id))
+    for over in _over
+]
 _LAST = UUID(int=2**128 - 1)
 
 
@@ -236,6 +250,13 @@ class PostgresSessionRepository:
             _ENDED_SINCE, since=since, expired=EndReason.EXPIRED.value
         )
         return [EndedSession(row[0], row[1], row[2]) for row in rows]
+
+    async def sweep(self, before: datetime, limit: int) -> int:
+        swept = 0
+        for statement in _SWEEPS:
+            rows = await self._transaction.rows(statement, before=before, limit=limit - swept)
+            swept += len(rows)
+        return swept
 
     async def live_of(
         self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100

@@ -20,7 +20,7 @@ class PostgresUnitOfWork:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._outbox = PostgresOutbox()
+        self._outbox = PostgresOutbox(lambda: self._entered)
         self._transaction: Transaction | None = None
 
     async def __aenter__(self) -> Self:

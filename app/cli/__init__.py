@@ -6,6 +6,7 @@ import click
 
 _COMMANDS = {
     "serve": "app.cli.serve:serve",
+    "worker": "app.cli.worker:worker",
     "migrate": "app.cli.migrate:migrate",
     "config": "app.cli.config:config",
     "user": "app.cli.user:user",
@@ -14,6 +15,7 @@ _COMMANDS = {
 }
 _SUMMARIES = {
     "serve": "Serve the API, on embedded servers unless others are configured.",
+    "worker": "Rotate keys and remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
     "user": "Create and list accounts.",

@@ -164,6 +164,31 @@ _SECURITY = (
     ),
 )
 
+_WORKER = (
+    Field(
+        name="AUTH_EMBEDDED_WORKER",
+        attribute="worker.embedded",
+        kind=parse.boolean(),
+        default="true",
+        description="Whether `fm-auth serve` also rotates keys and removes what is over; with false"
+        " run `fm-auth worker` beside it",
+    ),
+    Field(
+        name="AUTH_SESSION_RETENTION_DAYS",
+        attribute="worker.session_days",
+        kind=parse.integer(1, 3650),
+        default="30",
+        description="How long a session that is over is kept, to recognise the reuse of its tokens",
+    ),
+    Field(
+        name="AUTH_EVENT_RETENTION_DAYS",
+        attribute="worker.event_days",
+        kind=parse.integer(1, 3650),
+        default="30",
+        description="How long events are kept in the outbox; nothing relays them in this version",
+    ),
+)
+
 _CLIENTS = (
     Field(
         name="AUTH_CLIENTS",
@@ -193,6 +218,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Browsers", _CORS),
     ("Accounts", _REGISTRATION),
     ("Keys and caches", _SECURITY),
+    ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),
     ("Limits and telemetry", _LATER),
 )

@@ -94,6 +94,14 @@ class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_days: int
 
 
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs beside the requests, and how long things are kept."""
+
+    embedded: bool
+    session_days: int
+    event_days: int
+
+
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The services that may ask about tokens."""
 
@@ -118,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registration: RegistrationSettings
     security: SecuritySettings
     cache: CacheSettings
+    worker: WorkerSettings
     clients: ClientSettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""

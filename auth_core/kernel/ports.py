@@ -40,6 +40,13 @@ class Outbox(Protocol):
         """Record events in the current transaction, in this order."""
         ...
 
+    async def sweep(self, before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` events that happened before ``before``; returns how many.
+
+        Rows that others hold are left for the next time.
+        """
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block without `commit` rolls everything back.

@@ -22,6 +22,7 @@ from auth_core.sessions.ports import (
     SessionRepository,
     SessionsUnitOfWork,
 )
+from auth_core.sessions.retention import RetentionPolicy, RetentionSweep, Swept
 from auth_core.sessions.revocation_feed import FeedState, Follower, RevocationFeed
 from auth_core.sessions.revocations import (
     EndedSession,
@@ -47,6 +48,8 @@ __all__ = [
     "PresentedToken",
     "RefreshCounter",
     "RefreshRotation",
+    "RetentionPolicy",
+    "RetentionSweep",
     "ReuseCause",
     "ReuseReport",
     "Revocation",
@@ -64,6 +67,7 @@ __all__ = [
     "SessionService",
     "SessionState",
     "SessionsUnitOfWork",
+    "Swept",
     "kept_address",
     "user_agent_family",
 ]

@@ -84,6 +84,12 @@ class SessionRepository(Protocol):
         """The sessions that were ended (not expired) at or after ``since``, in that order."""
         ...
 
+    async def sweep(self, before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` sessions that ended, or reached their absolute lifetime, before
+        ``before``; returns how many. Rows that others hold are left for the next time.
+        """
+        ...
+
     async def live_of(
         self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100
     ) -> list[Session]:

@@ -108,6 +108,17 @@ class InMemorySessionRepository:
         ]
         return sorted(ended, key=lambda one: one.ended_at)
 
+    async def sweep(self, before: datetime, limit: int) -> int:
+        """Remove what nobody holds."""
+        await self._transaction.statement("sessions.sweep")
+        over = [
+            session.id
+            for session in self._transaction.sessions.values()
+            if min(session.ended_at or session.absolute_expires_at, session.absolute_expires_at)
+            < before
+        ]
+        return await self._transaction.delete(self._transaction.sessions, over[:limit])
+
     async def live_of(
         self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100
     ) -> list[Session]:

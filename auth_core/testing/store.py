@@ -7,8 +7,9 @@ looks again at what is there, as PostgreSQL does.
 
 import asyncio
 from collections import ChainMap
-from collections.abc import Callable, Hashable, MutableMapping
-from typing import TypeVar
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
 from auth_core.audit import AuditRecord
 from auth_core.kernel import Conflict, DomainEvent, Secret, SessionId, Unavailable, UserId
@@ -53,6 +54,8 @@ class Transaction:
         self.removed_keys: set[str] = set()
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
+        self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
+        self._swept: list[DomainEvent] = []
         self._open = False
         self._failed = False
         self._over = asyncio.Event()
@@ -107,6 +110,22 @@ class Transaction:
             self.violated(Conflict())
         rows[key] = row
 
+    async def delete(self, rows: ChainMap[K, V], keys: Sequence[K]) -> int:
+        """Remove committed rows with the commit, but for those that somebody else has locked."""
+        free = [key for key in keys if self._store.locks.get(key, self) is self]
+        for key in free:
+            await self.lock(key)
+            rows.maps[0].pop(key, None)
+            self._deleted.append((rows.maps[1], key))
+        return len(free)
+
+    def sweep_events(self, before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` committed events of before ``before`` with the commit."""
+        over = [event for event in self._store.events if event.occurred_at < before]
+        swept = [event for event in over if event not in self._swept][:limit]
+        self._swept.extend(swept)
+        return len(swept)
+
     def violated(self, error: Conflict) -> None:
         """Fail the whole transaction, as a violated constraint does."""
         self._failed = True
@@ -122,6 +141,9 @@ class Transaction:
         _apply(self.departures)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
+        for rows, key in self._deleted:
+            rows.pop(key, None)
+        self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
         self._store.audit.extend(self.audit)
         self.end()

@@ -181,6 +181,11 @@ class InMemoryOutbox:
         await self._transaction.statement("outbox.add")
         self._transaction.events.extend(events)
 
+    async def sweep(self, before: datetime, limit: int) -> int:
+        """Remove the oldest."""
+        await self._transaction.statement("outbox.sweep")
+        return self._transaction.sweep_events(before, limit)
+
 
 class InMemoryAuditTrail:
     """Audit records of one transaction."""

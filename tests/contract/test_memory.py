@@ -29,6 +29,7 @@ from auth_core.testing.contracts import (
     PasswordHasherContract,
     RecordedEvents,
     RefreshCounterContract,
+    RetentionContract,
     RevocationStreamContract,
     SealerContract,
     SessionCacheContract,
@@ -162,6 +163,10 @@ class TestRevocationStream(RevocationStreamContract):
             revocation_stream.flush()
 
         return flush
+
+
+class TestRetention(RetentionContract):
+    pass
 
 
 class TestSessionRaces(SessionRacesContract):

@@ -36,6 +36,7 @@ from auth_core.testing.contracts.making import (  # noqa: E402
 )
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
+from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
 from auth_core.testing.contracts.revocation_stream import RevocationStreamContract  # noqa: E402
 from auth_core.testing.contracts.sealer import SealerContract  # noqa: E402
 from auth_core.testing.contracts.session_cache import (  # noqa: E402
@@ -58,6 +59,7 @@ __all__ = [
     "PasswordHasherContract",
     "RecordedEvents",
     "RefreshCounterContract",
+    "RetentionContract",
     "RevocationStreamContract",
     "SealerContract",
     "SessionCacheContract",

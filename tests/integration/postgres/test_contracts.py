@@ -12,6 +12,7 @@ from auth_core.testing.contracts import (
     KeyRepositoryContract,
     RecordedEvents,
     RefreshCounterContract,
+    RetentionContract,
     SessionRacesContract,
     SessionRepositoryContract,
     UnitOfWorkContract,
@@ -49,6 +50,10 @@ class TestRefreshCounter(RefreshCounterContract):
     def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
         """On the same database as the unit of work."""
         return PostgresRefreshCounter(database)
+
+
+class TestRetention(RetentionContract):
+    pass
 
 
 class TestSessionRaces(SessionRacesContract):

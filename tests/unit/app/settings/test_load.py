@@ -104,6 +104,8 @@ INTEGERS = {
     "AUTH_SESSION_CACHE_SECONDS": (1, 900),
     "AUTH_KEY_ROTATION_DAYS": (1, 365),
     "AUTH_SESSION_MAX_DAYS": (1, 3650),
+    "AUTH_SESSION_RETENTION_DAYS": (1, 3650),
+    "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
     "AUTH_REFRESH_PARALLEL_SECONDS": (0, 300),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
@@ -170,6 +172,7 @@ TEXTS = {
     "AUTH_ALLOW_NEWER_SCHEMA": ["-1"],
     "AUTH_MIGRATE_ON_START": ["perhaps"],
     "AUTH_SESSION_IP": ["partial"],
+    "AUTH_EMBEDDED_WORKER": ["sometimes"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
     "AUTH_CLIENTS": [

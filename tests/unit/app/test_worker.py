@@ -1,0 +1,84 @@
+"""What runs beside the requests."""
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from app.worker import Task, Worker, tasks_of
+from auth_core.kernel import Unavailable
+from auth_core.testing import in_memory_core
+
+
+class Counting:
+    """A task that counts its runs and fails as long as it has failures."""
+
+    def __init__(self, *failures, done=0):
+        self.failures = list(failures)
+        self.runs = 0
+        self.ran = asyncio.Event()
+        self.done = done
+
+    async def __call__(self):
+        self.runs += 1
+        self.ran.set()
+        if self.failures:
+            raise self.failures.pop(0)
+        return {"things": self.done}
+
+
+async def test_a_task_is_repeated_until_the_worker_is_closed():
+    run = Counting()
+    worker = Worker([Task("count", 0.001, run)], first_run_seconds=0)
+    await worker.start()
+    async with asyncio.timeout(20):
+        while run.runs < 3:
+            run.ran.clear()
+            await run.ran.wait()
+
+    await worker.close()
+
+    runs = run.runs
+    await asyncio.sleep(0.02)
+    assert runs == run.runs
+
+
+async def test_a_failure_is_told_once_and_disturbs_nobody():
+    run, other = Counting(*[Unavailable()] * 3, RuntimeError("x")), Counting(done=2)
+    worker = Worker([Task("broken", 60.0, run), Task("other", 60.0, other)])
+
+    with capture_logs() as lines:
+        outcomes = [await worker.run_once() for _ in range(5)]
+
+    assert [False, False, False, False, True] == outcomes
+    assert 5 == other.runs
+    told = [(line["task"], line["reason"]) for line in lines if line["log_level"] == "warning"]
+    assert [("broken", Unavailable().message), ("broken", "RuntimeError")] == told
+    assert 5 == sum(line["event"] == "worker_ran" and line["things"] == 2 for line in lines)
+
+
+async def test_a_closed_worker_waits_for_nobody_who_hangs():
+    started = asyncio.Event()
+
+    async def hang():
+        started.set()
+        await asyncio.Event().wait()
+
+    worker = Worker([Task("hang", 60.0, hang)], first_run_seconds=0)
+    await worker.start()
+    await started.wait()
+
+    async with asyncio.timeout(20):
+        await worker.close()
+
+
+async def test_a_worker_that_was_never_started_can_be_closed():
+    await Worker([]).close()
+
+
+async def test_the_tasks_of_a_deployment_tend_its_keys_and_sweep_its_tables():
+    core = in_memory_core()
+    await core.keys.ring()
+
+    assert {"keys": {"keys": 0}, "retention": {"sessions": 0, "events": 0}} == {
+        task.name: await task.run() for task in tasks_of(core)
+    }
