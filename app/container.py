@@ -3,38 +3,30 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeVar
 
 import structlog
 
-from adapters.crypto import Argon2Hasher, EnvelopeSealer, JoseKeyGenerator, JoseSigner
-from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
-from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
-from adapters.system import SystemClock, SystemIds
+from adapters.postgres import PostgresUnitOfWork
 from app.health import Health
+from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
 from app.settings import Settings
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
-from auth_core.core import Core, Options, Ports
+from auth_core.core import Options
 from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
 from auth_core.kernel import (
     AuthCoreError,
     EmailTaken,
     InvalidInput,
     Misconfigured,
-    Secret,
-    SessionId,
     Unavailable,
-    UserId,
     Username,
     UsernameTaken,
 )
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration, User
-
-T = TypeVar("T", str, bytes)
 
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
@@ -48,31 +40,15 @@ class Container:
     def __init__(self, settings: Settings, access_line: AccessLine = no_access_line) -> None:
         self.settings = settings
         self.access_line = access_line
-        self.clock = SystemClock()
-        self.ids = SystemIds()
         self.options = options(settings)
-        self.database = Database(
-            _required(settings.database.url, "DATABASE_URL"),
-            pool_size=settings.database.pool_size,
-            max_overflow=settings.database.max_overflow,
-            allow_newer_schema=settings.database.allow_newer_schema,
-        )
-        self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
-        self.session_cache = RedisSessionCache(
-            _required(settings.redis.url, "REDIS_URL"),
-            ttl=self._cache_lifetime,
-            recently_ended=self._recently_ended,
-        )
-        self._stream = RedisRevocationStream(
-            _required(settings.redis.url, "REDIS_URL"),
-            access_lifetime=self.options.access_lifetime,
-        )
+        self.core = ConnectedCore(settings, self.options)
+        self.database = self.core.database
+        self.session_cache = self.core.session_cache
+        self.clock, self.ids = self.core.clock, self.core.ids
         self.clients = ClientRegistry(settings.clients.registered)
-        self._hasher = Argon2Hasher()
         self._coming_up: asyncio.Task[None] | None = None
         self._watching_keys: asyncio.Task[None] | None = None
         self._migrated = False
-        self.core = Core(self._ports(settings), self.options)
         self._worker = Worker(tasks_of(self.core))
         self.health = Health(
             self.database.check,
@@ -101,39 +77,18 @@ class Container:
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
-        await self.core.keys.close()
         await self._worker.close()
-        await self.core.revocations.close()
-        await self._stream.close()
-        await self.session_cache.close()
-        await self.database.close()
-        self._hasher.close()
+        await self.core.close()
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
-        return PostgresUnitOfWork(self.database)
-
-    def _ports(self, settings: Settings) -> Ports:
-        return Ports(
-            unit_of_work=self.unit_of_work,
-            refresh_counter=PostgresRefreshCounter(self.database),
-            session_cache=self.session_cache,
-            revocation_stream=self._stream,
-            password_hasher=self._hasher,
-            sealer=EnvelopeSealer(
-                _required(settings.security.master_key, "AUTH_MASTER_KEY"),
-                previous=settings.security.previous_master_key,
-            ),
-            key_generator=JoseKeyGenerator(self.clock, access_algorithm=settings.tokens.algorithm),
-            token_signer=JoseSigner(),
-            clock=self.clock,
-            ids=self.ids,
-        )
+        return self.core.unit_of_work()
 
     async def _migrate(self) -> None:
         from adapters.postgres.schema import migrate  # noqa: PLC0415 - Alembic is slow to import
 
-        await asyncio.to_thread(migrate, _required(self.settings.database.url, "DATABASE_URL"))
+        if self.settings.database.url is not None:
+            await asyncio.to_thread(migrate, self.settings.database.url)
 
     async def _come_up(self) -> bool:
         """Migrate if asked to, check the schema, load or create the keys, seed the administrator.
@@ -213,12 +168,6 @@ class Container:
         async with self.unit_of_work() as uow:
             return await uow.users.find(username)
 
-    async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
-        since = self.clock.now() - resync_window(self._cache_lifetime)
-        async with self.unit_of_work() as uow:
-            ended = await uow.sessions.ended_since(since)
-        return [(one.user_id, one.session_id) for one in ended]
-
 
 def options(settings: Settings) -> Options:
     """The core's view of the settings."""
@@ -244,9 +193,3 @@ def options(settings: Settings) -> Options:
             passwords=settings.registration.password_auth,
         ),
     )
-
-
-def _required(secret: Secret[T] | None, name: str) -> Secret[T]:
-    if secret is None:  # the embedded run fills these in before it gets here
-        raise Misconfigured(f"{name} is not set")
-    return secret

@@ -9,39 +9,64 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auth_core.core import Core, CoreUnitOfWork, Options, Ports
-    from auth_core.kernel import (
-        AuthCoreError,
-        AuthenticationFailed,
-        Email,
-        InvalidInput,
-        InvalidToken,
-        Secret,
-        TokenExpired,
-        Unavailable,
-        Username,
-    )
-    from auth_core.sessions import EndReason, Session, SessionState
-    from auth_core.tokens import AccessClaims, Principal, SignedIn, SignInPolicy
+    from auth_core.kernel import AuthCoreError, AuthenticationFailed, ConcurrentUpdate, Email, EmailTaken, InvalidInput, InvalidRefreshToken, InvalidToken, Misconfigured, Secret, SessionId, TokenExpired, Unauthenticated, Unavailable, UserId, Username, UsernameTaken
+    from auth_core.sessions import EndReason, Session, SessionOrigin, SessionState
+    from auth_core.testing import InMemoryCore, in_memory_core
+    from auth_core.tokens import AccessClaims, Principal, SignInPolicy, SignedIn
     from auth_core.tokens.verify import SyncTokenVerifier, TokenVerifier
     from auth_core.users import Registration, User, UserStatus
 
 _HOMES = {
-    "auth_core.core": ("Core", "CoreUnitOfWork", "Options", "Ports"),
+    "auth_core.core": (
+        "Core",
+        "CoreUnitOfWork",
+        "Options",
+        "Ports",
+    ),
     "auth_core.kernel": (
         "AuthCoreError",
         "AuthenticationFailed",
+        "ConcurrentUpdate",
         "Email",
+        "EmailTaken",
         "InvalidInput",
+        "InvalidRefreshToken",
         "InvalidToken",
+        "Misconfigured",
         "Secret",
+        "SessionId",
         "TokenExpired",
+        "Unauthenticated",
         "Unavailable",
+        "UserId",
         "Username",
+        "UsernameTaken",
     ),
-    "auth_core.sessions": ("EndReason", "Session", "SessionState"),
-    "auth_core.tokens": ("AccessClaims", "Principal", "SignInPolicy", "SignedIn"),
-    "auth_core.tokens.verify": ("SyncTokenVerifier", "TokenVerifier"),
-    "auth_core.users": ("Registration", "User", "UserStatus"),
+    "auth_core.sessions": (
+        "EndReason",
+        "Session",
+        "SessionOrigin",
+        "SessionState",
+    ),
+    "auth_core.testing": (
+        "InMemoryCore",
+        "in_memory_core",
+    ),
+    "auth_core.tokens": (
+        "AccessClaims",
+        "Principal",
+        "SignInPolicy",
+        "SignedIn",
+    ),
+    "auth_core.tokens.verify": (
+        "SyncTokenVerifier",
+        "TokenVerifier",
+    ),
+    "auth_core.users": (
+        "Registration",
+        "User",
+        "UserStatus",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -49,28 +74,39 @@ __all__ = [
     "AccessClaims",
     "AuthCoreError",
     "AuthenticationFailed",
+    "ConcurrentUpdate",
     "Core",
     "CoreUnitOfWork",
     "Email",
+    "EmailTaken",
     "EndReason",
+    "InMemoryCore",
     "InvalidInput",
+    "InvalidRefreshToken",
     "InvalidToken",
+    "Misconfigured",
     "Options",
     "Ports",
     "Principal",
     "Registration",
     "Secret",
     "Session",
+    "SessionId",
+    "SessionOrigin",
     "SessionState",
     "SignInPolicy",
     "SignedIn",
     "SyncTokenVerifier",
     "TokenExpired",
     "TokenVerifier",
+    "Unauthenticated",
     "Unavailable",
     "User",
+    "UserId",
     "UserStatus",
     "Username",
+    "UsernameTaken",
+    "in_memory_core",
 ]
 
 

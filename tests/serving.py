@@ -1,5 +1,6 @@
 """An application over real servers, in this process, and a client of it."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,17 @@ from app.main import create_app
 from app.settings import load_settings
 
 Client = AsyncTestClient[Any]
+
+
+def development(postgres_url: str, redis_url: str) -> dict[str, str]:
+    """The environment of a development deployment on these servers."""
+    return {
+        "ENVIRONMENT": "development",
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": redis_url,
+        # one key per database: whoever serves on it must be able to open its signing keys
+        "AUTH_MASTER_KEY": hashlib.sha256(postgres_url.encode()).hexdigest(),
+    }
 
 
 @asynccontextmanager

@@ -1,25 +1,18 @@
 """The whole application over real servers, in this process."""
 
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from tests.serving import Client, serving
+from tests.serving import Client, development, serving
 
 
 @pytest.fixture(scope="session")
 def environ(postgres_url: str, redis_url: str) -> dict[str, str]:
     """The environment of a development deployment on the servers of this run."""
-    return {
-        "ENVIRONMENT": "development",
-        "DATABASE_URL": postgres_url,
-        "REDIS_URL": redis_url,
-        # one key per database: whoever serves on it must be able to open its signing keys
-        "AUTH_MASTER_KEY": hashlib.sha256(postgres_url.encode()).hexdigest(),
-    }
+    return development(postgres_url, redis_url)
 
 
 @pytest.fixture(scope="session")

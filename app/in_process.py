@@ -1,0 +1,110 @@
+"""The core on PostgreSQL and Redis, for the service and for any other process that wants it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from adapters.crypto import Argon2Hasher, EnvelopeSealer, JoseKeyGenerator, JoseSigner
+from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
+from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
+from adapters.system import SystemClock, SystemIds
+from app.settings import Settings, load_settings
+from auth_core.core import Core, Options, Ports
+from auth_core.kernel import Misconfigured, Secret, SessionId, UserId
+
+T = TypeVar("T", str, bytes)
+
+
+class ConnectedCore(Core):
+    """A `Core` on PostgreSQL and Redis, with a hand on its connections. Making it does no I/O.
+
+    The caller starts ``session_cache`` once the database answers, and calls `close`.
+    """
+
+    def __init__(self, settings: Settings, options: Options) -> None:
+        """Raises Misconfigured when ``settings`` lack a server or the master key."""
+        self.database = Database(
+            _required(settings.database.url, "DATABASE_URL"),
+            pool_size=settings.database.pool_size,
+            max_overflow=settings.database.max_overflow,
+            allow_newer_schema=settings.database.allow_newer_schema,
+        )
+        self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
+        self.session_cache = RedisSessionCache(
+            _required(settings.redis.url, "REDIS_URL"),
+            ttl=self._cache_lifetime,
+            recently_ended=self._recently_ended,
+        )
+        self.stream = RedisRevocationStream(
+            _required(settings.redis.url, "REDIS_URL"), access_lifetime=options.access_lifetime
+        )
+        self.clock = SystemClock()
+        self.ids = SystemIds()
+        self._hasher = Argon2Hasher()
+        ports = Ports(
+            unit_of_work=self.unit_of_work,
+            refresh_counter=PostgresRefreshCounter(self.database),
+            session_cache=self.session_cache,
+            revocation_stream=self.stream,
+            password_hasher=self._hasher,
+            sealer=EnvelopeSealer(
+                _required(settings.security.master_key, "AUTH_MASTER_KEY"),
+                previous=settings.security.previous_master_key,
+            ),
+            key_generator=JoseKeyGenerator(self.clock, access_algorithm=settings.tokens.algorithm),
+            token_signer=JoseSigner(),
+            clock=self.clock,
+            ids=self.ids,
+        )
+        super().__init__(ports, options)
+
+    def unit_of_work(self) -> PostgresUnitOfWork:
+        """A new transaction."""
+        return PostgresUnitOfWork(self.database)
+
+    async def close(self) -> None:
+        """Release everything, in the reverse order of use."""
+        await self.keys.close()
+        await self.revocations.close()
+        await self.stream.close()
+        await self.session_cache.close()
+        await self.database.close()
+        self._hasher.close()
+
+    async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
+        since = self.clock.now() - resync_window(self._cache_lifetime)
+        async with self.unit_of_work() as uow:
+            ended = await uow.sessions.ended_since(since)
+        return [(one.user_id, one.session_id) for one in ended]
+
+
+@asynccontextmanager
+async def open_core(
+    options: Options | None = None, *, database_url: str, redis_url: str, master_key: str
+) -> AsyncIterator[ConnectedCore]:
+    """A core that is ready, closed at the end of the block.
+
+    The three texts are what DATABASE_URL, REDIS_URL and AUTH_MASTER_KEY may be; the tables are made
+    by `fm-auth migrate`. On the servers of a running service it is one more worker, if it gets the
+    same ``options``. Raises SettingsError, Misconfigured (wrong master key, wrong schema), and
+    Unavailable when PostgreSQL does not answer.
+    """
+    settings = load_settings(
+        {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "AUTH_MASTER_KEY": master_key}
+    )
+    core = ConnectedCore(settings, Options() if options is None else options)
+    try:
+        await core.database.check()
+        await core.keys.ring()
+        await core.session_cache.start()
+        await core.revocations.start()
+        yield core
+    finally:
+        await core.close()
+
+
+def _required(secret: Secret[T] | None, name: str) -> Secret[T]:
+    if secret is None:  # the embedded run fills these in before it gets here
+        raise Misconfigured(f"{name} is not set")
+    return secret

@@ -1,0 +1,150 @@
+"""The door of whoever imports the core: in memory, or on PostgreSQL and Valkey."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from app.container import options
+from app.in_process import open_core
+from app.settings import load_settings
+from auth_core import (
+    AuthCoreError,
+    Core,
+    Email,
+    EndReason,
+    Options,
+    Principal,
+    Registration,
+    SessionId,
+    SignedIn,
+    UserId,
+    Username,
+    in_memory_core,
+)
+from auth_core.kernel import NotFound
+from tests.doors.door import House, Refused, Seen, Tokens
+
+
+class CoreDoor:
+    """The services of a core, as a caller in the same process uses them."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    async def register(
+        self, username: str, password: str | None = None, email: str | None = None
+    ) -> Tokens:
+        with refusing():
+            registration = Registration.parse(username=username, email=email)
+            return tokens(await self.core.sign_in.register(registration, password))
+
+    async def log_in(self, name: str, password: str | None = None) -> Tokens:
+        with refusing():
+            parsed = Email.parse(name) if "@" in name else Username.parse(name)
+            return tokens(await self.core.sign_in.log_in(parsed, password))
+
+    async def refresh(self, refresh_token: str) -> Tokens:
+        with refusing():
+            return tokens(await self.core.refresh.redeem(refresh_token))
+
+    async def verify(self, access_token: str) -> str:
+        return (await self._principal(access_token)).user.username.value
+
+    async def log_out(self, access_token: str) -> None:
+        who = await self._principal(access_token)
+        with refusing():
+            await self.core.sessions.end(who.user.id, who.session.id, EndReason.LOGOUT)
+
+    async def sessions(self, access_token: str) -> list[Seen]:
+        who = await self._principal(access_token)
+        with refusing():
+            live = await self.core.sessions.live_of(who.user.id)
+        return [Seen(str(session.id), session.id == who.session.id) for session in live]
+
+    async def end_session(self, access_token: str, session_id: str) -> None:
+        who = await self._principal(access_token)
+        with refusing():
+            ending = await self.core.sessions.end(
+                who.user.id, SessionId(UUID(session_id)), EndReason.REVOKED
+            )
+            if not ending.ended:
+                raise NotFound
+
+    async def end_others(self, access_token: str) -> int:
+        who = await self._principal(access_token)
+        with refusing():
+            return await self.core.sessions.end_all(
+                who.user.id, EndReason.REVOKED, keep=who.session.id
+            )
+
+    async def end_all(self, access_token: str) -> int:
+        who = await self._principal(access_token)
+        with refusing():
+            return await self.core.sessions.end_all(who.user.id, EndReason.REVOKED_ALL)
+
+    async def disable(self, user_id: str) -> None:
+        """What an operator does."""
+        await self.core.lifecycle.disable(UserId(UUID(user_id)))
+
+    async def _principal(self, access_token: str) -> Principal:
+        with refusing():
+            return await self.core.authenticator.authenticate(access_token)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Errors of the core as the codes that they carry."""
+    try:
+        yield
+    except AuthCoreError as error:
+        raise Refused(error.code) from error
+
+
+def tokens(signed_in: SignedIn) -> Tokens:
+    """A sign-in in plain data."""
+    pair, user = signed_in.tokens, signed_in.user
+    return Tokens(
+        access=pair.access_token,
+        refresh=pair.refresh_token,
+        session_id=str(pair.session_id),
+        user_id=str(user.id),
+        username=user.username.value,
+        is_admin=user.is_admin,
+    )
+
+
+def already_expired(options: Options) -> Options:
+    """The same, with access tokens that live for no time at all."""
+    return msgspec.structs.replace(options, access_lifetime=timedelta(0))
+
+
+@asynccontextmanager
+async def memory_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
+    """The core in memory, with the options that these settings mean."""
+    core = in_memory_core(options(load_settings(environ)))
+    operator = CoreDoor(Core(core.ports, already_expired(core.options)))
+    yield House(CoreDoor(core), CoreDoor(core.another_worker()), operator.disable, operator)
+
+
+@asynccontextmanager
+async def servers_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
+    """The core on PostgreSQL and Valkey, three times over."""
+    usual = options(load_settings(environ))
+    async with AsyncExitStack() as stack:
+        first, second, operator = [
+            CoreDoor(
+                await stack.enter_async_context(
+                    open_core(
+                        each,
+                        database_url=environ["DATABASE_URL"],
+                        redis_url=environ["REDIS_URL"],
+                        master_key=environ["AUTH_MASTER_KEY"],
+                    )
+                )
+            )
+            for each in (usual, usual, already_expired(usual))
+        ]
+        yield House(first, second, operator.disable, operator)
