@@ -42,7 +42,8 @@ class ConnectedCore(Core):
         self.clock = SystemClock()
         self.ids = SystemIds()
         self._hasher = Argon2Hasher()
-        ports = Ports(
+        self.options = options
+        self.ports = Ports(
             unit_of_work=self.unit_of_work,
             refresh_counter=PostgresRefreshCounter(self.database),
             session_cache=self.session_cache,
@@ -57,7 +58,7 @@ class ConnectedCore(Core):
             clock=self.clock,
             ids=self.ids,
         )
-        super().__init__(ports, options)
+        super().__init__(self.ports, options)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""

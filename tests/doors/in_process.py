@@ -2,20 +2,20 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from app.container import options
-from app.in_process import open_core
+from app.in_process import ConnectedCore, open_core
 from app.settings import load_settings
 from auth_core import (
     AuthCoreError,
     Core,
     Email,
     EndReason,
-    Options,
+    InMemoryCore,
     Principal,
     Registration,
     SessionId,
@@ -24,7 +24,7 @@ from auth_core import (
     Username,
     in_memory_core,
 )
-from auth_core.kernel import NotFound
+from auth_core.kernel import Clock, NotFound
 from tests.doors.door import House, Refused, Seen, Tokens
 
 
@@ -116,35 +116,45 @@ def tokens(signed_in: SignedIn) -> Tokens:
     )
 
 
-def already_expired(options: Options) -> Options:
-    """The same, with access tokens that live for no time at all."""
-    return msgspec.structs.replace(options, access_lifetime=timedelta(0))
+class Yesterday:
+    """A clock so far behind that its access tokens are expired, and its sessions are not."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now() - timedelta(hours=25)
+
+
+def yesterday(core: InMemoryCore | ConnectedCore) -> CoreDoor:
+    """A door of the same house whose clock is behind."""
+    ports = msgspec.structs.replace(core.ports, clock=Yesterday(core.clock))
+    return CoreDoor(Core(ports, core.options))
 
 
 @asynccontextmanager
 async def memory_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
     """The core in memory, with the options that these settings mean."""
     core = in_memory_core(options(load_settings(environ)))
-    operator = CoreDoor(Core(core.ports, already_expired(core.options)))
-    yield House(CoreDoor(core), CoreDoor(core.another_worker()), operator.disable, operator)
+    first, second = CoreDoor(core), CoreDoor(core.another_worker())
+    yield House(first, second, first.disable, yesterday(core))
 
 
 @asynccontextmanager
 async def servers_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
-    """The core on PostgreSQL and Valkey, three times over."""
+    """The core on PostgreSQL and Valkey, twice."""
     usual = options(load_settings(environ))
     async with AsyncExitStack() as stack:
-        first, second, operator = [
-            CoreDoor(
-                await stack.enter_async_context(
-                    open_core(
-                        each,
-                        database_url=environ["DATABASE_URL"],
-                        redis_url=environ["REDIS_URL"],
-                        master_key=environ["AUTH_MASTER_KEY"],
-                    )
+        first, second = [
+            await stack.enter_async_context(
+                open_core(
+                    usual,
+                    database_url=environ["DATABASE_URL"],
+                    redis_url=environ["REDIS_URL"],
+                    master_key=environ["AUTH_MASTER_KEY"],
                 )
             )
-            for each in (usual, usual, already_expired(usual))
+            for _ in range(2)
         ]
-        yield House(first, second, operator.disable, operator)
+        door = CoreDoor(first)
+        yield House(door, CoreDoor(second), door.disable, yesterday(first))
