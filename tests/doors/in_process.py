@@ -1,6 +1,6 @@
 """The door of whoever imports the core: in memory, or on PostgreSQL and Valkey."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,8 +31,10 @@ from tests.doors.door import House, Refused, Seen, Tokens
 class CoreDoor:
     """The services of a core, as a caller in the same process uses them."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, tick: Callable[[], None] = lambda: None) -> None:
+        """``tick`` lets time pass before a sign-in, where it does not pass by itself."""
         self.core = core
+        self._tick = tick
 
     async def register(
         self, username: str, password: str | None = None, email: str | None = None
@@ -43,6 +45,7 @@ class CoreDoor:
 
     async def log_in(self, name: str, password: str | None = None) -> Tokens:
         with refusing():
+            self._tick()
             parsed = Email.parse(name) if "@" in name else Username.parse(name)
             return tokens(await self.core.sign_in.log_in(parsed, password))
 
@@ -136,7 +139,11 @@ def yesterday(core: InMemoryCore | ConnectedCore) -> CoreDoor:
 async def memory_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
     """The core in memory, with the options that these settings mean."""
     core = in_memory_core(options(load_settings(environ)))
-    first, second = CoreDoor(core), CoreDoor(core.another_worker())
+
+    def tick() -> None:
+        core.clock.advance(timedelta(milliseconds=1))
+
+    first, second = CoreDoor(core, tick), CoreDoor(core.another_worker(), tick)
     yield House(first, second, first.disable, yesterday(core))
 
 
