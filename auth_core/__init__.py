@@ -9,10 +9,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auth_core.core import Core, CoreUnitOfWork, Options, Ports
-    from auth_core.kernel import AuthCoreError, AuthenticationFailed, ConcurrentUpdate, Email, EmailTaken, InvalidInput, InvalidRefreshToken, InvalidToken, Misconfigured, Secret, SessionId, TokenExpired, Unauthenticated, Unavailable, UserId, Username, UsernameTaken
+    from auth_core.kernel import (
+        AuthCoreError,
+        AuthenticationFailed,
+        ConcurrentUpdate,
+        Email,
+        EmailTaken,
+        InvalidInput,
+        InvalidRefreshToken,
+        InvalidToken,
+        Misconfigured,
+        Secret,
+        SessionId,
+        TokenExpired,
+        Unauthenticated,
+        Unavailable,
+        UserId,
+        Username,
+        UsernameTaken,
+    )
     from auth_core.sessions import EndReason, Session, SessionOrigin, SessionState
     from auth_core.testing import InMemoryCore, in_memory_core
-    from auth_core.tokens import AccessClaims, Principal, SignInPolicy, SignedIn
+    from auth_core.tokens import AccessClaims, Principal, SignedIn, SignInPolicy
     from auth_core.tokens.verify import SyncTokenVerifier, TokenVerifier
     from auth_core.users import Registration, User, UserStatus
 

@@ -9,7 +9,9 @@ from tests.e2e.running import ROOT, environment
 from tests.serving import development
 
 PROGRAMS = re.findall(
-    r"^```python\n(.*?)^```$", (Path(ROOT) / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    r"^```python\n(.*?)^```$",
+    (Path(ROOT) / "README.md").read_text().partition("## In process")[2],
+    re.DOTALL | re.MULTILINE,
 )
 
 
