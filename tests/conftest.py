@@ -13,10 +13,17 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adapters.embedded import EmbeddedServers
 from adapters.postgres import migrate
 from auth_core.kernel import Secret
+
+# The same examples in every run, and no verdict about the speed of the machine.
+settings.register_profile(
+    "calm", derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("calm")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class RetentionContract:
     async def test_sessions_that_were_over_before_the_moment_go_and_no_others(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:
-        user, before = await stored_user(unit_of_work), now() - _AGES
+        user, before = await stored_user(unit_of_work), await _cleared(unit_of_work)
         late = before + timedelta(days=1)
         gone = [
             await stored_session(
@@ -57,7 +57,7 @@ class RetentionContract:
     async def test_each_sweep_keeps_to_its_limit_and_of_many_each_row_goes_once(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:
-        user, before = await stored_user(unit_of_work), now() - _AGES
+        user, before = await stored_user(unit_of_work), await _cleared(unit_of_work)
         for _ in range(RACERS):
             await stored_session(
                 unit_of_work, user, expires_at=before, absolute_expires_at=before - TICK
@@ -72,7 +72,7 @@ class RetentionContract:
     async def test_a_row_that_somebody_holds_is_left_for_the_next_sweep(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:
-        user, before = await stored_user(unit_of_work), now() - _AGES
+        user, before = await stored_user(unit_of_work), await _cleared(unit_of_work)
         held = await stored_session(
             unit_of_work, user, expires_at=before, absolute_expires_at=before - TICK
         )
@@ -86,7 +86,7 @@ class RetentionContract:
     async def test_what_a_rolled_back_sweep_removed_is_there_again(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:
-        user, before = await stored_user(unit_of_work), now() - _AGES
+        user, before = await stored_user(unit_of_work), await _cleared(unit_of_work)
         await stored_session(
             unit_of_work, user, expires_at=before, absolute_expires_at=before - TICK
         )
@@ -115,6 +115,14 @@ class RetentionContract:
 
 def _event(user_id: UserId, at: datetime) -> UserCreated:
     return UserCreated(id=EventId(fresh_id(at)), occurred_at=at, user_id=user_id)
+
+
+async def _cleared(unit_of_work: UnitOfWorkFactory) -> datetime:
+    """A moment before which there is nothing left of other tests."""
+    before = now() - _AGES
+    while await _sweep(unit_of_work, before):
+        pass
+    return before
 
 
 async def _sweep(unit_of_work: UnitOfWorkFactory, before: datetime, limit: int = 100) -> int:

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.observability import (
@@ -335,7 +335,6 @@ def test_no_pattern_is_slow_on_hostile_text(rule):
             assert took < 0.05, fragment
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.text(max_size=20),

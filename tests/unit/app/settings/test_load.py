@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings import FIELDS, SettingsError, describe, load_settings
@@ -479,7 +479,6 @@ class TestUnknownNames:
         assert load_settings(others) == load_settings({})
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([field.name for field in FIELDS] + ["AUTH_X", "DATABASE_URL_FILE"]),

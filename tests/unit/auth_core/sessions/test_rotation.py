@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from auth_core.audit import AuditAction
@@ -325,3 +326,50 @@ async def test_flushing_the_cache_changes_nothing(core, first):
 
     assert second == await refresh(core, first)
     assert await refresh(core, second)
+
+
+class Stubborn:
+    """A counter whose first attempts find somebody else's lock, or whatever it was."""
+
+    def __init__(self, counter, failures):
+        self.counter = counter
+        self.failures = failures
+
+    async def advance(self, *arguments, **options):
+        if self.failures:
+            self.failures -= 1
+            return None
+        return await self.counter.advance(*arguments, **options)
+
+
+@pytest.mark.parametrize(("failures", "passes"), [(1, True), (2, True), (3, False)])
+async def test_what_changes_between_the_attempt_and_the_look_is_tried_again(
+    core, first, failures, passes
+):
+    core.refresh._rotation._counter = Stubborn(core.ports.refresh_counter, failures)
+
+    if passes:
+        assert await refresh(core, first)
+    else:
+        with pytest.raises(Unavailable):
+            await core.refresh.redeem(first)
+
+
+@pytest.mark.sec("SEC-50")
+async def test_a_session_whose_time_was_shortened_is_over_although_its_token_is_not(core, first):
+    session = session_of(core)
+    core.store.sessions[session.id] = msgspec.structs.replace(
+        session, expires_at=core.clock.now() + SECOND
+    )
+    core.clock.advance(SECOND)
+
+    await refused(core, first)
+
+    assert EndReason.EXPIRED is session_of(core).end_reason
+
+
+async def test_the_token_of_a_session_that_was_swept_is_refused(core, first):
+    core.store.sessions.clear()
+
+    await refused(core, first)
+    assert ([], []) == (reuses(core), core.audited)

@@ -47,6 +47,17 @@ async def test_a_refresh_token_is_live_exactly_as_long_as_it_could_be_redeemed(c
     assert [] == core.audited  # looking is not redeeming
 
 
+async def test_an_expired_token_and_one_of_a_swept_session_are_not_live(core, tokens):
+    sessions = dict(core.store.sessions)
+    core.store.sessions.clear()
+    assert None is await core.introspection.introspect(tokens.refresh_token, DASHBOARD)
+    core.store.sessions.update(sessions)
+    core.clock.advance(core.options.session_idle_lifetime)
+
+    assert None is await core.introspection.introspect(tokens.refresh_token, DASHBOARD)
+    assert None is await core.introspection.introspect(tokens.access_token, DASHBOARD)
+
+
 @pytest.mark.sec("SEC-44")
 async def test_without_the_permission_nothing_is_even_looked_up(core, tokens):
     core.store.down = core.cache.down = True
