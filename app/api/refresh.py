@@ -4,8 +4,9 @@ import msgspec
 from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
 
-from app.api.answers import AuthTokens
+from app.api.answers import AuthTokens, json_answer
 from app.api.examples import REFRESH, TOKENS
 from app.api.responses import answer, body, errors
 from app.security import BY_ANYBODY, PUBLIC
@@ -42,10 +43,10 @@ class RefreshController(Controller):
     )
     async def refresh(
         self, data: JSONBody[AuthRefreshRequest], refresh: NamedDependency[RefreshGrant]
-    ) -> AuthTokens:
+    ) -> ASGIResponse:
         """Refresh. Use the new refresh token from now on.
 
         Callers that race or retry with one token get the same new one. A token that comes again
         after its successor was used ends the session: it was stolen.
         """
-        return AuthTokens.of(await refresh.redeem(data.refresh_token))
+        return json_answer(AuthTokens.of(await refresh.redeem(data.refresh_token)))

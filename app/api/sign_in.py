@@ -6,8 +6,9 @@ import msgspec
 from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
 
-from app.api.answers import AuthTokens
+from app.api.answers import AuthTokens, json_answer
 from app.api.examples import LOGIN, REGISTRATION, TOKENS
 from app.api.responses import answer, body, errors
 from app.security import BY_ANYBODY, DEVELOPMENT_ONLY, PUBLIC
@@ -107,7 +108,7 @@ class SignInController(Controller):
         data: JSONBody[AuthRegisterRequest],
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
-    ) -> AuthTokens:
+    ) -> ASGIResponse:
         """Register and sign in. Outside development a password is needed."""
         return await _register(data, sign_in, origin)
 
@@ -126,7 +127,7 @@ class SignInController(Controller):
         data: JSONBody[AuthLoginRequest],
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
-    ) -> AuthTokens:
+    ) -> ASGIResponse:
         """Log in. By user name or e-mail; outside development a password is needed."""
         return await _log_in(data, sign_in, origin)
 
@@ -153,7 +154,7 @@ class DevelopmentSignInController(Controller):
         data: JSONBody[AuthRegisterRequest],
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
-    ) -> AuthTokens:
+    ) -> ASGIResponse:
         """Register without a password. 404 outside development."""
         return await _register(data, sign_in, origin)
 
@@ -172,19 +173,21 @@ class DevelopmentSignInController(Controller):
         data: JSONBody[AuthLoginRequest],
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
-    ) -> AuthTokens:
+    ) -> ASGIResponse:
         """Log in by name alone. 404 outside development."""
         return await _log_in(data, sign_in, origin)
 
 
 async def _register(
     data: AuthRegisterRequest, sign_in: SignIn, origin: SessionOrigin
-) -> AuthTokens:
+) -> ASGIResponse:
     registration = Registration.parse(
         username=data.username, email=data.email, display_name=data.display_name
     )
-    return AuthTokens.of(await sign_in.register(registration, data.password, origin=origin))
+    signed_in = await sign_in.register(registration, data.password, origin=origin)
+    return json_answer(AuthTokens.of(signed_in), status=201)
 
 
-async def _log_in(data: AuthLoginRequest, sign_in: SignIn, origin: SessionOrigin) -> AuthTokens:
-    return AuthTokens.of(await sign_in.log_in(data.name(), data.password, origin=origin))
+async def _log_in(data: AuthLoginRequest, sign_in: SignIn, origin: SessionOrigin) -> ASGIResponse:
+    signed_in = await sign_in.log_in(data.name(), data.password, origin=origin)
+    return json_answer(AuthTokens.of(signed_in))
