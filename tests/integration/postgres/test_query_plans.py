@@ -1,0 +1,98 @@
+"""No statement of a request reads a whole table, whatever the table has grown to."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import bindparam, select
+
+from adapters.postgres import audit, keys, migrate, outbox, refresh_counter, sessions, tables, users
+from adapters.postgres.statement import Statement
+from adapters.postgres.url import dsn
+from tests.integration.postgres.conftest import MakeDatabase
+from tests.load.population import Population, load
+
+_SIZE = 20_000
+_MODULES = (users, sessions, refresh_counter, outbox, audit, keys)
+_NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+# A handful of keys is read whole, once per start and rotation; listed so that no table joins them.
+_SMALL = {"signing_keys"}
+
+
+def _statements() -> dict[str, Statement]:
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{name}": value
+        for module in _MODULES
+        for name, value in vars(module).items()
+        if isinstance(value, Statement)
+    }
+
+
+STATEMENTS = _statements()
+
+
+@pytest.fixture(scope="module")
+async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database with many users and sessions, whose statistics are fresh."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    connection = await asyncpg.connect(dsn(url))
+    await load(connection, Population(users=_SIZE, sessions=_SIZE, ended_every=10), _NOW)
+    yield connection
+    await connection.close()
+
+
+def _scanned_whole(node: dict[str, Any]) -> set[str]:
+    """The tables that a plan reads from end to end."""
+    found = {node["Relation Name"]} if node["Node Type"] == "Seq Scan" else set()
+    return found.union(*(_scanned_whole(child) for child in node.get("Plans", [])))
+
+
+async def _plan(connection: asyncpg.Connection, statement: Statement) -> dict[str, Any]:
+    """The plan that serves any values: the one that a statement which was prepared ends up with."""
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    prepared = ", ".join("NULL" for _ in statement.names)
+    await connection.execute(f"PREPARE asked AS {statement.sql}")
+    try:
+        arguments = f"({prepared})" if prepared else ""
+        found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked{arguments}")
+    finally:
+        await connection.execute("DEALLOCATE asked")
+    plan: dict[str, Any] = json.loads(found)[0]["Plan"]
+    return plan
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS))
+async def test_no_statement_reads_a_whole_table(crowded: asyncpg.Connection, name: str) -> None:
+    plan = await _plan(crowded, STATEMENTS[name])
+
+    assert set() == _scanned_whole(plan) - _SMALL
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("sessions._STATE", "ix_sessions_live"),
+        ("sessions._LIVE_OF", "ix_sessions_live"),
+        ("sessions._END_ALL", "ix_sessions_live"),
+        ("sessions._ENDED_SINCE", "ix_sessions_ended_at"),
+    ],
+)
+async def test_the_index_made_for_a_statement_serves_it(
+    crowded: asyncpg.Connection, name: str, index: str
+) -> None:
+    assert f'"{index}"' in json.dumps(await _plan(crowded, STATEMENTS[name]))
+
+
+async def test_a_whole_table_that_is_read_is_noticed(crowded: asyncpg.Connection) -> None:
+    tables_users = tables.users
+    by_display_name = select(tables_users.c.id).where(
+        tables_users.c.display_name == bindparam("name")
+    )
+
+    assert {"users"} == _scanned_whole(await _plan(crowded, Statement(by_display_name)))
