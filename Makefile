@@ -19,7 +19,7 @@ IMAGE ?= fm-auth-service:local
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PYTEST_ARGS ?=
 
-.PHONY: help run test test-containers check fmt build image migrate bench clean
+.PHONY: help run test test-containers check fmt build image migrate bench bench-scale clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ migrate: $(READY) ## Bring the schema up to date (DATABASE_URL, or the embedded 
 
 bench: $(READY) ## Measure requests beside a floor in the same run
 	$(BIN)/python -m tests.load
+
+bench-scale: $(READY) ## Measure requests on a million users and sessions beside a few (6 min)
+	$(BIN)/python -m tests.load.scale
 
 clean: ## Remove environments and build products; keeps the data in .data/
 	rm -rf .venv .venv-* .uv dist .mypy_cache .ruff_cache .pytest_cache .coverage*

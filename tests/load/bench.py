@@ -82,7 +82,7 @@ def servers() -> Iterator[Place]:
             "REDIS_URL": endpoints.redis_url,
             "AUTH_MASTER_KEY": secrets.token_hex(32),
         }
-        _prepare(environ)
+        prepare(environ)
         valkey = stack.enter_context(redis.Redis.from_url(endpoints.redis_url))
         valkey.set(REDIS_KEY, b"x" * 300)
         yield Place(pair, folder, valkey, endpoints.database_url, environ)
@@ -102,7 +102,7 @@ def helper(core: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare(environ: Mapping[str, str]) -> None:
+def prepare(environ: Mapping[str, str]) -> None:
     """Make our tables and the one of the floor."""
     done = subprocess.run(
         [OUR_COMMAND[0], "migrate"],

@@ -63,34 +63,34 @@ def verdicts(found: Findings) -> Iterator[str]:
     yield from _login(found.rounds, found.signature_ms)
     if found.startup is not None:
         floor, ours = found.startup.floor, found.startup.ours
-        yield _verdict(
+        yield verdict(
             "start: seconds / imports only", ours.seconds / floor.seconds, START_RATIO, "x"
         )
-        yield _verdict(
+        yield verdict(
             "start: RSS over imports only", ours.rss_mb - floor.rss_mb, RSS_OVER_MB, " MB"
         )
-        yield _verdict("fm-auth --help", found.startup.help_seconds, HELP_SECONDS, " s")
+        yield verdict("fm-auth --help", found.startup.help_seconds, HELP_SECONDS, " s")
 
 
 def _me(found: Findings) -> Iterator[str]:
     if {"get", "me"} <= found.rounds.keys():
         ratio = found.rounds["me"].cpu_ms / found.rounds["get"].cpu_ms
-        yield _verdict("/me warm: CPU / bare GET", ratio, ME_RATIO, "x")
+        yield verdict("/me warm: CPU / bare GET", ratio, ME_RATIO, "x")
     if "me" in found.counts:
         counts = found.counts["me"]
         trips = counts.redis_trips + counts.statements
-        yield _verdict("/me warm: round trips", trips, 1.0, "")
+        yield verdict("/me warm: round trips", trips, 1.0, "")
 
 
 def _login(rounds: Mapping[str, Rounds], signature_ms: float | None) -> Iterator[str]:
     if {"post-insert", "login"} <= rounds.keys() and signature_ms is not None:
         insert = rounds["post-insert"].cpu_ms
         allowed = signature_ms + LOGIN_FACTOR * insert
-        yield _verdict("dev-login: CPU", rounds["login"].cpu_ms, allowed, " ms")
+        yield verdict("dev-login: CPU", rounds["login"].cpu_ms, allowed, " ms")
         beyond = (rounds["login"].cpu_ms - signature_ms) / insert
-        yield _verdict("  = beyond the signature / (POST + INSERT)", beyond, LOGIN_FACTOR, "x")
+        yield verdict("  = beyond the signature / (POST + INSERT)", beyond, LOGIN_FACTOR, "x")
 
 
-def _verdict(what: str, measured: float, allowed: float, unit: str) -> str:
+def verdict(what: str, measured: float, allowed: float, unit: str) -> str:
     result = "PASS" if round(measured, 2) <= round(allowed, 2) else "MISS"
     return f"{result}  {what:<44}{measured:>7.2f}{unit:<3} (at most {allowed:.2f}{unit})"
