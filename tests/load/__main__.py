@@ -15,7 +15,19 @@ from tests.load.report import Findings, start_lines, table, verdicts
 from tests.load.session import session
 from tests.load.startup import startup
 
-NAMES = ("get", "get-redis", "post", "post-insert", "me", "login", "register", "refresh", "logout")
+NAMES = (
+    "get",
+    "get-redis",
+    "post",
+    "post-insert",
+    "me",
+    "login",
+    "register",
+    "refresh",
+    "refresh-es256",
+    "introspect",
+    "logout",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,13 +1,14 @@
 """One run: servers, services and helpers, all started here and all gone at the end."""
 
 import asyncio
+import json
 import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,6 +21,13 @@ from tests.load.client import BenchError, Job
 from tests.load.floors import CREATE_TABLE, REDIS_KEY
 from tests.load.machine import Cores, begin_helper, cores, on_core
 from tests.load.service import OUR_COMMAND
+
+CLIENT = {
+    "client_id": "bench",
+    "client_secret": secrets.token_hex(32),
+    "allow": ["introspect"],
+}
+"""A registered caller of our services."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +89,28 @@ def servers() -> Iterator[Place]:
             "DATABASE_URL": endpoints.database_url,
             "REDIS_URL": endpoints.redis_url,
             "AUTH_MASTER_KEY": secrets.token_hex(32),
+            "AUTH_CLIENTS": json.dumps([CLIENT]),
         }
-        prepare(environ)
+        _prepare(environ)
         valkey = stack.enter_context(redis.Redis.from_url(endpoints.redis_url))
         valkey.set(REDIS_KEY, b"x" * 300)
         yield Place(pair, folder, valkey, endpoints.database_url, environ)
+
+
+def own_database(place: Place, name: str, **settings: str) -> Place:
+    """A migrated database beside the one of the place, and ``settings`` for a service on it."""
+    head, _, query = place.database_url.partition("?")
+    url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+    async def create() -> None:
+        connection = await asyncpg.connect(place.database_url)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    environ = {**place.environ, **settings, "DATABASE_URL": url}
+    _prepare(environ)
+    return replace(place, database_url=url, environ=environ)
 
 
 @contextmanager
@@ -102,7 +127,7 @@ def helper(core: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def prepare(environ: Mapping[str, str]) -> None:
+def _prepare(environ: Mapping[str, str]) -> None:
     """Make our tables and the one of the floor."""
     done = subprocess.run(
         [OUR_COMMAND[0], "migrate"],

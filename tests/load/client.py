@@ -41,9 +41,15 @@ class Outcome:
 
 
 def request(
-    method: str, path: str, *, token: str | None = None, body: bytes | None = None
+    method: str,
+    path: str,
+    *,
+    token: str | None = None,
+    authorization: str | None = None,
+    body: bytes | None = None,
+    media_type: str = "application/json",
 ) -> bytes:
-    """A request as it travels."""
+    """A request as it travels; ``token`` is short for the ``authorization`` of a bearer."""
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: 127.0.0.1",
@@ -51,9 +57,11 @@ def request(
         "User-Agent: bench",
     ]
     if token is not None:
-        lines.append(f"Authorization: Bearer {token}")
+        authorization = f"Bearer {token}"
+    if authorization is not None:
+        lines.append(f"Authorization: {authorization}")
     if body is not None:
-        lines.append("Content-Type: application/json")
+        lines.append(f"Content-Type: {media_type}")
     if method == "POST":
         lines.append(f"Content-Length: {len(body or b'')}")
     return "\r\n".join(lines).encode() + _END + (body or b"")

@@ -13,12 +13,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import asyncpg
 
 from adapters.system import SystemClock
-from tests.load.bench import Generator, Place, helper, prepare, servers
+from tests.load.bench import Generator, Place, helper, own_database, servers
 from tests.load.client import BenchError
 from tests.load.counting import Counter, Counts
 from tests.load.crowd import Crowd, Issuer
@@ -105,7 +105,7 @@ def _sides(place: Place, options: argparse.Namespace) -> Iterator[tuple[Generato
         generator = Generator(stack.enter_context(helper(place.cores.rest)), options.connections)
         sides = []
         for population, name in ((_FEW, "few"), (many, "many")):
-            own = _own_database(place, name)
+            own = own_database(place, name)
             drawn = _filled(own, population)
             service = stack.enter_context(
                 serving(
@@ -121,22 +121,6 @@ def _sides(place: Place, options: argparse.Namespace) -> Iterator[tuple[Generato
             )
             sides.append(Side(population, own, service, crowd.scenarios()))
         yield generator, sides
-
-
-def _own_database(place: Place, name: str) -> Place:
-    """A migrated database beside the one of the place."""
-    head, _, query = place.database_url.partition("?")
-    url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-
-    async def create() -> None:
-        connection = await asyncpg.connect(place.database_url)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    environ = {**place.environ, "DATABASE_URL": url}
-    prepare(environ)
-    return replace(place, database_url=url, environ=environ)
 
 
 def _filled(place: Place, population: Population) -> list[Crowded]:

@@ -1,19 +1,20 @@
 """What is asked of the services."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from tests.load.bench import Generator
+from tests.load.bench import CLIENT, Generator
 from tests.load.client import request
 
 USERS = 64
 """Accounts that take turns, so that neither one row nor one cache entry is all there is."""
 _API = "/api/v1/auth"
 
-Side = Literal["floor", "ours"]
+Side = Literal["floor", "ours", "es256"]
 Requests = list[bytes]
 
 
@@ -73,6 +74,22 @@ class Accounts:
         bodies = [json.dumps({"refresh_token": token}).encode() for token in tokens]
         return [request("POST", f"{_API}/refresh", body=body) for body in bodies]
 
+    def introspect(self, amount: int) -> Requests:
+        """POST /introspect by a registered caller, of access tokens that have been used before."""
+        self.me(0)
+        pair = base64.b64encode(f"{CLIENT['client_id']}:{CLIENT['client_secret']}".encode())
+        some = [
+            request(
+                "POST",
+                f"{_API}/introspect",
+                authorization=f"Basic {pair.decode()}",
+                body=f"token={token}".encode(),
+                media_type="application/x-www-form-urlencoded",
+            )
+            for token in self._tokens
+        ]
+        return [some[index % len(some)] for index in range(amount)]
+
     def _register_some(self) -> None:
         bodies = list(self._registrations(USERS))
         requests = [request("POST", f"{_API}/dev-register", body=body) for body in bodies]
@@ -91,7 +108,7 @@ class Accounts:
         return [json.loads(body)[kind] for body in answers.bodies]
 
 
-def scenarios(accounts: Accounts) -> Sequence[Scenario]:
+def scenarios(accounts: Accounts, es256: Accounts) -> Sequence[Scenario]:
     """All scenarios, the floors first."""
     # the floors get the very headers and bodies that ours get
     path = f"{_API}/me".encode()
@@ -114,5 +131,7 @@ def scenarios(accounts: Accounts) -> Sequence[Scenario]:
         Scenario("login", "POST /dev-login", "ours", accounts.login),
         Scenario("register", "POST /dev-register", "ours", accounts.register, 201),
         Scenario("refresh", "POST /refresh", "ours", accounts.refresh),
+        Scenario("refresh-es256", "POST /refresh, ES256", "es256", es256.refresh),
+        Scenario("introspect", "POST /introspect, warm", "ours", accounts.introspect),
         Scenario("logout", "POST /logout", "ours", accounts.log_out),
     ]
