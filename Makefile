@@ -64,7 +64,7 @@ migrate: $(READY) ## Bring the schema up to date (DATABASE_URL, or the embedded 
 bench: $(READY) ## Measure requests beside a floor in the same run
 	$(BIN)/python -m tests.load
 
-bench-scale: $(READY) ## Measure requests on a million users and sessions beside a few (6 min)
+bench-scale: $(READY) ## Measure requests on a million users and sessions beside a few (4 min)
 	$(BIN)/python -m tests.load.scale
 
 clean: ## Remove environments and build products; keeps the data in .data/
