@@ -62,6 +62,12 @@ class Container:
 
         Raises Misconfigured when only an operator can help: wrong master key, wrong schema.
         """
+        if self.settings.tokens.algorithm == "HS256":
+            _log.warning(
+                "hs256_legacy_mode",
+                effect="the JWKS is empty, and whoever can verify a token can make one",
+                advice="set JWT_ALGORITHM=ES256 as soon as every verifier reads the JWKS",
+            )
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
         await self.core.revocations.start()

@@ -1,17 +1,26 @@
 """The core on PostgreSQL and Redis, for the service and for any other process that wants it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
-from adapters.crypto import Argon2Hasher, EnvelopeSealer, JoseKeyGenerator, JoseSigner
+from adapters.crypto import (
+    Argon2Hasher,
+    EnvelopeSealer,
+    JoseKeyGenerator,
+    JoseSigner,
+    key_from_pem,
+    key_from_secret,
+    require_public_half,
+)
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
 from adapters.system import SystemClock, SystemIds
-from app.settings import Settings, load_settings
+from app.settings import Settings, TokenSettings, load_settings
 from auth_core.core import Core, Options, Ports
-from auth_core.kernel import Misconfigured, Secret, SessionId, UserId
+from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
+from auth_core.keys import SigningKey
 
 T = TypeVar("T", str, bytes)
 
@@ -31,14 +40,11 @@ class ConnectedCore(Core):
             allow_newer_schema=settings.database.allow_newer_schema,
         )
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
+        redis_url = _required(settings.redis.url, "REDIS_URL")
         self.session_cache = RedisSessionCache(
-            _required(settings.redis.url, "REDIS_URL"),
-            ttl=self._cache_lifetime,
-            recently_ended=self._recently_ended,
+            redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
         )
-        self.stream = RedisRevocationStream(
-            _required(settings.redis.url, "REDIS_URL"), access_lifetime=options.access_lifetime
-        )
+        self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         self.clock = SystemClock()
         self.ids = SystemIds()
         self._hasher = Argon2Hasher()
@@ -53,7 +59,11 @@ class ConnectedCore(Core):
                 _required(settings.security.master_key, "AUTH_MASTER_KEY"),
                 previous=settings.security.previous_master_key,
             ),
-            key_generator=JoseKeyGenerator(self.clock, access_algorithm=settings.tokens.algorithm),
+            key_generator=JoseKeyGenerator(
+                self.clock,
+                access_algorithm=settings.tokens.algorithm,
+                given=_given_key(settings.tokens, self.clock),
+            ),
             token_signer=JoseSigner(),
             clock=self.clock,
             ids=self.ids,
@@ -103,6 +113,22 @@ async def open_core(
         yield core
     finally:
         await core.close()
+
+
+def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:
+    """How to read the access key that the settings bring along, if they do."""
+    secret, private, public = tokens.secret_key, tokens.private_key_path, tokens.public_key_path
+    if tokens.algorithm == "HS256" and secret is not None:
+        return lambda: key_from_secret(Secret(secret.reveal().encode()), clock.now())
+    if private is None:
+        return None
+
+    def read() -> SigningKey:
+        if public is not None:
+            require_public_half(private, public)
+        return key_from_pem(private, clock.now())
+
+    return read
 
 
 def _required(secret: Secret[T] | None, name: str) -> Secret[T]:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from auth_core.kernel import Clock, Secret
+from auth_core.kernel import Clock, Misconfigured, Secret
 from auth_core.keys import KeyGenerator, KeyStatus, KeyUse, SigningKey
 from auth_core.tokens import TokenSigner
 
@@ -71,26 +71,38 @@ class JoseSigner:
 
 
 class JoseKeyGenerator:
-    """New keys: the configured algorithm for access tokens, HS256 for our own refresh tokens."""
+    """New keys: the configured algorithm for access tokens, HS256 for our own refresh tokens.
 
-    def __init__(self, clock: Clock, *, access_algorithm: str = "RS256") -> None:
+    ``given`` makes the access key that the deployment brings along; HS256 has no other.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        access_algorithm: str = "RS256",
+        given: Callable[[], SigningKey] | None = None,
+    ) -> None:
         self._clock = clock
         self._algorithms = {KeyUse.ACCESS: access_algorithm, KeyUse.REFRESH: REFRESH_ALGORITHM}
+        self._given = given
 
     def algorithm(self, use: KeyUse) -> str:
         """The configured algorithm."""
         return self._algorithms[use]
 
-    def is_fixed(self, use: KeyUse) -> bool:  # noqa: ARG002
-        """No: every key can be generated."""
-        return False
+    def is_fixed(self, use: KeyUse) -> bool:
+        """Whether the access key is a secret that others share: then we cannot make another."""
+        return use is KeyUse.ACCESS and self._algorithms[use] == "HS256"
 
-    def given(self, use: KeyUse) -> SigningKey | None:  # noqa: ARG002
-        """None: nothing is brought along."""
-        return None
+    def given(self, use: KeyUse) -> SigningKey | None:
+        """The access key that the deployment brings along."""
+        return self._given() if use is KeyUse.ACCESS and self._given is not None else None
 
     def generate(self, use: KeyUse) -> SigningKey:
         """A new active key; its id is the thumbprint of the key (RFC 7638)."""
+        if self.is_fixed(use):
+            raise Misconfigured("the key of HS256 is JWT_SECRET_KEY: set another one to replace it")
         algorithm = self._algorithms[use]
         key = _GENERATE[algorithm]()
         kid = key.thumbprint()

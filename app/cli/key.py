@@ -1,6 +1,7 @@
-"""`fm-auth key list|rotate|revoke|export-public|rewrap`."""
+"""`fm-auth key list|rotate|revoke|import|export-public|rewrap`."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,7 @@ _USE = click.option(
 def key() -> None:
     """List, rotate and revoke signing keys.
 
-    Keys are sealed in the database; no command shows or takes a private key.
+    Keys are sealed in the database; no command shows a private key.
     """
 
 
@@ -47,8 +48,8 @@ def list_() -> None:
 def rotate(use: str, now: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Replace the active key.
 
-    The next key is published at once and signs once relying services have had time to learn of it.
-    Run the command again, or let `fm-auth serve` restart, after that time.
+    The next key is published at once and signs once relying services have had time to learn of it:
+    at the moment shown, if `fm-auth serve` or `fm-auth worker` runs then.
     """
 
     async def run(keys: "KeyService") -> None:
@@ -73,6 +74,29 @@ def revoke(kid: str) -> None:
     If it signs, a new key takes its place.
     """
     _with_keys(lambda keys: _revoke(keys, kid))
+
+
+@key.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--activate",
+    is_flag=True,
+    help="Sign with it at once; relying services with a copy of the JWKS notice.",
+)
+def import_(file: Path, activate: bool) -> None:  # noqa: FBT001
+    """Take the private key in FILE (PEM, unencrypted) for access tokens.
+
+    It becomes the next key, which signs once relying services have had time to learn of it.
+    """
+
+    async def run(keys: "KeyService") -> None:
+        from adapters.crypto import key_from_pem  # noqa: PLC0415 - slow to import
+        from adapters.system import SystemClock  # noqa: PLC0415
+
+        brought = key_from_pem(file, SystemClock().now())
+        click.echo(_line(await keys.bring_in(brought, activate=activate)))
+
+    _with_keys(run)
 
 
 @key.command("export-public")

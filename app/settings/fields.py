@@ -13,10 +13,10 @@ _TOKENS = (
     Field(
         name="JWT_ALGORITHM",
         attribute="tokens.algorithm",
-        kind=parse.choice("RS256", "ES256", "Ed25519", unavailable=("HS256",)),
+        kind=parse.choice("RS256", "ES256", "Ed25519", "HS256"),
         default="RS256",
-        description="Signs access tokens; a change is a rotation: old tokens live on."
-        " HS256 is known but not available in this version",
+        description="Signs access tokens; a change is a rotation: old tokens live on. HS256 is for"
+        " old single services: whoever can verify its tokens can make them",
     ),
     Field(
         name="JWT_ISSUER",
@@ -49,9 +49,36 @@ _TOKENS = (
         default="7",
         description="Life of a refresh token: how long a session lasts without a refresh",
     ),
-    later("JWT_SECRET_KEY", "Key of the HS256 mode", secret=True),
-    later("JWT_PRIVATE_KEY_PATH", "Signing keys live sealed in PostgreSQL"),
-    later("JWT_PUBLIC_KEY_PATH", "Public keys are served at /.well-known/jwks.json"),
+    Field(
+        name="JWT_SECRET_KEY",
+        attribute="tokens.secret_key",
+        kind=parse.secret_text(1, 4096),
+        secret=True,
+        description="Key of HS256, at least 32 bytes; not looked at for other algorithms",
+    ),
+    Field(
+        name="AUTH_ALLOW_HS256",
+        attribute="tokens.allow_hs256",
+        kind=parse.boolean(),
+        default="false",
+        description="Take HS256 outside development, too",
+    ),
+    Field(
+        name="JWT_PRIVATE_KEY_PATH",
+        attribute="tokens.private_key_path",
+        kind=parse.path(),
+        default_note="not set: keys are made and rotated",
+        example="/run/secrets/jwt.pem",
+        description="Private key in PEM form that signs from the first start that finds it; it is"
+        " sealed into the database and rotates like any other",
+    ),
+    Field(
+        name="JWT_PUBLIC_KEY_PATH",
+        attribute="tokens.public_key_path",
+        kind=parse.path(),
+        example="/run/secrets/jwt.pub.pem",
+        description="Public key in PEM form, only to check that it belongs to JWT_PRIVATE_KEY_PATH",
+    ),
 )
 
 _SESSIONS = (

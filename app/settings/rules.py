@@ -9,6 +9,7 @@ from auth_core.kernel import Secret
 
 Values = Mapping[str, object]
 _REDIS_PARTS = ("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD")
+_HS256_BYTES = 32
 _MASTER_KEY_MISSING = (
     "AUTH_MASTER_KEY (or AUTH_MASTER_KEY_FILE) is required when DATABASE_URL is set;"
     " `openssl rand -base64 32` makes one"
@@ -29,6 +30,8 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _cors_star_without_credentials,
         _whole_administrator,
         _no_example_password,
+        _hs256_on_purpose,
+        _public_key_of_a_private_one,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -116,4 +119,31 @@ def _no_example_password(values: Values, _: AbstractSet[str]) -> list[str]:
     development = values.get("ENVIRONMENT") == "development"
     if isinstance(password, Secret) and password == Secret(EXAMPLE_PASSWORD) and not development:
         return ["DASHBOARD_PASSWORD is the documented example: choose another outside development"]
+    return []
+
+
+def _hs256_on_purpose(values: Values, _: AbstractSet[str]) -> list[str]:
+    if values.get("JWT_ALGORITHM") != "HS256":
+        return []
+    problems = []
+    secret = values.get("JWT_SECRET_KEY")
+    if not isinstance(secret, Secret) or len(secret.reveal().encode()) < _HS256_BYTES:
+        problems.append(
+            f"JWT_ALGORITHM=HS256 needs JWT_SECRET_KEY with at least {_HS256_BYTES} bytes;"
+            " `openssl rand -base64 48` makes one"
+        )
+    if values.get("JWT_PRIVATE_KEY_PATH") is not None:
+        problems.append("JWT_ALGORITHM=HS256 and JWT_PRIVATE_KEY_PATH exclude each other")
+    if values.get("ENVIRONMENT") != "development" and not values.get("AUTH_ALLOW_HS256"):
+        problems.append(
+            "JWT_ALGORITHM=HS256 is refused outside development, because whoever verifies tokens"
+            " could make them: use ES256, or set AUTH_ALLOW_HS256=true"
+        )
+    return problems
+
+
+def _public_key_of_a_private_one(values: Values, given: AbstractSet[str]) -> list[str]:
+    alone = "JWT_PRIVATE_KEY_PATH" not in given
+    if alone and values.get("JWT_PUBLIC_KEY_PATH") is not None:
+        return ["JWT_PUBLIC_KEY_PATH is set but JWT_PRIVATE_KEY_PATH is not: set both or none"]
     return []

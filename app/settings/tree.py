@@ -55,7 +55,11 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What tokens say and how long they live."""
 
-    algorithm: Literal["RS256", "ES256", "Ed25519"]
+    algorithm: Literal["RS256", "ES256", "Ed25519", "HS256"]
+    secret_key: Secret[str] | None
+    allow_hs256: bool
+    private_key_path: Path | None
+    public_key_path: Path | None
     issuer: str
     audience: str
     access_minutes: int

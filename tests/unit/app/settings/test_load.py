@@ -159,7 +159,11 @@ TEXTS = {
     "REDIS_HOST": ["redis://:canary@h", "a/b"],
     "REDIS_PASSWORD": ["canary\n", "canary\x00", "canary\udcff", "canary" * 500],
     "REDIS_MODE": ["sentinel", "cluster", "ha"],
-    "JWT_ALGORITHM": ["EdDSA", "HS256", "none", "RS512"],
+    "JWT_ALGORITHM": ["EdDSA", "none", "RS512"],
+    "JWT_SECRET_KEY": ["canary\n", "canary\x00", "canary" * 1000],
+    "AUTH_ALLOW_HS256": ["yep"],
+    "JWT_PRIVATE_KEY_PATH": ["a\x00b", "x" * 2000],
+    "JWT_PUBLIC_KEY_PATH": ["a\x00b", "x" * 2000],
     "JWT_ISSUER": ["a b", "ü", "x" * 256],
     "JWT_AUDIENCE": ["a\x00b", "a,\tb"],
     "CORS_ORIGINS": ["https://a.b", "{}", "[1]", '["https://a.b/"]', '["https://a.b/p"]',
@@ -210,6 +214,32 @@ def test_a_wrong_value_is_refused_by_name_and_its_secret_is_not_shown(name, bad)
     assert "canary" not in problem
     assert "\n" not in problem
     assert len(problem) < 600
+
+
+HS256 = {"JWT_ALGORITHM": "HS256", "JWT_SECRET_KEY": "s" * 32}
+
+
+def test_hs256_needs_a_long_secret_and_leave_outside_development():
+    base = {**SERVERS, "ENVIRONMENT": "production"}
+
+    assert "AUTH_ALLOW_HS256" in only_problem(**base, **HS256)
+    assert "32 bytes" in only_problem(**SERVERS, ENVIRONMENT="development", JWT_ALGORITHM="HS256")
+    short = {**HS256, "JWT_SECRET_KEY": "canary" * 5, "AUTH_ALLOW_HS256": "true"}
+    problem = only_problem(**base, **short)
+    assert "32 bytes" in problem
+    assert "canary" not in problem
+    both = {**HS256, "AUTH_ALLOW_HS256": "true", "JWT_PRIVATE_KEY_PATH": "/k"}
+    assert "exclude each other" in only_problem(**base, **both)
+    assert "HS256" == load_settings({**base, **HS256, "AUTH_ALLOW_HS256": "true"}).tokens.algorithm
+    assert load_settings({**SERVERS, **HS256, "ENVIRONMENT": "development"})
+
+
+def test_a_short_secret_of_a_deployment_that_does_not_use_it_is_no_problem():
+    assert load_settings({**SERVERS, "JWT_SECRET_KEY": "short"})
+
+
+def test_a_public_key_needs_its_private_one():
+    assert "set both" in only_problem(**SERVERS, JWT_PUBLIC_KEY_PATH="/k.pub")
 
 
 def test_every_setting_has_bad_values_in_these_tests():
@@ -338,13 +368,11 @@ def test_origins_are_lower_cased_and_listed_once():
     )
 
 
-def test_names_without_effect_are_listed_as_they_were_written(tmp_path):
+def test_names_without_effect_are_listed():
     """Start-up can warn about each by name."""
-    key = tmp_path / "key"
-    key.write_text("secret")
-    loaded = load_settings({"RATE_LIMIT_ENABLED": "x", "JWT_SECRET_KEY_FILE": str(key)})
+    loaded = load_settings({"RATE_LIMIT_ENABLED": "x", "ENABLE_TRACING": "y"})
 
-    assert loaded.not_in_effect == ("JWT_SECRET_KEY_FILE", "RATE_LIMIT_ENABLED")
+    assert loaded.not_in_effect == ("RATE_LIMIT_ENABLED", "ENABLE_TRACING")
 
 
 @pytest.mark.parametrize(
