@@ -67,15 +67,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """Neither ended nor past its idle or absolute lifetime."""
         return self.ended_at is None and now < self.expires_at
 
-    def was_superseded_within(self, window: timedelta, counter: int, now: datetime) -> bool:
-        """Whether token ``counter`` was replaced by the next one less than ``window`` ago.
+    def was_used_up_within(self, window: timedelta, counter: int, now: datetime) -> bool:
+        """Whether the successor of token ``counter`` was redeemed less than ``window`` ago.
 
         Or ahead: another node's clock, or ours before it was set back, may have said when.
         """
-        rotations_since = self.refresh_counter - counter
-        if not 1 <= rotations_since <= len(self.recent_rotations):
+        redemptions_since = self.refresh_counter - counter - 1
+        if not 1 <= redemptions_since <= len(self.recent_rotations):
             return False
-        return abs(now - self.recent_rotations[-rotations_since]) < window
+        return abs(now - self.recent_rotations[-redemptions_since]) < window
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 Token ``n`` is the newest while the row's counter says ``n``. Redeeming it moves the counter on, and
 nobody but its bearer can have done so. Its predecessor stays good as long as nobody has redeemed
 the newest (the answer may have been lost: FAPI 2.0 Security Profile §5.3.2.1) and within a short
-window after it was superseded (two tabs, a retry). Whoever comes with anything older has a copy of
-a token that was used up, and the session ends (RFC 9700 §4.14.2).
+window after somebody has (two tabs, a retry that was overtaken). Whoever comes with anything older
+has a copy of a token that was used up, and the session ends (RFC 9700 §4.14.2).
 """
 
 import asyncio
@@ -117,7 +117,7 @@ class RefreshRotation:
         if isinstance(verdict, ReuseCause):
             await asyncio.shield(self._report(presented, verdict, now))
         elif verdict is Verdict.EXPIRED:
-            await self.expire(presented.session_id)
+            await self.expire(presented.user_id, presented.session_id)
         raise InvalidRefreshToken
 
     async def redeemable(
@@ -141,11 +141,13 @@ class RefreshRotation:
         good = {Verdict.TRY_AGAIN, Verdict.SAME_SUCCESSOR}
         return state.session if judge(state, presented, now, self._window) in good else None
 
-    async def expire(self, session_id: SessionId) -> None:
+    async def expire(self, user_id: UserId, session_id: SessionId) -> None:
         """Mark a session whose time is over, so that no clock revives it (SEC-50)."""
         async with self._unit_of_work() as uow:
-            await uow.sessions.expire(session_id, self._clock.now())
+            expired = await uow.sessions.expire(session_id, self._clock.now())
             await uow.commit()
+        if expired:  # a cache may still hold it, to be believed when the clock is set back
+            await self._cache.end(user_id, [session_id])
 
     async def _report(self, presented: PresentedToken, cause: ReuseCause, at: datetime) -> None:
         """Commit the damage report, once per session, then make the end known everywhere."""
@@ -226,6 +228,6 @@ def _judge_counter(
         return Verdict.REFUSED
     if behind == 0:
         return Verdict.TRY_AGAIN
-    if behind == 1 or session.was_superseded_within(window, counter, now):
+    if behind == 1 or session.was_used_up_within(window, counter, now):
         return Verdict.SAME_SUCCESSOR
     return ReuseCause.SUPERSEDED_TOKEN

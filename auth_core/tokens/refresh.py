@@ -26,7 +26,7 @@ class RefreshGrant:
         keys = await self._tokens.signing_keys()
         claims = await self._reader.read_expired(refresh_token)
         if self._reader.has_expired(claims):
-            await self._rotation.expire(SessionId(claims.sid))
+            await self._rotation.expire(UserId(claims.sub), SessionId(claims.sid))
             raise InvalidRefreshToken
         rotated = await self._rotation.rotate(
             PresentedToken(

@@ -8,7 +8,7 @@ import pytest
 
 from auth_core.audit import AuditAction
 from auth_core.core import Options
-from auth_core.kernel import InvalidRefreshToken, Unavailable
+from auth_core.kernel import InvalidRefreshToken, InvalidToken, Unavailable
 from auth_core.sessions import EndReason, ReuseCause, SessionOrigin
 from auth_core.testing import in_memory_core
 from auth_core.tokens import SignInPolicy
@@ -110,6 +110,18 @@ async def test_a_slow_tab_is_served_whatever_the_fast_one_did_meanwhile(core, fi
         core.clock.advance(timedelta(milliseconds=300))
 
     assert newest == await refresh(core, first)
+
+
+@pytest.mark.sec("SEC-31", "SEC-32")
+async def test_a_late_retry_that_another_tab_overtakes_is_no_theft(core, first):
+    """The window runs from the use of the successor: until then the retry was good anyway."""
+    second = await refresh(core, first)
+    core.clock.advance(timedelta(minutes=15))
+    third = await refresh(core, second)
+
+    assert third == await refresh(core, first)
+    core.clock.advance(WINDOW)
+    await refused(core, first)
 
 
 @pytest.mark.sec("SEC-30")
@@ -269,6 +281,23 @@ async def test_a_refusal_for_age_is_for_ever_too(core, first):
     await refused(core, first)
 
     assert EndReason.EXPIRED is session_of(core).end_reason
+
+
+@pytest.mark.sec("SEC-50")
+async def test_a_refusal_for_age_reaches_the_cache_before_a_clock_that_jumps_back(core, first):
+    core.clock.advance(IDLE - timedelta(minutes=10))
+    access = core.refresh._tokens.issue(
+        next(iter(core.store.users.values())),
+        session_of(core),
+        await core.refresh._tokens.signing_keys(),
+    ).access_token
+    assert await core.authenticator.authenticate(access)
+    core.clock.advance(timedelta(minutes=10))
+    await refused(core, first)
+    core.clock.advance(-timedelta(minutes=5))
+
+    with pytest.raises(InvalidToken):
+        await core.authenticator.authenticate(access)
 
 
 @pytest.mark.sec("SEC-34")
