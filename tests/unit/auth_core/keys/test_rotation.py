@@ -246,6 +246,18 @@ async def test_an_imported_key_is_next_or_signs_at_once_and_is_imported_once(cor
     assert [RotationCause.IMPORTED] * 2 == [event.cause for event in rotations(core)]
 
 
+async def test_a_newer_import_takes_the_place_of_the_next_key(core):
+    one, two = (core.ports.key_generator.generate(KeyUse.ACCESS) for _ in range(2))
+    await core.keys.bring_in(one, activate=False)
+
+    await core.keys.bring_in(two, activate=False)
+
+    waiting = [key.kid for key in await core.keys.stored() if key.status is KeyStatus.NEXT]
+    assert [two.kid] == waiting
+    # it left without ever having signed, so it may come again
+    assert KeyStatus.NEXT is (await core.keys.bring_in(one, activate=False)).status
+
+
 @pytest.mark.sec("SEC-45")
 async def test_a_revoked_key_never_comes_back(core):
     key = core.ports.key_generator.generate(KeyUse.ACCESS)

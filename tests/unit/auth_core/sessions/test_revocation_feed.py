@@ -269,3 +269,20 @@ async def test_announcing_never_raises(core, ids):
 
     assert {ids[1]} == revoked(core.revocations)
     await core.revocations.close()
+
+
+async def test_a_stream_that_is_cut_off_is_followed_again(core, another, ids, monkeypatch):
+    monkeypatch.setattr(module, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.001)
+    await another.start()
+    await until(lambda: another._as_of is not None and core.stream._listeners)
+    before = set(core.stream._listeners)
+    core.stream.cut()
+    await until(lambda: core.stream._listeners and before.isdisjoint(core.stream._listeners))
+    await core.revocations.start()
+
+    await core.sessions.end(*ids, EndReason.LOGOUT)
+
+    await until(lambda: ids[1] in revoked(another))
+    await core.revocations.close()
+    await another.close()
