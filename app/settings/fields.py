@@ -95,8 +95,8 @@ _SESSIONS = (
         attribute="sessions.refresh_parallel_seconds",
         kind=parse.integer(0, 300),
         default="10",
-        description="How long a used refresh token still gets the newest one (two tabs, a retry);"
-        " after that it is taken for stolen, and the session ends",
+        description="How long a refresh token still gets the newest one after its successor was"
+        " used (two tabs, a retry); after that it is taken for stolen, and the session ends",
     ),
     Field(
         name="AUTH_SESSION_IP",

@@ -138,14 +138,17 @@ class _HttpFeed:
         )
         if self._closed:  # before there was a stream to close
             stream.close()
-        _expect_ok(stream.status)
-        if not stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            raise SourceLost("it answers with something else than events")
-        parser = EventParser()
-        for chunk in stream:
-            yield None
-            for event in parser.feed(chunk):
-                yield _message(event)
+        try:
+            _expect_ok(stream.status)
+            if not stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
+                raise SourceLost("it answers with something else than events")
+            parser = EventParser()
+            for chunk in stream:
+                yield None
+                for event in parser.feed(chunk):
+                    yield _message(event)
+        finally:
+            stream.release()
 
     def close(self) -> None:
         self._closed = True

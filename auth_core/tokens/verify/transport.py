@@ -47,6 +47,10 @@ class ByteStream(Protocol):
         """End it, from any thread. Idempotent."""
         ...
 
+    def release(self) -> None:
+        """Give back what it holds. By whoever reads it, in the end, read or not."""
+        ...
+
 
 class Transport(Protocol):
     """HTTP with one issuer; paths are below its base URL. ``credentials``: value of the header
@@ -151,8 +155,11 @@ class _HttpStream:
                     raise SourceLost("it ended the stream")
                 yield chunk
         finally:
-            self._response.close()
-            self._connection.close()
+            self.release()
+
+    def release(self) -> None:
+        self._response.close()
+        self._connection.close()
 
     def close(self) -> None:
         _shut(self._wire)

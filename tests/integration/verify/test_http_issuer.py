@@ -1,5 +1,6 @@
 """The verifier against an issuer on a real socket."""
 
+import gc
 import json
 import threading
 import time
@@ -84,6 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/moved/.well-known/jwks.json":
             self.answer({}, 302, Location=issuer.url + "/.well-known/jwks.json")
         elif self.headers.get("Authorization") != BASIC:
+            self.protocol_version = "HTTP/1.1"  # so that the connection stays open
             self.answer({}, 401)
         elif self.path == "/api/v1/auth/revocations":
             entries = [{"session_id": s, "expires_at": e} for s, e in issuer.revoked]
@@ -167,6 +169,18 @@ async def test_the_async_door_starts_and_stops(issuer):
     async with TokenVerifier(issuer="i", audience="a", keys=http, revocations=http) as verifier:
         assert (True, None) == (verifier.ready, verifier.trouble)
         assert await verifier.verify(issuer.token(uuid4()))
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_a_stream_that_is_refused_leaves_no_connection_behind(issuer):
+    """With a cursor at hand the stream is asked for first: an issuer that stops says no to it."""
+    for _ in range(3):
+        feed = source(issuer, secret="wrong").follow("0")
+        with pytest.raises(SourceLost, match="refuses our client credentials"):
+            next(iter(feed))
+        feed.close()
+        del feed
+        gc.collect()
 
 
 def test_keys_are_asked_for_with_their_etag(issuer):
