@@ -52,6 +52,7 @@ class Race:
             table.update(rows)
         store.events[:], store.audit[:] = events, []
         self.core.cache.flush()
+        self.run(self.core.authenticator.authenticate(self.access))  # warm: to be refused later
 
     async def redeem(self, number):
         try:

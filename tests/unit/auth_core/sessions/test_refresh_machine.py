@@ -12,7 +12,7 @@ def test_the_honest_are_never_logged_out_and_a_thief_never_gets_by():
     run_state_machine_as_test(
         RefreshMachine,
         settings=settings(
-            max_examples=80,
+            max_examples=200,
             stateful_step_count=40,
             derandomize=True,
             deadline=None,
