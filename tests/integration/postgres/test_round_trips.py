@@ -1,11 +1,12 @@
 """How few statements go to the server, and that holding writes back changes nothing else."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
 
-from adapters.postgres import PostgresUnitOfWork
+from adapters.postgres import Database, PostgresUnitOfWork
+from auth_core.kernel import Secret
 from auth_core.sessions import EndReason
 from auth_core.testing.contracts.making import (
     new_hash,
@@ -22,21 +23,27 @@ UnitOfWork = Callable[[], PostgresUnitOfWork]
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The first words of whatever goes to the server through units of work."""
+async def database(postgres_url: Secret[str]) -> AsyncIterator[Database]:
+    """A pool that nothing else uses: services that other tests left running have their own."""
+    database = Database(postgres_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch, database: Database) -> list[str]:
+    """The first words of whatever goes to the server through units of work of this database."""
     seen: list[str] = []
 
     def watch(name: str) -> None:
         original = getattr(asyncpg.Connection, name)
 
-        async def watched(self: object, sql: str, *arguments: object, **options: object) -> object:
-            seen.append(sql.split(maxsplit=1)[0])
-            return await original(self, sql, *arguments, **options)
+        async def watched(proxy, sql: str, *arguments: object, **options: object) -> object:
+            if proxy._holder._pool is database._pool:
+                seen.append(sql.split(maxsplit=1)[0])
+            return await original(proxy._con, sql, *arguments, **options)
 
-        monkeypatch.setattr(asyncpg.pool.PoolConnectionProxy, name, _proxied(watched))
-
-    def _proxied(watched):
-        return lambda proxy, *arguments, **options: watched(proxy._con, *arguments, **options)
+        monkeypatch.setattr(asyncpg.pool.PoolConnectionProxy, name, watched)
 
     for name in ("execute", "fetchrow", "fetch"):
         watch(name)

@@ -353,7 +353,7 @@ def test_any_event_becomes_one_line_in_both_formats(event):
         start(lines, form=form)
         structlog.get_logger().info("hello", x=event)
 
-        (line,) = lines
+        (line,) = (line for line in lines if b"hello" in line)
         assert line.endswith(b"\n")
         assert len(line.decode().splitlines()) == 1
 

@@ -68,7 +68,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.runner = asyncio.Runner()
         self.core = in_memory_core(OPTIONS)
         self.clock, self.store = self.core.clock, self.core.store
         self.workers = [self.core]
@@ -78,7 +78,7 @@ class RefreshMachine(RuleBasedStateMachine):
         self._learn(signed_in)
 
     def run(self, awaitable):
-        return self.loop.run_until_complete(awaitable)
+        return self.runner.run(awaitable)
 
     @rule(worker=PICK)
     @precondition(lambda self: len(self.seen) < 4)
@@ -218,8 +218,8 @@ class RefreshMachine(RuleBasedStateMachine):
                     assert not (sight.over and passes), f"{session_id} is over (d, f)"
 
     def teardown(self) -> None:
-        if hasattr(self, "loop"):
-            self.loop.close()
+        if hasattr(self, "runner"):
+            self.runner.close()
 
     async def _passes(self, worker, access) -> bool:
         try:

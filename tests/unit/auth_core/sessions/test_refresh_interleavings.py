@@ -119,8 +119,9 @@ def judge(race, actors, answers) -> None:
 
 @pytest.mark.sec("SEC-30", "SEC-31")
 def test_no_order_of_statements_logs_the_honest_out_or_lets_a_thief_by():
-    loop, chance, distinct = ShuffledLoop(), random.Random(30), set()
-    try:
+    chance, distinct = random.Random(30), set()
+    with asyncio.Runner(loop_factory=ShuffledLoop) as runner:
+        loop = runner.get_loop()
         race = Race(loop.run_until_complete)
         for _ in range(4 * DISTINCT):
             race.again()
@@ -130,7 +131,5 @@ def test_no_order_of_statements_logs_the_honest_out_or_lets_a_thief_by():
             distinct.add(trace)
             if len(distinct) == DISTINCT:
                 break
-    finally:
-        loop.close()
 
     assert DISTINCT == len(distinct)
