@@ -31,6 +31,7 @@ from auth_core.kernel.errors import (
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
+from auth_core.kernel.mail import Letter, LetterId, MailOutbox, MailTemplate, MailUnitOfWork
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
 
@@ -55,7 +56,12 @@ __all__ = [
     "InvalidToken",
     "KeyNotFound",
     "KeySpent",
+    "Letter",
+    "LetterId",
     "LifecycleConflict",
+    "MailOutbox",
+    "MailTemplate",
+    "MailUnitOfWork",
     "Misconfigured",
     "NotFound",
     "OrganizationId",

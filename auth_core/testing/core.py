@@ -4,7 +4,7 @@ from datetime import datetime
 
 from auth_core.audit import AuditRecord
 from auth_core.core import Core, Options, Ports
-from auth_core.kernel import DomainEvent, Secret
+from auth_core.kernel import DomainEvent, Letter, Secret
 from auth_core.testing.clock import DEFAULT_START, DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.crypto import (
     SymmetricKeyGenerator,
@@ -64,6 +64,11 @@ class InMemoryCore(Core):
     def audited(self) -> list[AuditRecord]:
         """Every audit record that was committed, in order."""
         return list(self.store.audit)
+
+    @property
+    def letters(self) -> list[Letter]:
+        """Every letter that was committed, in order."""
+        return list(self.store.letters)
 
     def unit_of_work(self) -> InMemoryUnitOfWork:
         """A new transaction over the store."""

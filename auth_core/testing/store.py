@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from auth_core.audit import AuditRecord
-from auth_core.kernel import Conflict, DomainEvent, Secret, SessionId, Unavailable, UserId
+from auth_core.kernel import Conflict, DomainEvent, Letter, Secret, SessionId, Unavailable, UserId
 from auth_core.keys import Departure, SealedKey
 from auth_core.sessions import Session
 from auth_core.users import User
@@ -32,6 +32,7 @@ class InMemoryStore:
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
+        self.letters: list[Letter] = []
         self.down = False
         """While set, every statement and every commit raises Unavailable."""
         self.on_statement: Callable[[str], None] | None = None
@@ -54,6 +55,7 @@ class Transaction:
         self.removed_keys: set[str] = set()
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
+        self.letters: list[Letter] = []
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._open = False
@@ -146,6 +148,7 @@ class Transaction:
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
         self._store.audit.extend(self.audit)
+        self._store.letters.extend(self.letters)
         self.end()
 
     def end(self) -> None:

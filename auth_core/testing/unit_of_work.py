@@ -15,6 +15,8 @@ from auth_core.kernel import (
     DomainEvent,
     Email,
     EmailTaken,
+    Letter,
+    MailOutbox,
     Outbox,
     Secret,
     UserId,
@@ -199,6 +201,18 @@ class InMemoryAuditTrail:
         self._transaction.audit.append(record)
 
 
+class InMemoryMailOutbox:
+    """Letters of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def enqueue(self, letter: Letter) -> None:
+        """Keep it until the commit."""
+        await self._transaction.statement("mail.enqueue")
+        self._transaction.letters.append(letter)
+
+
 class InMemoryUnitOfWork:
     """A transaction over an `InMemoryStore`: rolls back unless committed."""
 
@@ -210,6 +224,7 @@ class InMemoryUnitOfWork:
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)
+        self.mail = InMemoryMailOutbox(self._transaction)
 
     async def __aenter__(self) -> Self:
         self._transaction.begin()
@@ -245,5 +260,6 @@ if TYPE_CHECKING:
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
     _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository
+    _mail: type[MailOutbox] = InMemoryMailOutbox
     _outbox: type[Outbox] = InMemoryOutbox
     _unit_of_work: type[CoreUnitOfWork] = InMemoryUnitOfWork
