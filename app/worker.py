@@ -4,8 +4,8 @@ Every task may run in any number of processes at once, at any time, and be cut o
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 from time import perf_counter
 
 import msgspec
@@ -51,6 +51,8 @@ class Worker:
     ) -> None:
         self._todo = tasks
         self._first_run_seconds = first_run_seconds
+        # its own: forked workers begin with one and the same state of the shared generator
+        self._chance = Random()  # noqa: S311 - spreads, hides nothing
         self._running: list[asyncio.Task[None]] = []
         self._troubles: dict[str, str] = {}
 
@@ -74,11 +76,11 @@ class Worker:
         return all([await self._run(task) for task in self._todo])
 
     async def _repeat(self, task: Task) -> None:
-        pause = random.uniform(0, min(self._first_run_seconds, task.seconds))  # noqa: S311
+        pause = self._chance.uniform(0, min(self._first_run_seconds, task.seconds))
         while True:
             await asyncio.sleep(pause)
             await self._run(task)
-            pause = task.seconds * random.uniform(0.9, 1.1)  # noqa: S311 - not a secret
+            pause = task.seconds * self._chance.uniform(0.9, 1.1)
 
     async def _run(self, task: Task) -> bool:
         began = perf_counter()
