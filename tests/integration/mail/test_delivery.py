@@ -19,7 +19,7 @@ from app.settings import load_settings
 from auth_core.kernel import Letter, MailTemplate, Secret
 from auth_core.mail import Fate, LetterStatus
 from auth_core.testing.contracts.mail_outbox import new_letter
-from tests.e2e.running import FM_AUTH, environment
+from tests.e2e.running import FM_AUTH, environment, fm_auth
 from tests.integration.mail.conftest import MailServer
 
 SECONDS = 60
@@ -241,3 +241,27 @@ async def test_a_letter_of_a_later_version_is_left_to_it(serve, database_url, re
         assert (ours.id, MailTemplate.RESET_PASSWORD) == (outcome.id, outcome.template)
         assert [] == await core.mail.page()
     assert 1 == await observer.fetchval("SELECT count(*) FROM mail_outbox WHERE attempts = 0")
+
+
+async def test_an_operator_tests_the_mail_server(serve, database_url, redis_url):
+    async def ask(settings: dict[str, str], address: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(fm_auth, "mail", "test", address, settings=settings)
+        return done.returncode, done.stdout + done.stderr
+
+    async with serve() as server:
+        settings = settings_of(database_url, redis_url, server.port)
+        taken = await ask(settings, "Somebody@Example.com")
+        server.answers = {"RCPT": "550 no such user"}
+        refused = await ask(settings, "nobody@example.com")
+        bad = await ask(settings, "nobody")
+    gone = await ask(settings, "somebody@example.com")
+    unset = await ask({**settings, "SMTP_HOST": ""}, "somebody@example.com")
+
+    assert (0, "The mail server has taken a message to somebody@example.com.\n") == taken
+    assert ["somebody@example.com"] == [message["To"] for message in server.taken]
+    assert (1, "Error: The mail server did not take it: smtp_550.\n") == refused
+    assert 1 == bad[0]
+    assert "ADDRESS" in bad[1]
+    assert (1, "Error: The mail server did not take it: smtp_no_connection.\n") == gone
+    assert 78 == unset[0]
+    assert "SMTP_HOST is not set" in unset[1]

@@ -60,6 +60,7 @@ def _statements() -> dict[str, Statement]:
 
 STATEMENTS = _statements()
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
+STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
 CLAIM = STATEMENTS.pop("mail._CLAIM")
 SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
 
