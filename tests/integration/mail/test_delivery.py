@@ -19,8 +19,8 @@ from app.settings import load_settings
 from auth_core.kernel import Letter, MailTemplate, Secret
 from auth_core.mail import Fate, LetterStatus
 from auth_core.testing.contracts.mail_outbox import new_letter
-from tests.e2e.running import FM_AUTH, environment, fm_auth
-from tests.integration.mail.conftest import MailServer
+from tests.e2e.running import FM_AUTH, environment, fm_auth, services_in
+from tests.integration.mail.conftest import PASSWORD, USERNAME, MailServer
 
 SECONDS = 60
 BLOCKED = (
@@ -215,6 +215,35 @@ async def test_the_master_key_changes_under_waiting_letters(
             [outcome] = (await core.mail_relay.run()).outcomes
 
     assert (letter.id, Fate.SENT) == (outcome.id, outcome.fate)
+
+
+@pytest.mark.sec("SEC-67")
+async def test_the_service_itself_sends_and_its_log_tells_no_secret(
+    serve, certificates, database_url, redis_url, observer, tmp_path
+):
+    """On its own event loop, over STARTTLS and with a login."""
+    async with serve(tls=certificates.server, login=True) as server:
+        settings = {
+            **settings_of(database_url, redis_url, server.port),
+            "SMTP_SECURITY": "starttls",
+            "SMTP_CA_PATH": str(certificates.ca_path),
+            "SMTP_USERNAME": USERNAME,
+            "SMTP_PASSWORD": PASSWORD,
+            "LOG_LEVEL": "debug",
+        }
+        with services_in(tmp_path) as services:
+            service = await asyncio.to_thread(services(settings).start)
+            async with core_of(settings) as core:
+                letter = await enqueue(core)
+            async with asyncio.timeout(SECONDS):
+                await server.arrived.wait()
+                while await observer.fetchval("SELECT count(*) FROM mail_outbox"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            log = service.output
+
+    assert [True] == [encrypted for _, _, encrypted in server.envelopes]
+    for secret in ("canary-token", PASSWORD, letter.to.value):
+        assert secret not in log
 
 
 async def test_without_a_mail_server_letters_wait(database_url, redis_url, observer):
