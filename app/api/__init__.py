@@ -1,5 +1,6 @@
 """The HTTP API, one module per resource, request and response types beside their handlers."""
 
+from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.me import MeController
 from app.api.refresh import RefreshController
@@ -24,6 +25,7 @@ CONTROLLERS = [
     RevocationController,
     WellKnownController,
     DocsController,
+    DevelopmentMailController,
 ]
 
 __all__ = ["CONTROLLERS"]

@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -20,7 +21,6 @@ from auth_core.testing.unit_of_work import (
     InMemoryAuditTrail,
     InMemoryCredentialRepository,
     InMemoryKeyRepository,
-    InMemoryMailOutbox,
     InMemoryOutbox,
     InMemoryUnitOfWork,
     InMemoryUserRepository,
@@ -33,6 +33,7 @@ __all__ = [
     "InMemoryCredentialRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
+    "InMemoryMailer",
     "InMemoryOutbox",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
@@ -42,6 +43,7 @@ __all__ = [
     "InMemoryUnitOfWork",
     "InMemoryUserRepository",
     "ManualClock",
+    "PlainRenderer",
     "SeededEntropy",
     "SymmetricKeyGenerator",
     "SymmetricTokenSigner",

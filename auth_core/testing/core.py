@@ -5,6 +5,7 @@ from datetime import datetime
 from auth_core.audit import AuditRecord
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import DomainEvent, Letter, Secret
+from auth_core.mail import LetterVault
 from auth_core.testing.clock import DEFAULT_START, DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.crypto import (
     SymmetricKeyGenerator,
@@ -53,6 +54,7 @@ class InMemoryCore(Core):
             clock=clock,
             ids=DeterministicIds(clock, entropy),
         )
+        store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)
 
     @property

@@ -26,6 +26,7 @@ from auth_core.testing.contracts import (
     Flush,
     IdsContract,
     KeyRepositoryContract,
+    MailOutboxContract,
     PasswordHasherContract,
     RecordedEvents,
     RefreshCounterContract,
@@ -174,6 +175,10 @@ class TestSessionRaces(SessionRacesContract):
 
 
 class TestKeys(KeyRepositoryContract):
+    pass
+
+
+class TestMailOutbox(MailOutboxContract):
     pass
 
 
