@@ -90,6 +90,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
+        "personal_data": core.personal_data,
         "keys": core.keys,
         "options": container.options,
         "health": container.health,

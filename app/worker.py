@@ -1,4 +1,4 @@
-"""What runs beside the requests: keys that rotate, rows that go when their time is over.
+"""What runs beside the requests: keys that rotate, rows and accounts whose time is over.
 
 Every task may run in any number of processes at once, at any time, and be cut off anywhere.
 """
@@ -40,7 +40,14 @@ def tasks_of(core: Core) -> Sequence[Task]:
         swept = await core.retention.sweep()
         return {"sessions": swept.sessions, "events": swept.events}
 
-    return (Task("keys", 60.0, tend_keys), Task("retention", 3600.0, sweep))
+    async def erase() -> dict[str, int]:
+        return {"accounts": await core.personal_data.erase_due()}
+
+    return (
+        Task("keys", 60.0, tend_keys),
+        Task("retention", 3600.0, sweep),
+        Task("erasure", 3600.0, erase),
+    )
 
 
 class Worker:

@@ -16,6 +16,7 @@ from auth_core.keys import (
     RotationPolicy,
     Sealer,
 )
+from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
@@ -43,7 +44,7 @@ from auth_core.tokens import (
 from auth_core.users import UserService
 
 
-class CoreUnitOfWork(SignInUnitOfWork, KeysUnitOfWork, Protocol):
+class CoreUnitOfWork(SignInUnitOfWork, KeysUnitOfWork, PrivacyUnitOfWork, Protocol):
     """A transaction over everything that the core stores."""
 
 
@@ -94,6 +95,14 @@ class Core:
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
+        )
+        self.personal_data = PersonalDataService(
+            ports.unit_of_work,
+            self.lifecycle,
+            ports.session_cache,
+            clock,
+            ids,
+            access_lifetime=options.access_lifetime,
         )
         issuer = self._issuer(ports, options)
         self.sign_in = SignIn(

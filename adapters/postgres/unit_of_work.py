@@ -7,6 +7,7 @@ from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresCredentialRepository, PostgresUserRepository
@@ -59,6 +60,10 @@ class PostgresUnitOfWork:
     @property
     def audit(self) -> PostgresAuditTrail:
         return PostgresAuditTrail(self._entered)
+
+    @property
+    def personal_data(self) -> PostgresPersonalDataRepository:
+        return PostgresPersonalDataRepository(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

@@ -2,6 +2,7 @@
 
 from app.api.docs import DocsController
 from app.api.me import MeController
+from app.api.my_data import MyDataController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
 from app.api.session_list import SessionListController, UserSessionsController
@@ -20,6 +21,7 @@ CONTROLLERS = [
     SessionListController,
     UserSessionsController,
     MeController,
+    MyDataController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

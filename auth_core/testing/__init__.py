@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -34,6 +35,7 @@ __all__ = [
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryOutbox",
+    "InMemoryPersonalDataRepository",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",

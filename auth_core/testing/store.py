@@ -12,9 +12,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from auth_core.audit import AuditRecord
-from auth_core.kernel import Conflict, DomainEvent, Letter, Secret, SessionId, Unavailable, UserId
+from auth_core.kernel import (
+    ConcurrentUpdate,
+    Conflict,
+    DomainEvent,
+    Email,
+    Letter,
+    Secret,
+    SessionId,
+    Unavailable,
+    UserId,
+)
 from auth_core.keys import Departure, SealedKey
-from auth_core.sessions import Session
+from auth_core.sessions import EndedSession, Session
 from auth_core.users import User
 
 K = TypeVar("K")
@@ -28,6 +38,8 @@ class InMemoryStore:
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
         self.sessions: dict[SessionId, Session] = {}
+        self.erased: dict[SessionId, EndedSession] = {}
+        """Sessions that had ended when their user was erased."""
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
@@ -50,6 +62,7 @@ class Transaction:
         self.users = ChainMap[UserId, User]({}, store.users)
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
+        self.erased = ChainMap[SessionId, EndedSession]({}, store.erased)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
         self.departures = ChainMap[str, Departure]({}, store.departures)
         self.removed_keys: set[str] = set()
@@ -58,6 +71,7 @@ class Transaction:
         self.letters: list[Letter] = []
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
+        self._removed_letters: set[Email] = set()
         self._open = False
         self._failed = False
         self._over = asyncio.Event()
@@ -114,7 +128,7 @@ class Transaction:
 
     async def delete(self, rows: ChainMap[K, V], keys: Sequence[K]) -> int:
         """Remove committed rows with the commit, but for those that somebody else has locked."""
-        free = [key for key in keys if self._store.locks.get(key, self) is self]
+        free = [key for key in keys if self.is_free(key)]
         for key in free:
             await self.lock(key)
             rows.maps[0].pop(key, None)
@@ -128,6 +142,26 @@ class Transaction:
         self._swept.extend(swept)
         return len(swept)
 
+    def is_free(self, key: Hashable) -> bool:
+        """Whether nobody else holds ``key``."""
+        return self._store.locks.get(key, self) is self
+
+    def stored_events(self) -> list[DomainEvent]:
+        """The events that are committed, and those of this transaction."""
+        return [*self._store.events, *self.events]
+
+    def stored_audit(self) -> list[AuditRecord]:
+        """The audit records that are committed, and those of this transaction."""
+        return [*self._store.audit, *self.audit]
+
+    def stored_letters(self) -> list[Letter]:
+        """The letters that are committed, and those of this transaction."""
+        return [*self._store.letters, *self.letters]
+
+    def remove_letters(self, to: Email) -> None:
+        """Remove the committed letters to ``to`` with the commit."""
+        self._removed_letters.add(to)
+
     def violated(self, error: Conflict) -> None:
         """Fail the whole transaction, as a violated constraint does."""
         self._failed = True
@@ -136,9 +170,13 @@ class Transaction:
     async def commit(self) -> None:
         """Make everything visible at once."""
         await self.statement("commit")
+        for session in self.sessions.maps[0].values():
+            if session.user_id not in self.users:  # as a foreign key: erased since it was added
+                self.violated(ConcurrentUpdate())
         _apply(self.users)
         _apply(self.password_hashes)
         _apply(self.sessions)
+        _apply(self.erased)
         _apply(self.keys)
         _apply(self.departures)
         for kid in self.removed_keys:
@@ -148,6 +186,9 @@ class Transaction:
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
         self._store.audit.extend(self.audit)
+        self._store.letters[:] = [
+            letter for letter in self._store.letters if letter.to not in self._removed_letters
+        ]
         self._store.letters.extend(self.letters)
         self.end()
 

@@ -27,6 +27,7 @@ from auth_core.testing.contracts import (
     IdsContract,
     KeyRepositoryContract,
     PasswordHasherContract,
+    PersonalDataContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -163,6 +164,10 @@ class TestRevocationStream(RevocationStreamContract):
             revocation_stream.flush()
 
         return flush
+
+
+class TestPersonalData(PersonalDataContract):
+    pass
 
 
 class TestRetention(RetentionContract):

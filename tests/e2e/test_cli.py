@@ -32,6 +32,8 @@ COMMANDS = [
     ("user",),
     ("user", "create"),
     ("user", "list"),
+    ("user", "export-data"),
+    ("user", "erase"),
     ("key",),
     *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
     ("version",),

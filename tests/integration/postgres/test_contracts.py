@@ -10,6 +10,7 @@ from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     KeyRepositoryContract,
+    PersonalDataContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -50,6 +51,10 @@ class TestRefreshCounter(RefreshCounterContract):
     def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
         """On the same database as the unit of work."""
         return PostgresRefreshCounter(database)
+
+
+class TestPersonalData(PersonalDataContract):
+    pass
 
 
 class TestRetention(RetentionContract):
