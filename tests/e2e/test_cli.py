@@ -249,6 +249,39 @@ def test_a_list_can_be_cut_short_and_piped_into_head(deployed: Service) -> None:
     assert 2 == fm_auth("user", "list", "--limit", "0", settings=deployed._settings).returncode
 
 
+@pytest.mark.sec("SEC-71", "SEC-29")
+def test_an_operator_exports_and_erases_a_person(deployed: Service) -> None:
+    name, settings = new_name(), deployed._settings
+    password = {"password": "correct horse battery staple"}
+    registered = deployed.post("register", {"username": name, **password}).json()
+    token, user_id = registered["access_token"], registered["user"]["user_id"]
+    assert 200 == deployed.check(token)
+
+    exports = [
+        fm_auth("user", "export-data", who, settings=settings)
+        for who in (name, registered["user"]["email"].upper(), user_id)
+    ]
+    asked = fm_auth("user", "erase", name, settings=settings)
+    still = deployed.check(token)
+    done = fm_auth("user", "erase", name, "--yes", settings=settings)
+
+    for exported in exports:
+        assert (0, "") == (exported.returncode, exported.stderr)
+        assert name == json.loads(exported.stdout)["records"]["users"][0]["username"]
+        assert "$argon2" not in exported.stdout
+    assert (1, "", 200) == (asked.returncode, asked.stdout, still)
+    assert f"Erase {name} ({user_id}) for good?" in asked.stderr
+    assert (0, f"{user_id} is erased.\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert 401 == deployed.check(token)
+    for command in (("export-data", name), ("erase", user_id, "--yes"), ("erase", "?", "--yes")):
+        gone = fm_auth("user", *command, settings=settings)
+        assert (1, "", "Error: There is no such user.\n") == (
+            gone.returncode,
+            gone.stdout,
+            gone.stderr,
+        )
+
+
 def test_without_its_database_a_command_says_so(settings: dict[str, str]) -> None:
     settings["DATABASE_URL"] = "postgresql://fm_auth@127.0.0.1:1/auth"
 
