@@ -37,6 +37,7 @@ async def _work(settings: Settings, *, once: bool) -> bool:
     container = Container(settings)
     try:
         await container.database.check()
+        await container.session_cache.start()  # erased accounts leave it, too
         work = Worker(tasks_of(container.core))
         if once:
             return await work.run_once()

@@ -282,6 +282,28 @@ def test_an_operator_exports_and_erases_a_person(deployed: Service) -> None:
         )
 
 
+@pytest.mark.sec("SEC-71")
+def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service) -> None:
+    settings = deployed._settings
+    due, waiting = ({"username": new_name(), "password": PASSWORD} for _ in range(2))
+    for body, when in ((due, "now()"), (waiting, "now() + interval '1 hour'")):
+        assert 201 == deployed.post("register", body).status_code
+        sql(
+            settings["DATABASE_URL"],
+            f"UPDATE users SET status = 'deleted', delete_after = {when} WHERE username = $1",
+            body["username"],
+        )
+
+    done = fm_auth("worker", "--once", settings=settings)
+
+    assert 0 == done.returncode, done.stderr
+    left = sql(settings["DATABASE_URL"], "SELECT username FROM users WHERE status = 'deleted'")
+    assert [(waiting["username"],)] == left
+    again = deployed.post("register", due)
+    held = deployed.post("register", waiting)
+    assert (201, 409) == (again.status_code, held.status_code)
+
+
 def test_without_its_database_a_command_says_so(settings: dict[str, str]) -> None:
     settings["DATABASE_URL"] = "postgresql://fm_auth@127.0.0.1:1/auth"
 
