@@ -9,7 +9,7 @@ import pytest
 
 from adapters.postgres import PostgresUnitOfWork, personal_data
 from auth_core.kernel import Unavailable, UserId
-from auth_core.testing.contracts.making import new_hash, now, stored_session, stored_user
+from auth_core.testing.contracts.making import fresh_id, new_hash, now, stored_session, stored_user
 from auth_core.users import UserStatus
 
 UnitOfWork = Callable[[], PostgresUnitOfWork]
@@ -92,10 +92,10 @@ async def test_an_export_of_many_rows_comes_in_pages_and_ends_at_its_limit(
     monkeypatch.setattr(personal_data, "_PAGE", 2)
     monkeypatch.setattr(personal_data, "MAX_RECORDS", 5)
     user = await stored_user(unit_of_work)
-    made = [(await stored_session(unit_of_work, user)).id for _ in range(5)]
+    made = sorted([(await stored_session(unit_of_work, user)).id for _ in range(5)])
 
     whole = await _exported(unit_of_work, user.id)
-    newest = await stored_session(unit_of_work, user)
+    newest = await stored_session(unit_of_work, user, id=fresh_id(now() + timedelta(seconds=1)))
     cut = await _exported(unit_of_work, user.id)
 
     assert (sorted(map(str, made), reverse=True), ()) == whole

@@ -152,7 +152,7 @@ async def test_accounts_of_before_erasure_get_the_usual_time(make_database) -> N
     url = await make_database()
     await asyncio.to_thread(migrate, url, "0003")
     deleted, active = uuid4(), uuid4()
-    for user, name, status in ((deleted, "a", "deleted"), (active, "b", "active")):
+    for user, name, status in ((deleted, "c.d", "deleted"), (active, "e.f", "active")):
         await fetch(
             url,
             "INSERT INTO users VALUES ($1, NULL, $2, $2 || '@b.de', false, 'A', $3, '{user}',"
