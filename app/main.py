@@ -91,6 +91,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
+        "personal_data": core.personal_data,
         "keys": core.keys,
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,

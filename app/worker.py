@@ -1,4 +1,4 @@
-"""What runs beside the requests: keys that rotate, rows that go when their time is over.
+"""What runs beside the requests: keys that rotate, rows and accounts whose time is over.
 
 Every task may run in any number of processes at once, at any time, and be cut off anywhere.
 """
@@ -48,7 +48,14 @@ def tasks_of(core: Core) -> Sequence[Task]:
             "letters": await core.mail.sweep(),
         }
 
-    tasks = [Task("keys", 60.0, tend_keys), Task("retention", 3600.0, sweep)]
+    async def erase() -> dict[str, int]:
+        return {"accounts": await core.personal_data.erase_due()}
+
+    tasks = [
+        Task("keys", 60.0, tend_keys),
+        Task("retention", 3600.0, sweep),
+        Task("erasure", 3600.0, erase),
+    ]
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
     return tasks

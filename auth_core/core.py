@@ -25,6 +25,7 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
+from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
@@ -52,7 +53,9 @@ from auth_core.tokens import (
 from auth_core.users import UserService
 
 
-class CoreUnitOfWork(SignInUnitOfWork, KeysUnitOfWork, MailQueueUnitOfWork, Protocol):
+class CoreUnitOfWork(
+    SignInUnitOfWork, KeysUnitOfWork, MailQueueUnitOfWork, PrivacyUnitOfWork, Protocol
+):
     """A transaction over everything that the core stores."""
 
 
@@ -113,6 +116,7 @@ class Core:
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )
+        self.personal_data = self._personal_data(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = SignIn(
             ports.unit_of_work,
@@ -133,6 +137,16 @@ class Core:
         )
 
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _personal_data(self, ports: Ports, options: Options) -> PersonalDataService:
+        return PersonalDataService(
+            ports.unit_of_work,
+            self.lifecycle,
+            ports.session_cache,
+            ports.clock,
+            ports.ids,
+            access_lifetime=options.access_lifetime,
+        )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
         return RevocationFeed(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 
 from alembic import context
 from alembic.operations import MigrationScript
@@ -15,7 +16,8 @@ from adapters.postgres.tables import metadata
 from auth_core.kernel import Misconfigured, Secret
 
 # Any number will do, as long as all nodes that share a database agree on it.
-_LOCK = text("SELECT pg_advisory_lock(7165048421)")
+_LOCK = text("SELECT pg_try_advisory_lock(7165048421)")
+_LOCK_SECONDS = 0.1
 
 
 def _url() -> Secret[str]:
@@ -39,7 +41,11 @@ def _number(_: MigrationContext, __: object, scripts: list[MigrationScript]) -> 
 def _migrate(connection: Connection) -> None:
     # Of the session, not of a transaction: each migration has a transaction of its own. It goes
     # when this connection closes. Whoever waits here reads the revision after the lock.
-    connection.execute(_LOCK)
+    # Asking again instead of waiting: a CREATE INDEX CONCURRENTLY of its holder would wait for a
+    # statement that waits, and both for ever.
+    while not connection.scalar(_LOCK):
+        connection.commit()
+        time.sleep(_LOCK_SECONDS)
     connection.commit()
     context.configure(
         connection=connection,

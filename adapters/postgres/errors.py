@@ -15,6 +15,7 @@ from auth_core.kernel import (
     Misconfigured,
     Unavailable,
     UsernameTaken,
+    UserNotFound,
 )
 
 RETRY_AFTER = 1
@@ -53,6 +54,11 @@ _TAKEN: dict[str, type[AuthCoreError]] = {
     "uq_users_username": UsernameTaken,
     "uq_users_email": EmailTaken,
 }
+_UNKNOWN_USER: dict[str, type[AuthCoreError]] = {
+    # a sign-in whose account was erased since it was read
+    "fk_sessions_user_id_users": ConcurrentUpdate,
+    "fk_password_credentials_user_id_users": UserNotFound,
+}
 _UNAVAILABLE_TYPES = (
     OSError,
     PoolExhausted,
@@ -62,6 +68,7 @@ _UNAVAILABLE_TYPES = (
 )
 _UNIQUE_VIOLATION = "23505"
 _NOT_NULL_VIOLATION = "23502"
+_FOREIGN_KEY_VIOLATION = "23503"
 _EPOCH = ("users", "epoch")
 _REFUSED = {
     "28000": "does not admit this user; correct the user or the password in DATABASE_URL",
@@ -94,6 +101,8 @@ def _translated_state(error: asyncpg.PostgresError) -> AuthCoreError | None:
     state = error.sqlstate or ""
     if state == _UNIQUE_VIOLATION and error.constraint_name in _TAKEN:
         return _TAKEN[error.constraint_name]()
+    if state == _FOREIGN_KEY_VIOLATION and error.constraint_name in _UNKNOWN_USER:
+        return _UNKNOWN_USER[error.constraint_name]()
     if state == _NOT_NULL_VIOLATION and (error.table_name, error.column_name) == _EPOCH:
         return ConcurrentUpdate()  # how `record_login` says that the epoch is over
     if (

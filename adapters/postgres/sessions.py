@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Integer,
     Uuid,
@@ -19,7 +20,7 @@ from sqlalchemy import (
 )
 
 from adapters.postgres.statement import Statement
-from adapters.postgres.tables import sessions, users
+from adapters.postgres.tables import erased_sessions, sessions, users
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
@@ -148,7 +149,12 @@ _ENDED_SINCE = Statement(
         sessions.c.ended_at >= bindparam("since"),
         sessions.c.end_reason != bindparam("expired"),
     )
-    .order_by(sessions.c.ended_at)
+    .union_all(
+        select(erased_sessions.c.user_id, erased_sessions.c.id, erased_sessions.c.ended_at).where(
+            erased_sessions.c.ended_at >= bindparam("since")
+        )
+    )
+    .order_by("ended_at")
 )
 _LIVE_OF = Statement(
     select(*SESSION_COLUMNS)
@@ -156,18 +162,28 @@ _LIVE_OF = Statement(
     .order_by(sessions.c.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
-# Two indexes, so two ways to be over; each row once.
-_over = [
-    select(sessions.c.id)
-    .where(moment < bindparam("before"))
-    .order_by(moment)
-    .limit(bindparam("limit", type_=Integer))
-    .with_for_update(skip_locked=True)
-    for moment in (sessions.c.ended_at, sessions.c.absolute_expires_at)
-]
+
+
+def _sweep(moment: Column[Any]) -> Statement:
+    table = moment.table
+    over = (
+        select(table.c.id)
+        .where(moment < bindparam("before"))
+        .order_by(moment)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
+    return Statement(delete(table).where(table.c.id.in_(over)).returning(table.c.id))
+
+
+# Two indexes, so two ways to be over; each row once. And what is left of sessions of the erased.
 _SWEEPS = [
-    Statement(delete(sessions).where(sessions.c.id.in_(over)).returning(sessions.c.id))
-    for over in _over
+    _sweep(moment)
+    for moment in (
+        sessions.c.ended_at,
+        sessions.c.absolute_expires_at,
+        erased_sessions.c.ended_at,
+    )
 ]
 _LAST = UUID(int=2**128 - 1)
 

@@ -1,6 +1,7 @@
 """The tables. Every constraint has a name: errors are told apart by it.
 
-A change here needs a migration in `migrations/versions`; a test compares the two.
+A change here needs a migration in `migrations/versions`; a test compares the two. Every column says
+what it is with regard to persons: see `adapters.postgres.inventory`.
 """
 
 from advanced_alchemy.types import DateTimeUTC, JsonB
@@ -24,6 +25,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from adapters.postgres.inventory import (
+    ADDRESS,
+    OPERATIONAL,
+    PERSONAL,
+    PSEUDONYM,
+    SECRET,
+    SUBJECT,
+)
 from auth_core.keys import KeyStatus, KeyUse
 from auth_core.users import UserStatus
 
@@ -53,67 +62,97 @@ def _canonical(name: str) -> CheckConstraint:
 users = Table(
     "users",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("organization_id", Uuid),
-    Column("username", _CANONICAL, nullable=False),
-    Column("email", _CANONICAL, nullable=False),
-    Column("email_verified", Boolean, nullable=False),
-    Column("display_name", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("roles", ARRAY(Text), nullable=False),
-    Column("is_dev_user", Boolean, nullable=False),
-    Column("created_at", _MOMENT, nullable=False),
-    Column("updated_at", _MOMENT, nullable=False),
+    Column("id", Uuid, primary_key=True, info=SUBJECT),
+    Column("organization_id", Uuid, info=PSEUDONYM),
+    Column("username", _CANONICAL, nullable=False, info=PERSONAL),
+    Column("email", _CANONICAL, nullable=False, info=PERSONAL),
+    Column("email_verified", Boolean, nullable=False, info=PERSONAL),
+    Column("display_name", Text, nullable=False, info=PERSONAL),
+    Column("status", Text, nullable=False, info=PERSONAL),
+    Column("roles", ARRAY(Text), nullable=False, info=PERSONAL),
+    Column("is_dev_user", Boolean, nullable=False, info=PERSONAL),
+    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("updated_at", _MOMENT, nullable=False, info=PERSONAL),
     # never indexed: each login updates it
-    Column("last_login_at", _MOMENT),
-    Column("version", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("last_login_at", _MOMENT, info=PERSONAL),
+    Column("version", Integer, nullable=False, info=OPERATIONAL),
+    Column("epoch", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
+    Column("delete_after", _MOMENT, info=PERSONAL),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     _canonical("username"),
     _canonical("email"),
     CheckConstraint(column("status").in_([status.value for status in UserStatus]), name="status"),
+    Index(
+        "ix_users_delete_after", "delete_after", postgresql_where=text("delete_after IS NOT NULL")
+    ),
 )
 
 password_credentials = Table(
     "password_credentials",
     metadata,
-    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
-    Column("password_hash", Text, nullable=False),
-    Column("updated_at", _MOMENT, nullable=False),
+    Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True, info=SUBJECT),
+    Column("password_hash", Text, nullable=False, info=SECRET),
+    Column("updated_at", _MOMENT, nullable=False, info=PERSONAL),
 )
 
 # The defaults of what revision 0002 brought are for sign-ins by the version before it.
 sessions = Table(
     "sessions",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
-    Column("organization_id", Uuid),
-    Column("created_at", _MOMENT, nullable=False),
+    Column("id", Uuid, primary_key=True, info=PSEUDONYM),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, info=SUBJECT),
+    Column("organization_id", Uuid, info=PSEUDONYM),
+    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
     # not indexed, like all that a refresh changes: it then updates no index
-    Column("expires_at", _MOMENT, nullable=False),
+    Column("expires_at", _MOMENT, nullable=False, info=PERSONAL),
     Column(
         "absolute_expires_at",
         _MOMENT,
         nullable=False,
         server_default=text("now() + interval '30 days'"),
+        info=PERSONAL,
     ),
-    Column("last_used_at", _MOMENT, nullable=False, server_default=text("now()")),
-    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{personal,team,global}'")),
-    Column("user_epoch", Integer, nullable=False, server_default=text("0")),
-    Column("client_id", Text),
-    Column("user_agent", Text),
-    Column("ip_address", Text),
-    Column("refresh_counter", Integer, nullable=False, server_default=text("0")),
-    Column("recent_rotations", ARRAY(_MOMENT), nullable=False, server_default=text("'{}'")),
-    Column("ended_at", _MOMENT),
-    Column("end_reason", Text),
-    Column("reuse_detected_at", _MOMENT),
+    Column("last_used_at", _MOMENT, nullable=False, server_default=text("now()"), info=PERSONAL),
+    Column(
+        "scopes",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{personal,team,global}'"),
+        info=PERSONAL,
+    ),
+    Column("user_epoch", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
+    Column("client_id", Text, info=PERSONAL),
+    Column("user_agent", Text, info=PERSONAL),
+    Column("ip_address", Text, info=PERSONAL),
+    Column("refresh_counter", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
+    Column(
+        "recent_rotations",
+        ARRAY(_MOMENT),
+        nullable=False,
+        server_default=text("'{}'"),
+        info=PERSONAL,
+    ),
+    Column("ended_at", _MOMENT, info=PERSONAL),
+    Column("end_reason", Text, info=PERSONAL),
+    Column("reuse_detected_at", _MOMENT, info=PERSONAL),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ending"),
+    # for the foreign key, and for whoever asks for everything of a person
+    Index("ix_sessions_user_id", "user_id"),
     Index("ix_sessions_live", "user_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_sessions_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     Index("ix_sessions_absolute_expires_at", "absolute_expires_at"),
+)
+
+# Sessions that were ended before their user was erased, for as long as a token of theirs may live.
+erased_sessions = Table(
+    "erased_sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True, info=PSEUDONYM),
+    Column("user_id", Uuid, nullable=False, info=SUBJECT),
+    Column("ended_at", _MOMENT, nullable=False, info=PSEUDONYM),
+    Index("ix_erased_sessions_user_id", "user_id"),
+    Index("ix_erased_sessions_ended_at", "ended_at"),
 )
 
 ACTIVE_KEY = text("status = 'active'")
@@ -121,16 +160,16 @@ ACTIVE_KEY = text("status = 'active'")
 signing_keys = Table(
     "signing_keys",
     metadata,
-    Column("kid", Text, primary_key=True),
-    Column("use", Text, nullable=False),
-    Column("algorithm", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("created_at", _MOMENT, nullable=False),
-    Column("sealed_private_jwk", LargeBinary, nullable=False),
-    Column("public_jwk", JsonB),
-    Column("activates_at", _MOMENT),
-    Column("activated_at", _MOMENT),
-    Column("retired_at", _MOMENT),
+    Column("kid", Text, primary_key=True, info=OPERATIONAL),
+    Column("use", Text, nullable=False, info=OPERATIONAL),
+    Column("algorithm", Text, nullable=False, info=OPERATIONAL),
+    Column("status", Text, nullable=False, info=OPERATIONAL),
+    Column("created_at", _MOMENT, nullable=False, info=OPERATIONAL),
+    Column("sealed_private_jwk", LargeBinary, nullable=False, info=OPERATIONAL),
+    Column("public_jwk", JsonB, info=OPERATIONAL),
+    Column("activates_at", _MOMENT, info=OPERATIONAL),
+    Column("activated_at", _MOMENT, info=OPERATIONAL),
+    Column("retired_at", _MOMENT, info=OPERATIONAL),
     CheckConstraint(column("use").in_([use.value for use in KeyUse]), name="use"),
     CheckConstraint(column("status").in_([status.value for status in KeyStatus]), name="status"),
     Index("uq_signing_keys_active", "use", unique=True, postgresql_where=ACTIVE_KEY),
@@ -140,41 +179,42 @@ signing_keys = Table(
 departed_keys = Table(
     "departed_keys",
     metadata,
-    Column("kid", Text, primary_key=True),
-    Column("use", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("departed_at", _MOMENT, nullable=False),
+    Column("kid", Text, primary_key=True, info=OPERATIONAL),
+    Column("use", Text, nullable=False, info=OPERATIONAL),
+    Column("reason", Text, nullable=False, info=OPERATIONAL),
+    Column("departed_at", _MOMENT, nullable=False, info=OPERATIONAL),
 )
 
 # No foreign keys: what has happened stays true when its subject is erased.
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("position", BigInteger, Identity(always=True), nullable=False),
-    Column("type", Text, nullable=False),
-    Column("user_id", Uuid),
-    Column("organization_id", Uuid),
-    Column("occurred_at", _MOMENT, nullable=False),
-    Column("payload", JsonB, nullable=False),
+    Column("id", Uuid, primary_key=True, info=PSEUDONYM),
+    Column("position", BigInteger, Identity(always=True), nullable=False, info=OPERATIONAL),
+    Column("type", Text, nullable=False, info=PSEUDONYM),
+    Column("user_id", Uuid, info=SUBJECT),
+    Column("organization_id", Uuid, info=PSEUDONYM),
+    Column("occurred_at", _MOMENT, nullable=False, info=PSEUDONYM),
+    Column("payload", JsonB, nullable=False, info=PSEUDONYM),
     UniqueConstraint("position"),
+    Index("ix_outbox_user_id", "user_id"),
 )
 
 # No foreign keys, as above: a letter may go to somebody who has no account.
 mail_outbox = Table(
     "mail_outbox",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("recipient", Text, nullable=False),
-    Column("template", Text, nullable=False),
-    Column("locale", Text),
-    Column("sealed_values", LargeBinary),
-    Column("created_at", _MOMENT, nullable=False),
-    Column("next_attempt_at", _MOMENT, nullable=False),
-    Column("claimed_at", _MOMENT),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("last_error", Text),
-    Column("dead_at", _MOMENT),
+    Column("id", Uuid, primary_key=True, info=OPERATIONAL),
+    Column("recipient", Text, nullable=False, info=ADDRESS),
+    Column("template", Text, nullable=False, info=PERSONAL),
+    Column("locale", Text, info=PERSONAL),
+    Column("sealed_values", LargeBinary, info=SECRET),
+    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("next_attempt_at", _MOMENT, nullable=False, info=OPERATIONAL),
+    Column("claimed_at", _MOMENT, info=OPERATIONAL),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
+    Column("last_error", Text, info=OPERATIONAL),
+    Column("dead_at", _MOMENT, info=OPERATIONAL),
     CheckConstraint("(dead_at IS NULL) = (sealed_values IS NOT NULL)", name="erased"),
     Index("ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("dead_at IS NULL")),
 )
@@ -183,12 +223,12 @@ mail_outbox = Table(
 audit_records = Table(
     "audit_records",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("occurred_at", _MOMENT, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("user_id", Uuid, nullable=False),
-    Column("session_id", Uuid),
-    Column("organization_id", Uuid),
+    Column("id", Uuid, primary_key=True, info=PSEUDONYM),
+    Column("occurred_at", _MOMENT, nullable=False, info=PSEUDONYM),
+    Column("action", Text, nullable=False, info=PSEUDONYM),
+    Column("reason", Text, nullable=False, info=PSEUDONYM),
+    Column("user_id", Uuid, nullable=False, info=SUBJECT),
+    Column("session_id", Uuid, info=PSEUDONYM),
+    Column("organization_id", Uuid, info=PSEUDONYM),
     Index("ix_audit_records_user_id", "user_id", "id"),
 )

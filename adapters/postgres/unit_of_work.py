@@ -8,6 +8,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresCredentialRepository, PostgresUserRepository
@@ -69,6 +70,10 @@ class PostgresUnitOfWork:
         if self._vault is None:  # nothing is stored unsealed
             raise RuntimeError("this unit of work was made without a vault for letters")
         return PostgresMailQueue(self._entered, self._vault)
+
+    @property
+    def personal_data(self) -> PostgresPersonalDataRepository:
+        return PostgresPersonalDataRepository(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

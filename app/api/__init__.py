@@ -3,6 +3,7 @@
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.me import MeController
+from app.api.my_data import MyDataController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
 from app.api.session_list import SessionListController, UserSessionsController
@@ -21,6 +22,7 @@ CONTROLLERS = [
     SessionListController,
     UserSessionsController,
     MeController,
+    MyDataController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

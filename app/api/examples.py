@@ -52,6 +52,16 @@ TOKENS: Final[Json] = {
     "user": USER,
 }
 SCOPES: Final[Json] = {"scopes": ["personal"]}
+PERSONAL_DATA: Final[Json] = {
+    "schema_version": 1,
+    "generated_at": "2026-01-16T08:15:00.123456+00:00",
+    "user_id": "0198f39e-2b7c-7a44-8c53-1f6f0a9be2d1",
+    "records": {
+        "users": [{"username": "john.doe", "email": "john.doe@example.com"}],
+        "password_credentials": [{"password_hash": "present"}],
+    },
+    "truncated": [],
+}
 
 LOGOUT: Final[Json] = {
     "message": "Logged out successfully",

@@ -16,10 +16,10 @@ _COMMANDS = {
 }
 _SUMMARIES = {
     "serve": "Serve the API, on embedded servers unless others are configured.",
-    "worker": "Rotate keys, send mail, remove what is over; part of serve by default.",
+    "worker": "Rotate keys, send mail, remove and erase what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
-    "user": "Create and list accounts.",
+    "user": "Create, list, export and erase accounts.",
     "key": "List, rotate and revoke signing keys.",
     "mail": "List, show and retry letters that wait; test the mail server.",
     "version": "Show the version.",

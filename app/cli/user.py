@@ -1,18 +1,25 @@
-"""`fm-auth user create|list`."""
+"""`fm-auth user create|list|export-data|erase`."""
 
 import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 
 from app.cli.work import on_servers
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from app.container import Container
+    from auth_core.users import User
+
 PAGE = 500
 
 
 @click.group()
 def user() -> None:
-    """Create and list accounts."""
+    """Create, list, export and erase accounts."""
 
 
 @user.command()
@@ -81,3 +88,77 @@ def list_(limit: int | None) -> None:
             await container.close()
 
     on_servers(run)
+
+
+@user.command("export-data")
+@click.argument("name")
+def export_data(name: str) -> None:
+    """Print all that is stored about the person NAME, as JSON.
+
+    NAME is a user name, an e-mail address or an id. Passwords and other secrets are not told.
+    """
+
+    async def run(container: "Container", found: "User") -> None:
+        import msgspec  # noqa: PLC0415 - slow to import
+
+        exported = await container.core.personal_data.export(found.id)
+        click.echo(msgspec.json.format(msgspec.json.encode(exported), indent=2).decode())
+
+    _with_user(name, run)
+
+
+@user.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+def erase(name: str, yes: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Erase the account NAME now, with all that is personal. It cannot be brought back.
+
+    NAME is a user name, an e-mail address or an id. Every session ends; events and audit records
+    stay, and name the person by the id only.
+    """
+
+    async def run(container: "Container", found: "User") -> None:
+        if not yes:
+            click.confirm(f"Erase {found.username} ({found.id}) for good?", abort=True, err=True)
+        await container.core.personal_data.erase(found.id)
+        click.echo(f"{found.id} is erased.")
+
+    _with_user(name, run)
+
+
+def _with_user(name: str, run: Callable[["Container", "User"], Awaitable[None]]) -> None:
+    async def work(settings: Settings) -> None:
+        from app.container import Container  # noqa: PLC0415 - slow to import
+        from auth_core.kernel import UserNotFound  # noqa: PLC0415
+
+        container = Container(settings)
+        try:
+            await container.database.check()
+            await container.session_cache.start()
+            found = await _found(container, name)
+            if found is None:
+                raise UserNotFound
+            await run(container, found)
+        finally:
+            await container.close()
+
+    on_servers(work)
+
+
+async def _found(container: "Container", name: str) -> "User | None":
+    """The account of this id, user name or address."""
+    from auth_core.kernel import Email, InvalidInput, UserId, Username  # noqa: PLC0415
+
+    async with container.unit_of_work() as uow:
+        try:
+            return await uow.users.get(UserId(UUID(name)))
+        except ValueError:
+            pass
+        for kind in (Username, Email):
+            try:
+                found = await uow.users.find(kind.parse(name))
+            except InvalidInput:
+                continue
+            if found is not None:
+                return found
+    return None

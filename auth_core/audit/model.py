@@ -12,6 +12,7 @@ class AuditAction(StrEnum):
     """What happened, as ``subject:action``."""
 
     SESSION_REUSE_DETECTED = "session:reuse_detected"
+    USER_ERASED = "user:erased"
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Protocol
 
 from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher
@@ -10,6 +11,7 @@ from auth_core.sessions.model import EndReason
 from auth_core.sessions.ports import SessionsUnitOfWork
 from auth_core.sessions.service import SessionService
 from auth_core.users import (
+    DELETION_GRACE,
     User,
     UserDeleted,
     UserDisabled,
@@ -62,12 +64,15 @@ class AccountLifecycle:
             user_id, lambda user: user.activated(at=now), self._updated(user_id, "status"), None
         )
 
-    async def delete(self, user_id: UserId) -> User:
-        """Close an account for good; ends every session. Raises LifecycleConflict."""
+    async def delete(self, user_id: UserId, *, grace: timedelta = DELETION_GRACE) -> User:
+        """Close an account for good; ends every session. It is erased after ``grace``.
+
+        Raises LifecycleConflict.
+        """
         now = self._clock.now()
         return await self._change(
             user_id,
-            lambda user: user.deleted(at=now),
+            lambda user: user.deleted(at=now, delete_after=now + grace),
             UserDeleted(id=self._event_id(), occurred_at=now, user_id=user_id),
             EndReason.USER_DELETED,
         )

@@ -81,12 +81,16 @@ class SessionRepository(Protocol):
         ...
 
     async def ended_since(self, since: datetime) -> list[EndedSession]:
-        """The sessions that were ended (not expired) at or after ``since``, in that order."""
+        """The sessions that were ended (not expired) at or after ``since``, in that order.
+
+        Also those whose user has been erased: their tokens may not have expired yet.
+        """
         ...
 
     async def sweep(self, before: datetime, limit: int) -> int:
         """Remove up to ``limit`` sessions that ended, or reached their absolute lifetime, before
-        ``before``; returns how many. Rows that others hold are left for the next time.
+        ``before``, and what `ended_since` knows of erased users from before; returns how many.
+        Rows that others hold are left for the next time.
         """
         ...
 

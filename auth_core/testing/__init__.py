@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToySealer,
 )
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
+from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -35,6 +36,7 @@ __all__ = [
     "InMemoryMailOutbox",
     "InMemoryMailer",
     "InMemoryOutbox",
+    "InMemoryPersonalDataRepository",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",

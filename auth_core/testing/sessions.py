@@ -106,7 +106,8 @@ class InMemorySessionRepository:
             and session.ended_at >= since
             and session.end_reason is not EndReason.EXPIRED
         ]
-        return sorted(ended, key=lambda one: one.ended_at)
+        erased = [one for one in self._transaction.erased.values() if one.ended_at >= since]
+        return sorted([*ended, *erased], key=lambda one: one.ended_at)
 
     async def sweep(self, before: datetime, limit: int) -> int:
         """Remove what nobody holds."""
@@ -117,7 +118,12 @@ class InMemorySessionRepository:
             if min(session.ended_at or session.absolute_expires_at, session.absolute_expires_at)
             < before
         ]
-        return await self._transaction.delete(self._transaction.sessions, over[:limit])
+        swept = await self._transaction.delete(self._transaction.sessions, over[:limit])
+        erased = [one.session_id for one in self._transaction.erased.values()]
+        told = [one for one in erased if self._transaction.erased[one].ended_at < before]
+        return swept + await self._transaction.delete(
+            self._transaction.erased, told[: limit - swept]
+        )
 
     async def live_of(
         self, user_id: UserId, now: datetime, *, after: SessionId | None = None, limit: int = 100

@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 from auth_core.audit import AuditRecord
 from auth_core.kernel import (
+    ConcurrentUpdate,
     Conflict,
     DomainEvent,
+    Email,
     Letter,
     LetterId,
     Secret,
@@ -24,7 +26,7 @@ from auth_core.kernel import (
 )
 from auth_core.keys import Departure, SealedKey, Sealer
 from auth_core.mail import LetterVault, QueuedLetter
-from auth_core.sessions import Session
+from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
 from auth_core.users import User
@@ -44,6 +46,8 @@ class InMemoryStore:
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
         self.sessions: dict[SessionId, Session] = {}
+        self.erased: dict[SessionId, EndedSession] = {}
+        """Sessions that had ended when their user was erased."""
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
@@ -68,6 +72,7 @@ class Transaction:
         self.users = ChainMap[UserId, User]({}, store.users)
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
+        self.erased = ChainMap[SessionId, EndedSession]({}, store.erased)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
         self.departures = ChainMap[str, Departure]({}, store.departures)
         self.removed_keys: set[str] = set()
@@ -77,6 +82,7 @@ class Transaction:
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
+        self._removed_letters: set[Email] = set()
         self._open = False
         self._failed = False
         self._over = asyncio.Event()
@@ -156,6 +162,22 @@ class Transaction:
         self._swept.extend(swept)
         return len(swept)
 
+    def stored_events(self) -> list[DomainEvent]:
+        """The events that are committed, and those of this transaction."""
+        return [*self._store.events, *self.events]
+
+    def stored_audit(self) -> list[AuditRecord]:
+        """The audit records that are committed, and those of this transaction."""
+        return [*self._store.audit, *self.audit]
+
+    def stored_letters(self) -> list[Letter]:
+        """The letters that are committed, and those of this transaction."""
+        return [*self._store.letters, *self.letters]
+
+    def remove_letters(self, to: Email) -> None:
+        """Remove the committed letters to ``to`` with the commit."""
+        self._removed_letters.add(to)
+
     def violated(self, error: Conflict) -> None:
         """Fail the whole transaction, as a violated constraint does."""
         self._failed = True
@@ -164,9 +186,13 @@ class Transaction:
     async def commit(self) -> None:
         """Make everything visible at once."""
         await self.statement("commit")
+        for session in self.sessions.maps[0].values():
+            if session.user_id not in self.users:  # as a foreign key: erased since it was added
+                self.violated(ConcurrentUpdate())
         _apply(self.users)
         _apply(self.password_hashes)
         _apply(self.sessions)
+        _apply(self.erased)
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
@@ -177,6 +203,9 @@ class Transaction:
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
         self._store.audit.extend(self.audit)
+        self._store.letters[:] = [
+            letter for letter in self._store.letters if letter.to not in self._removed_letters
+        ]
         self._store.letters.extend(self.letters)
         self.end()
 

@@ -24,6 +24,7 @@ from auth_core.kernel import (
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.mail import InMemoryMailOutbox
+from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.users import User, UserRepository
@@ -211,6 +212,7 @@ class InMemoryUnitOfWork:
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)
+        self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
 
     async def __aenter__(self) -> Self:

@@ -4,17 +4,19 @@ from auth_core.users.events import (
     UserCreated,
     UserDeleted,
     UserDisabled,
+    UserErased,
     UserLoggedIn,
     UserPasswordChanged,
     UserUpdated,
 )
-from auth_core.users.model import ADMIN_ROLES, Scope, User, UserStatus
+from auth_core.users.model import ADMIN_ROLES, DELETION_GRACE, Scope, User, UserStatus
 from auth_core.users.ports import UserCache, UserRepository, UsersUnitOfWork
 from auth_core.users.registration import Registration
 from auth_core.users.service import UserService
 
 __all__ = [
     "ADMIN_ROLES",
+    "DELETION_GRACE",
     "Registration",
     "Scope",
     "User",
@@ -22,6 +24,7 @@ __all__ = [
     "UserCreated",
     "UserDeleted",
     "UserDisabled",
+    "UserErased",
     "UserLoggedIn",
     "UserPasswordChanged",
     "UserRepository",

@@ -21,6 +21,10 @@ class UserDeleted(DomainEvent, frozen=True, kw_only=True, tag="user.deleted"):
     """An account was closed for good."""
 
 
+class UserErased(DomainEvent, frozen=True, kw_only=True, tag="user.erased"):
+    """Nothing personal is left here of an account: whoever keeps a copy erases theirs."""
+
+
 class UserPasswordChanged(DomainEvent, frozen=True, kw_only=True, tag="user.password_changed"):
     """An account has another password."""
 

@@ -1,7 +1,7 @@
 """The user aggregate."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -12,6 +12,10 @@ from auth_core.kernel import Email, LifecycleConflict, OrganizationId, UserId, U
 Scope = Literal["personal", "team", "global"]
 
 ADMIN_ROLES = frozenset({"admin", "platform_admin"})
+
+
+DELETION_GRACE = timedelta(days=30)
+"""From the deletion of an account to its erasure: long enough to notice, and to ask for help."""
 
 
 class UserStatus(StrEnum):
@@ -49,6 +53,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     epoch: int = 0
     """Raised when every session is ended at once: what was begun in an earlier one is over."""
+    delete_after: datetime | None = None
+    """When a deleted account is erased."""
 
     @property
     def is_active(self) -> bool:
@@ -88,9 +94,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         """The same user, shut out: from pending or active. Raises LifecycleConflict."""
         return self._moved(UserStatus.DISABLED, at)
 
-    def deleted(self, *, at: datetime) -> Self:
-        """The same user, on the way out for good: from any other status; final."""
-        return self._moved(UserStatus.DELETED, at)
+    def deleted(self, *, at: datetime, delete_after: datetime | None = None) -> Self:
+        """The same user, on the way out for good: from any other status; final.
+
+        Erased when ``delete_after`` is reached; None is never.
+        """
+        return msgspec.structs.replace(
+            self._moved(UserStatus.DELETED, at), delete_after=delete_after
+        )
 
     def _moved(self, status: UserStatus, at: datetime) -> Self:
         if status not in _LIFECYCLE[self.status]:

@@ -22,6 +22,7 @@ PROTECTED = {
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
     ("get", f"{AUTH}/me/available-scopes"),
+    ("get", f"{AUTH}/me/export"),
     ("post", f"{AUTH}/logout"),
     ("post", "/v1/auth/logout"),
     ("post", f"{AUTH}/dev/revoke-all-tokens"),

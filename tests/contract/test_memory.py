@@ -28,6 +28,7 @@ from auth_core.testing.contracts import (
     KeyRepositoryContract,
     MailOutboxContract,
     PasswordHasherContract,
+    PersonalDataContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -164,6 +165,10 @@ class TestRevocationStream(RevocationStreamContract):
             revocation_stream.flush()
 
         return flush
+
+
+class TestPersonalData(PersonalDataContract):
+    pass
 
 
 class TestRetention(RetentionContract):

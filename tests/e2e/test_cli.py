@@ -32,6 +32,8 @@ COMMANDS = [
     ("user",),
     ("user", "create"),
     ("user", "list"),
+    ("user", "export-data"),
+    ("user", "erase"),
     ("key",),
     *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
     ("mail",),
@@ -247,6 +249,61 @@ def test_a_list_can_be_cut_short_and_piped_into_head(deployed: Service) -> None:
     assert 2 == len(listed.stdout.splitlines())
     assert (1, "") == (len(piped.stdout.splitlines()), piped.stderr)
     assert 2 == fm_auth("user", "list", "--limit", "0", settings=deployed._settings).returncode
+
+
+@pytest.mark.sec("SEC-71", "SEC-29")
+def test_an_operator_exports_and_erases_a_person(deployed: Service) -> None:
+    name, settings = new_name(), deployed._settings
+    password = {"password": "correct horse battery staple"}
+    registered = deployed.post("register", {"username": name, **password}).json()
+    token, user_id = registered["access_token"], registered["user"]["user_id"]
+    assert 200 == deployed.check(token)
+
+    exports = [
+        fm_auth("user", "export-data", who, settings=settings)
+        for who in (name, registered["user"]["email"].upper(), user_id)
+    ]
+    asked = fm_auth("user", "erase", name, settings=settings)
+    still = deployed.check(token)
+    done = fm_auth("user", "erase", name, "--yes", settings=settings)
+
+    for exported in exports:
+        assert (0, "") == (exported.returncode, exported.stderr)
+        assert name == json.loads(exported.stdout)["records"]["users"][0]["username"]
+        assert "$argon2" not in exported.stdout
+    assert (1, "", 200) == (asked.returncode, asked.stdout, still)
+    assert f"Erase {name} ({user_id}) for good?" in asked.stderr
+    assert (0, f"{user_id} is erased.\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert 401 == deployed.check(token)
+    for command in (("export-data", name), ("erase", user_id, "--yes"), ("erase", "?", "--yes")):
+        gone = fm_auth("user", *command, settings=settings)
+        assert (1, "", "Error: There is no such user.\n") == (
+            gone.returncode,
+            gone.stdout,
+            gone.stderr,
+        )
+
+
+@pytest.mark.sec("SEC-71")
+def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service) -> None:
+    settings = deployed._settings
+    due, waiting = ({"username": new_name(), "password": PASSWORD} for _ in range(2))
+    for body, when in ((due, "now()"), (waiting, "now() + interval '1 hour'")):
+        assert 201 == deployed.post("register", body).status_code
+        sql(
+            settings["DATABASE_URL"],
+            f"UPDATE users SET status = 'deleted', delete_after = {when} WHERE username = $1",
+            body["username"],
+        )
+
+    done = fm_auth("worker", "--once", settings=settings)
+
+    assert 0 == done.returncode, done.stderr
+    left = sql(settings["DATABASE_URL"], "SELECT username FROM users WHERE status = 'deleted'")
+    assert [(waiting["username"],)] == left
+    again = deployed.post("register", due)
+    held = deployed.post("register", waiting)
+    assert (201, 409) == (again.status_code, held.status_code)
 
 
 def test_without_its_database_a_command_says_so(settings: dict[str, str]) -> None:

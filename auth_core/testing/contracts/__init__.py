@@ -36,6 +36,7 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     UnitOfWorkFactory,
 )
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
+from auth_core.testing.contracts.personal_data import PersonalDataContract  # noqa: E402
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
 from auth_core.testing.contracts.revocation_stream import RevocationStreamContract  # noqa: E402
@@ -59,6 +60,7 @@ __all__ = [
     "KeyRepositoryContract",
     "MailOutboxContract",
     "PasswordHasherContract",
+    "PersonalDataContract",
     "RecordedEvents",
     "RefreshCounterContract",
     "RetentionContract",

@@ -55,6 +55,7 @@ class UserRepositoryContract(UserUpdatesContract):
             last_login_at=at + timedelta(microseconds=1),
             updated_at=at + timedelta(days=400, microseconds=999_999),
             version=5,
+            delete_after=at + timedelta(days=30, microseconds=1),
         )
 
         assert [user, user, user] == await read_back(unit_of_work, user)

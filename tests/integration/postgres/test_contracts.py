@@ -11,6 +11,7 @@ from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     KeyRepositoryContract,
     MailOutboxContract,
+    PersonalDataContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -51,6 +52,10 @@ class TestRefreshCounter(RefreshCounterContract):
     def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
         """On the same database as the unit of work."""
         return PostgresRefreshCounter(database)
+
+
+class TestPersonalData(PersonalDataContract):
+    pass
 
 
 class TestRetention(RetentionContract):

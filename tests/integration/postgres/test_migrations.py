@@ -147,6 +147,41 @@ async def test_keys_of_before_rotation_survive_it_both_ways(make_database) -> No
     assert [("a",), ("b",), ("c",), ("d",)] == kids
 
 
+async def test_accounts_of_before_erasure_get_the_usual_time(make_database) -> None:
+    """And the version before can still register and delete people on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0003")
+    deleted, active = uuid4(), uuid4()
+    for user, name, status in ((deleted, "c.d", "deleted"), (active, "e.f", "active")):
+        await fetch(
+            url,
+            "INSERT INTO users VALUES ($1, NULL, $2, $2 || '@b.de', false, 'A', $3, '{user}',"
+            " false, $4, $4, NULL, 1, 0)",
+            *(user, name, status, NOW),
+        )
+
+    await asyncio.to_thread(migrate, url, "0008")
+    query = "SELECT id, delete_after > now() + interval '29 days' FROM users"
+    assert {(deleted, True), (active, None)} == set(await fetch(url, query))
+    await fetch(url, USER_OF_0001.replace("1)", "1, 0)"), uuid4(), NOW)
+    await fetch(url, "UPDATE users SET status = 'deleted' WHERE id = $1", active)
+
+    await asyncio.to_thread(downgrade, url, "0003")
+    assert [(3,)] == await fetch(url, "SELECT count(*) FROM users")
+
+
+async def test_an_index_that_was_left_half_made_is_made_anew(make_database) -> None:
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0008")
+    await fetch(url, "CREATE INDEX ix_sessions_user_id ON sessions (client_id)")
+
+    await asyncio.to_thread(migrate, url, "0009")
+
+    query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_sessions_user_id'"
+    ((definition,),) = await fetch(url, query)
+    assert str(definition).endswith("(user_id)")
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

@@ -17,6 +17,7 @@ from adapters.postgres import (
     mail,
     migrate,
     outbox,
+    personal_data,
     refresh_counter,
     sessions,
     tables,
@@ -28,7 +29,7 @@ from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail)
+_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail, personal_data)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
@@ -44,6 +45,14 @@ FROM generate_series(1, 20000) AS number"""
 _CREDENTIALS = """\
 INSERT INTO password_credentials (user_id, password_hash, updated_at)
 SELECT id, 'hash', created_at FROM users"""
+_AUDIT_RECORDS = """\
+INSERT INTO audit_records (id, occurred_at, action, reason, user_id)
+SELECT uuidv7(), now() - number * interval '1 minute', 'a', 'b', uuidv7()
+FROM generate_series(1, 20000) AS number"""
+_ERASED_SESSIONS = """\
+INSERT INTO erased_sessions (id, user_id, ended_at)
+SELECT uuidv7(), uuidv7(), now() - number * interval '1 minute'
+FROM generate_series(1, 20000) AS number"""
 
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
 _SMALL = {"signing_keys", "departed_keys"}
@@ -62,6 +71,8 @@ STATEMENTS = _statements()
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
 STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
 CLAIM = STATEMENTS.pop("mail._CLAIM")
+for part, of_tables in (("PAGES", personal_data.PAGES), ("DELETIONS", personal_data.DELETIONS)):
+    STATEMENTS |= {f"personal_data.{part}[{table}]": made for table, made in of_tables.items()}
 SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
 
 
@@ -72,7 +83,14 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
     await asyncio.to_thread(migrate, url)
     connection = await asyncpg.connect(dsn(url))
     await load(connection, Population(users=_SIZE, sessions=_SIZE, ended_every=10), _NOW)
-    for statement in (_EVENTS, _LETTERS, _CREDENTIALS, "ANALYZE"):
+    for statement in (
+        _EVENTS,
+        _LETTERS,
+        _CREDENTIALS,
+        _AUDIT_RECORDS,
+        _ERASED_SESSIONS,
+        "ANALYZE",
+    ):
         await connection.execute(statement)
     yield connection
     await connection.close()
@@ -137,6 +155,8 @@ async def test_no_statement_reads_a_whole_table(crowded: asyncpg.Connection, nam
         ("sessions._LIVE_OF", "ix_sessions_live"),
         ("sessions._END_ALL", "ix_sessions_live"),
         ("sessions._ENDED_SINCE", "ix_sessions_ended_at"),
+        ("personal_data._DUE", "ix_users_delete_after"),
+        ("personal_data.DELETIONS[sessions]", "ix_sessions_user_id"),
     ],
 )
 async def test_the_index_made_for_a_statement_serves_it(

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres import Database, PostgresUnitOfWork
-from auth_core.kernel import Secret
+from auth_core.kernel import ConcurrentUpdate, Secret
 from auth_core.sessions import EndReason
 from auth_core.testing.contracts.mail_outbox import new_letter
 from auth_core.testing.contracts.making import (
@@ -170,7 +170,7 @@ async def test_a_held_back_write_that_fails_takes_the_others_with_it(
             await uow.sessions.add(new_session(stranger))
             await uow.commit()
 
-    with pytest.raises(asyncpg.ForeignKeyViolationError):
+    with pytest.raises(ConcurrentUpdate):
         await commit()
 
     assert not await observer.fetchval("SELECT count(*) FROM outbox WHERE user_id=$1", stranger.id)

@@ -1,0 +1,317 @@
+"""An erased person is nowhere any more, and what was exported before was all of them (SEC-71)."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+import redis.asyncio
+from sqlalchemy import ARRAY, JSON, Text
+
+from adapters.postgres.inventory import Kind, columns_of, goes_with_the_person
+from adapters.postgres.tables import metadata
+from app.container import Container
+from app.main import create_app
+from app.observability import configure_logging
+from app.settings import load_settings
+from auth_core.kernel import UserId
+from tests.api.asking import AUTH
+from tests.security.test_canaries import lines
+from tests.serving import bearer
+
+__all__ = ["lines"]
+
+_HASHES = ("md5", "sha1", "sha256", "sha512", "blake2s", "blake2b")
+# Words that the service chooses: no person can put a canary there.
+_OUR_WORDS = {"users.status", "sessions.scopes", "sessions.end_reason"}
+
+
+class Person:
+    """Somebody whose every personal field can be recognised wherever it turns up."""
+
+    def __init__(self) -> None:
+        tag = secrets.token_hex(6)
+        self.username = f"canary-name-{tag}"
+        self.email = f"canary-mail-{tag}@example.com"
+        self.first_display_name = f"Canary First {tag}"
+        self.display_name = f"Canary Last {tag}"
+        self.user_agent = f"CanaryAgent-{tag}"
+        self.ip_address = f"2001:db8:{tag[:4]}:{tag[4:8]}:{tag[8:]}::7"
+        self.client_id = f"canary-client-{tag}"
+        self.role = f"canary-role-{tag}"
+        self.password = f"Canary password {tag}"
+
+    @property
+    def exported(self) -> set[str]:
+        """What an export must tell."""
+        return {
+            *(self.username, self.email, self.display_name, self.user_agent, self.ip_address),
+            *(self.client_id, self.role),
+        }
+
+    @property
+    def all(self) -> set[str]:
+        """What an erasure must leave nowhere."""
+        return self.exported | {self.first_display_name, self.password}
+
+    def found_in(self, text: str) -> set[str]:
+        """What of the person is there: in plain, in bytes, in base64, or hashed without a key."""
+        text = text.casefold()
+        return {
+            value for value in self.all if any(form.casefold() in text for form in _forms(value))
+        }
+
+
+def _forms(value: str) -> Iterator[str]:
+    raw = value.encode()
+    yield value
+    yield raw.hex()
+    yield base64.b64encode(raw).decode().rstrip("=")
+    for name in _HASHES:
+        digest = hashlib.new(name, raw).digest()
+        yield digest.hex()
+        yield base64.b64encode(digest).decode().rstrip("=")
+        yield base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+class Life(msgspec.Struct, frozen=True):
+    """What was found of a person at the end of their account, and after it."""
+
+    person: Person
+    user_id: UserId
+    exported: dict[str, Any]
+    tables_before: dict[str, str]
+    redis_before: str
+    refused: list[httpx.Response]
+    alarms: list[str]
+
+
+@pytest.fixture(scope="module")
+async def life(
+    environ: dict[str, str],
+    lines: list[bytes],
+    database: asyncpg.Connection,
+    redis_url: str,
+) -> Life:
+    """Somebody registers, does all that a person can do, and is erased; then the worker stops."""
+    person = Person()
+    own = {"AUTH_SESSION_IP": "full", "AUTH_EMBEDDED_WORKER": "false"}
+    access_line = configure_logging("debug", "json", write=lines.append)
+    container = Container(load_settings(environ | own), access_line)
+    app = create_app(container)
+    transport = httpx.ASGITransport(app=app, client=(person.ip_address, 4711))
+    async with (
+        app.lifespan(),
+        httpx.AsyncClient(
+            transport=transport,
+            base_url="http://testserver",
+            headers={"User-Agent": f"{person.user_agent}/1.0"},
+        ) as client,
+    ):
+        user_id, tokens = await _live(client, container, database, person)
+        exported = await client.get(f"{AUTH}/me/export", headers=bearer(tokens["access_token"]))
+        tables_before = await _tables(database)
+        redis_before = await _redis(redis_url)
+
+        await container.core.personal_data.erase(user_id)
+
+        alarms = "SELECT type FROM outbox WHERE user_id = $1 AND type LIKE '%reuse%'"
+        refused = await _come_back(client, person, tokens)
+        return Life(
+            person,
+            user_id,
+            exported.json(),
+            tables_before,
+            redis_before,
+            refused,
+            [row["type"] for row in await database.fetch(alarms, user_id)],
+        )
+
+
+async def _live(
+    client: httpx.AsyncClient, container: Container, database: asyncpg.Connection, person: Person
+) -> tuple[UserId, dict[str, Any]]:
+    body = {
+        "username": person.username,
+        "email": person.email,
+        "display_name": person.first_display_name,
+        "password": person.password,
+    }
+    registered = await client.post(f"{AUTH}/register", json=body)
+    assert 201 == registered.status_code, registered.text
+    user_id = UserId(UUID(registered.json()["user"]["user_id"]))
+    token = bearer(registered.json()["access_token"])
+    for refused in (
+        await client.post(f"{AUTH}/register", json=body),
+        await client.post(f"{AUTH}/login", json={**body, "password": person.password[:-1]}),
+        await client.get(f"{AUTH}/{person.username}", headers=token),
+        await client.post(f"{AUTH}/login", json={"email": person.display_name, "password": "x"}),
+    ):
+        assert 400 <= refused.status_code < 500, refused.text
+    renamed = {"display_name": person.display_name}
+    await client.patch(f"{AUTH}/me", json=renamed, headers=token)
+    await client.get(f"{AUTH}/me/available-scopes", headers=token)
+    await client.get(f"{AUTH}/sessions", headers=token)
+    await client.post(f"{AUTH}/logout", headers=token)
+    await container.core.lifecycle.set_roles(user_id, ("user", person.role))
+    by_email = {"email": person.email, "password": person.password}
+    logged_in = await client.post(f"{AUTH}/login", json=by_email)
+    refresh = {"refresh_token": logged_in.json()["refresh_token"]}
+    refreshed = await client.post(f"{AUTH}/refresh", json=refresh)
+    tokens: dict[str, Any] = refreshed.json()
+    # as a sign-in of a registered client will have it
+    await database.execute(
+        "UPDATE sessions SET client_id = $1 WHERE user_id = $2", person.client_id, user_id
+    )
+    for path in ("me", "sessions"):  # warms the cache
+        answer = await client.get(f"{AUTH}/{path}", headers=bearer(tokens["access_token"]))
+        assert 200 == answer.status_code
+    return user_id, {**tokens, "old_refresh_token": refresh["refresh_token"]}
+
+
+async def _come_back(
+    client: httpx.AsyncClient, person: Person, tokens: dict[str, Any]
+) -> list[httpx.Response]:
+    return [
+        await client.get(f"{AUTH}/me", headers=bearer(tokens["access_token"])),
+        await client.get(f"{AUTH}/me/export", headers=bearer(tokens["access_token"])),
+        *[
+            await client.post(f"{AUTH}/refresh", json={"refresh_token": tokens[name]})
+            for name in ("refresh_token", "old_refresh_token", "old_refresh_token")
+        ],
+        *[
+            await client.post(f"{AUTH}/login", json={**name, "password": person.password})
+            for name in ({"username": person.username}, {"email": person.email})
+        ],
+    ]
+
+
+async def _tables(database: asyncpg.Connection) -> dict[str, str]:
+    """Every row of every table, as text."""
+    tables = await database.fetch(
+        "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name"
+        " FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+        " AND table_schema NOT IN ('pg_catalog', 'information_schema')"
+    )
+    found = {}
+    for (name,) in tables:
+        rows = await database.fetch(f"SELECT to_jsonb(t)::text FROM {name} t")
+        found[name] = "\n".join(row[0] for row in rows)
+    return found
+
+
+async def _redis(url: str) -> str:
+    """Every key and value, streams included, as text."""
+    server = redis.asyncio.Redis.from_url(url)
+    read: dict[bytes, Any] = {
+        b"string": server.get,
+        b"hash": server.hgetall,
+        b"set": server.smembers,
+        b"zset": lambda key: server.zrange(key, 0, -1),
+        b"list": lambda key: server.lrange(key, 0, -1),
+        b"stream": server.xrange,
+        b"none": server.get,
+    }
+    try:
+        return "\n".join(
+            [
+                f"{key!r} {await read[await server.type(key)](key)!r}"
+                async for key in server.scan_iter(count=1000)
+            ]
+        )
+    finally:
+        await server.aclose()
+
+
+@pytest.mark.sec("SEC-71")
+async def test_after_an_erasure_nothing_of_the_person_is_in_any_table(
+    life: Life, database: asyncpg.Connection
+) -> None:
+    found = {name: life.person.found_in(text) for name, text in (await _tables(database)).items()}
+
+    assert {f"public.{table.name}" for table in metadata.sorted_tables} <= set(found)
+    assert {} == {name: canaries for name, canaries in found.items() if canaries}
+
+
+@pytest.mark.sec("SEC-71")
+async def test_after_an_erasure_nothing_of_the_person_is_in_redis(
+    life: Life, redis_url: str
+) -> None:
+    assert set() == life.person.found_in(await _redis(redis_url))
+
+
+@pytest.mark.sec("SEC-71")
+async def test_nothing_of_the_person_is_in_any_log_line(life: Life, lines: list[bytes]) -> None:
+    text = b"\n".join(lines).decode()
+
+    assert str(life.user_id) in text
+    assert set() == life.person.found_in(text)
+
+
+@pytest.mark.sec("SEC-71")
+def test_before_the_erasure_this_search_finds_the_person(life: Life) -> None:
+    """Or else it would prove nothing."""
+    in_tables = life.person.found_in("\n".join(life.tables_before.values()))
+    in_redis = life.person.found_in(life.redis_before)
+
+    assert life.person.exported == in_tables
+    assert {life.person.username, life.person.email, life.person.ip_address} <= in_redis
+
+
+@pytest.mark.sec("SEC-71")
+def test_the_export_before_has_all_that_was_stored_and_no_secret(life: Life) -> None:
+    assert life.person.exported == life.person.found_in(json.dumps(life.exported))
+    assert "present" == life.exported["records"]["password_credentials"][0]["password_hash"]
+
+
+@pytest.mark.sec("SEC-71")
+def test_every_personal_column_that_can_hold_text_held_a_canary(life: Life) -> None:
+    """A new column needs a canary in `_live`, or an entry among our own words."""
+    without = {
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        if goes_with_the_person(table)
+        for column in columns_of(table, Kind.PERSONAL)
+        if isinstance(column.type, Text | JSON)
+        or (isinstance(column.type, ARRAY) and isinstance(column.type.item_type, Text))
+        if not any(
+            life.person.found_in(json.dumps(row.get(column.name)))
+            for row in life.exported["records"][table.name]
+        )
+    }
+
+    assert _OUR_WORDS == without
+
+
+@pytest.mark.sec("SEC-71", "SEC-66")
+async def test_the_trail_keeps_a_pseudonym(life: Life, database: asyncpg.Connection) -> None:
+    audited = "SELECT action, reason FROM audit_records WHERE user_id = $1"
+    published = "SELECT payload FROM outbox WHERE user_id = $1 AND type = 'user.erased'"
+
+    assert [("user:erased", "operator")] == [
+        tuple(row) for row in await database.fetch(audited, life.user_id)
+    ]
+    (row,) = await database.fetch(published, life.user_id)
+    assert {"id", "type", "occurred_at", "user_id", "organization_id"} == set(
+        json.loads(row["payload"])
+    )
+
+
+@pytest.mark.sec("SEC-29", "SEC-71")
+def test_what_the_erased_held_opens_nothing_and_raises_no_alarm(life: Life) -> None:
+    codes = [(answer.status_code, answer.json()["code"]) for answer in life.refused]
+
+    assert [
+        *[(401, "invalid_token")] * 2,
+        *[(401, "invalid_refresh_token")] * 3,
+        *[(401, "authentication_failed")] * 2,
+    ] == codes
+    assert [] == life.alarms
+    assert set() == life.person.found_in("".join(answer.text for answer in life.refused))
