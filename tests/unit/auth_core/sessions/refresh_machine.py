@@ -29,7 +29,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from auth_core.core import Core, Options
 from auth_core.kernel import InvalidRefreshToken, InvalidToken, TokenExpired, Unavailable, Username
-from auth_core.sessions import EndReason, Session
+from auth_core.sessions import EndReason, Session, SessionOrigin
 from auth_core.testing import ManualClock, in_memory_core
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration, User, UserStatus
@@ -54,7 +54,8 @@ class Crash(BaseException):
 class Sight:
     """What the test has seen of one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, client_id: str | None = None) -> None:
+        self.client_id = client_id
         self.tokens: dict[int, str] = {}
         self.access: list[str] = []
         self.rotated_at: list = []
@@ -185,13 +186,14 @@ class RefreshMachine(RuleBasedStateMachine):
         self.user_id = signed_in.user.id
         self._learn(signed_in)
 
-    @rule(worker=PICK)
+    @rule(worker=PICK, client_id=st.sampled_from([None, "gateway"]))
     @precondition(lambda self: len(self.seen) < 4)
-    def log_in(self, worker) -> None:
+    def log_in(self, worker, client_id) -> None:
         if self.world.user().is_active:
             name = Username.parse(self.world.username)
-            work = self._worker(worker).sign_in.log_in(name)
-            self._learn(self.run(work))
+            origin = SessionOrigin(client_id=client_id)
+            work = self._worker(worker).sign_in.log_in(name, origin=origin)
+            self._learn(self.run(work), client_id)
 
     @rule(pick=PICK, back=BACK, worker=PICK)
     def refresh(self, pick, back, worker) -> None:
@@ -258,12 +260,15 @@ class RefreshMachine(RuleBasedStateMachine):
             answer = self.run(self._redeem(0, session_id, counter))
         self._check(session_id, expected, answer)
 
-    @rule(pick=PICK, back=BACK)
-    def foreign_client(self, pick, back) -> None:
+    @rule(pick=PICK, back=BACK, known=st.booleans())
+    def foreign_client(self, pick, back, known) -> None:
+        """Another client, or none where the session is bound to one: refused without harm."""
         session_id, counter = self._choose(pick, back)
         ended = self._row(session_id).ended_at
-        token = self.seen[session_id].tokens[counter]
-        assert self.run(self._answer(self.core.refresh.redeem(token, client_id="other"))) is None
+        sight = self.seen[session_id]
+        token = sight.tokens[counter]
+        who = "other" if known or sight.client_id is None else None
+        assert self.run(self._answer(self.core.refresh.redeem(token, client_id=who))) is None
         if not self._expired(session_id, counter):
             assert ended == self._row(session_id).ended_at
 
@@ -283,12 +288,17 @@ class RefreshMachine(RuleBasedStateMachine):
         self.run(self._worker(worker).sessions.end_all(self.user_id, EndReason.REVOKED_ALL))
         self._all_over()
 
-    @rule(really=SELDOM, quietly=st.booleans())
-    def disable_or_enable(self, really, quietly) -> None:
+    @rule(pick=PICK, back=BACK)
+    def disabled_by_hand(self, pick, back) -> None:
+        """As a statement by hand does it, which ends nothing by itself."""
+        if self.world.user().is_active and len(self.seen) > 1:
+            self.world.disable_by_hand()
+            self._refresh(0, *self._choose(pick, back))
+
+    @rule(really=SELDOM)
+    def disable_or_enable(self, really) -> None:
         if self.world.user().is_active:
-            if really and quietly:  # as a statement by hand does, which ends nothing
-                self.world.disable_by_hand()
-            elif really:
+            if really:
                 self.run(self.core.lifecycle.disable(self.user_id))
                 self._all_over()
         else:
@@ -342,8 +352,11 @@ class RefreshMachine(RuleBasedStateMachine):
             return None
 
     async def _redeem(self, worker, session_id, counter):
-        token = self.seen[session_id].tokens[counter]
-        answer = await self._answer(self._worker(worker).refresh.redeem(token))
+        sight = self.seen[session_id]
+        redeemed = self._worker(worker).refresh.redeem(
+            sight.tokens[counter], client_id=sight.client_id
+        )
+        answer = await self._answer(redeemed)
         if answer is not None:
             self._learn(answer)
         return answer
@@ -353,9 +366,9 @@ class RefreshMachine(RuleBasedStateMachine):
         answer = self.run(self._redeem(worker, session_id, counter))
         self._check(session_id, expected, answer)
 
-    def _learn(self, signed_in) -> None:
+    def _learn(self, signed_in, client_id=None) -> None:
         tokens = signed_in.tokens
-        sight = self.seen.setdefault(tokens.session_id, Sight())
+        sight = self.seen.setdefault(tokens.session_id, Sight(client_id))
         counter = claims_of(tokens.refresh_token)["ctr"]
         assert tokens.refresh_token == sight.tokens.setdefault(counter, tokens.refresh_token), "b"
         sight.access.append(tokens.access_token)
