@@ -87,6 +87,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "sign_in": core.sign_in,
         "refresh": core.refresh,
         "introspection": core.introspection,
+        "clients": container.clients,
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
