@@ -16,6 +16,7 @@ from app.api import CONTROLLERS
 from app.api.docs import OwnDocsPlugin
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
+from app.cross_origin import CrossOrigin
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
 from app.security import Gate, origin_of, provide_principal
@@ -72,7 +73,7 @@ def create_app(container: Container) -> Litestar:
     cross_origin = app.asgi_handler
     app.asgi_handler = Edge(
         cross_origin.app,  # type: ignore[attr-defined]
-        cross_origin,
+        CrossOrigin(cross_origin),
         new_id=container.ids.text,
         access_line=container.access_line,
         strict_transport=not container.settings.service.is_development,

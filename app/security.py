@@ -9,6 +9,8 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.spec import SecurityRequirement
+from litestar.response.base import ASGIResponse
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
@@ -91,18 +93,18 @@ class Gate(ASGIMiddleware):
         opt = handler.opt
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
-        if scope["method"] != "OPTIONS":
-            if "clients_only" in opt:
-                self._admit_client(scope, in_form="form_credentials" in opt)
-            elif "clients_welcome" in opt:
-                self._greet_client(scope)
-            elif "public" not in opt:
-                principal = await self._authenticator.authenticate(
-                    bearer_token(_authorization(scope))
-                )
-                scope["auth"] = principal
-                if "admin_only" in opt and not principal.user.is_admin:
-                    raise PermissionDenied
+        if scope["method"] == "OPTIONS":
+            await _methods_answer(scope)(scope, receive, send)
+            return
+        if "clients_only" in opt:
+            self._admit_client(scope, in_form="form_credentials" in opt)
+        elif "clients_welcome" in opt:
+            self._greet_client(scope)
+        elif "public" not in opt:
+            principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
+            scope["auth"] = principal
+            if "admin_only" in opt and not principal.user.is_admin:
+                raise PermissionDenied
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
         await next_app(scope, receive, send)
@@ -119,6 +121,17 @@ class Gate(ASGIMiddleware):
         sent = _authorization(scope)
         if sent.partition(" ")[0].lower() == "basic":
             scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
+
+
+def _methods_answer(scope: HTTPScope) -> ASGIResponse:
+    """What a path takes. Litestar's own answer tells only some where two handlers share a path."""
+    methods = {
+        method
+        for route in scope["litestar_app"].routes
+        if isinstance(route, HTTPRoute) and route.path_format == scope["path_template"]
+        for method in route.methods
+    }
+    return ASGIResponse(status_code=204, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def _authorization(scope: Scope) -> str:
