@@ -16,6 +16,7 @@ from app.api import CONTROLLERS
 from app.api.docs import OwnDocsPlugin
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
+from app.cross_origin import CrossOrigin
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
 from app.security import Gate, origin_of, provide_principal
@@ -72,7 +73,7 @@ def create_app(container: Container) -> Litestar:
     cross_origin = app.asgi_handler
     app.asgi_handler = Edge(
         cross_origin.app,  # type: ignore[attr-defined]
-        cross_origin,
+        CrossOrigin(cross_origin),
         new_id=container.ids.text,
         access_line=container.access_line,
         strict_transport=not container.settings.service.is_development,
@@ -87,6 +88,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "sign_in": core.sign_in,
         "refresh": core.refresh,
         "introspection": core.introspection,
+        "clients": container.clients,
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,

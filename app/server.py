@@ -10,14 +10,14 @@ import sys
 import structlog
 from litestar import Litestar
 
+from app import start_report
 from app.container import Container
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
+from app.start_report import EXIT_MISCONFIGURED
 from auth_core.kernel import Misconfigured
 
-EXIT_MISCONFIGURED = 78
-"""EX_CONFIG of sysexits.h."""
 _PR_SET_PDEATHSIG = 1
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +32,8 @@ class WorkerContainer(Container):
         try:
             await super().start()
         except Misconfigured as error:
-            _log.critical("cannot_start", error_code=error.code, detail=error.message)
+            if not start_report.tell(error.message):
+                _log.critical("cannot_start", error_code=error.code, detail=error.message)
             await self.close()
             os._exit(EXIT_MISCONFIGURED)  # raising would bury the line under two tracebacks
 
