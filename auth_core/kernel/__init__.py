@@ -34,6 +34,7 @@ from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
+from auth_core.kernel.tasks import end_tasks
 
 __all__ = [
     "AuthCoreError",
@@ -78,5 +79,6 @@ __all__ = [
     "UsernameTaken",
     "WrongMasterKey",
     "display_name",
+    "end_tasks",
     "uuid7",
 ]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.kernel import Clock, SessionId, Unavailable, UserId
+from auth_core.kernel import Clock, SessionId, Unavailable, UserId, end_tasks
 from auth_core.sessions.ports import SessionCache, SessionsUnitOfWork
 from auth_core.sessions.revocations import EndedSession, Revocation, RevocationStream
 
@@ -92,11 +92,7 @@ class RevocationFeed:
     async def close(self) -> None:
         """Send the followers away and stop."""
         self.dismiss()
-        while self._tasks:
-            for task in self._tasks:
-                # again and again: the stream is not ours, and may swallow a cancellation
-                task.cancel()
-            await asyncio.wait(self._tasks, timeout=_RETRY_SECONDS)
+        await end_tasks(self._tasks)
 
     def dismiss(self) -> None:
         """Send the followers away and take no more: this process is about to stop."""
