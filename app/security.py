@@ -7,10 +7,10 @@ from urllib.parse import unquote_plus
 
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
-from litestar.middleware import ASGIMiddleware
 from litestar.openapi.spec import SecurityRequirement
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from app.direct import DirectCalls
 from app.errors import EndpointNotAvailable, FormRequired
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied
@@ -52,23 +52,38 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
     return unquote_plus(client_id), unquote_plus(client_secret)
 
 
-class Gate(ASGIMiddleware):
+class Gate:
     """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
     """
 
-    scopes = (ScopeType.HTTP,)
-
     def __init__(
-        self, authenticator: Authenticator, clients: ClientRegistry, *, development: bool
+        self,
+        authenticator: Authenticator,
+        clients: ClientRegistry,
+        calls: DirectCalls,
+        *,
+        development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._calls = calls
         self._development = development
 
-    async def handle(  # type: ignore[override]  # `scopes` narrows it
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        """The gate in front of one route."""
+
+        async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == ScopeType.HTTP:
+                await self._handle(scope, receive, send, app)
+            else:
+                await app(scope, receive, send)
+
+        return gate
+
+    async def _handle(
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
@@ -93,7 +108,7 @@ class Gate(ASGIMiddleware):
                     raise PermissionDenied
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await next_app(scope, receive, send)
+        await self._calls(scope, receive, send, next_app)
 
 
 def _require_form(scope: HTTPScope) -> None:
@@ -108,11 +123,13 @@ def _media_type(scope: Scope) -> bytes:
 
 def _require_json(scope: Scope) -> None:
     """Refuse a body that does not say it is JSON: a form cannot pass for one (SEC-47)."""
-    sent = _values(scope, b"content-type")
-    has_body = any(length != b"0" for length in _values(scope, b"content-length")) or _values(
-        scope, b"transfer-encoding"
-    )
-    if _media_type(scope) != b"application/json" and (sent or has_body):
+    if _media_type(scope) == b"application/json":
+        return
+    if (
+        _values(scope, b"content-type")
+        or any(length != b"0" for length in _values(scope, b"content-length"))
+        or _values(scope, b"transfer-encoding")
+    ):
         raise HTTPException(status_code=415)
 
 
@@ -120,7 +137,7 @@ def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for header, value in scope["headers"] if header == name]
 
 
-async def provide_principal(scope: Scope) -> Principal:
+def principal_of(scope: Scope) -> Principal:
     """The caller, as the gate found them."""
     principal = scope.get("auth")
     if not isinstance(principal, Principal):  # a public route cannot ask for its caller
