@@ -19,7 +19,7 @@ from app.observability.access import (
     no_access_line,
 )
 from app.observability.redaction import escape_controls, redact
-from app.observability.sink import FileDescriptorSink
+from app.observability.sink import FileDescriptorSink, TurnSink
 
 Write = Callable[[bytes], object]
 Now = Callable[[], datetime]
@@ -57,7 +57,10 @@ def configure_logging(
     defaults to standard output; ``now`` is the clock of the timestamps.
     """
     colors = write is None and os.isatty(STDOUT)
-    write = write or FileDescriptorSink(STDOUT)
+    access_write = write
+    if write is None:
+        write = FileDescriptorSink(STDOUT)
+        access_write = TurnSink(write)
     now = now or _utc_now
     render = _render_json if format == "json" else _console_renderer(colors=colors)
     processors: list[Processor] = [
@@ -79,7 +82,7 @@ def configure_logging(
     if _number(level) > logging.INFO:
         return no_access_line
     if format == "json":
-        return json_access_line(write, now)
+        return json_access_line(access_write or write, now)
     return console_access_line(structlog.get_logger("access"))
 
 
