@@ -71,6 +71,11 @@ def create_app(container: Container) -> Litestar:
         logging_config=None,
         request_class=StrictRequest,
     )
+    _put_behind_edge(app, container)
+    return app
+
+
+def _put_behind_edge(app: Litestar, container: Container) -> None:
     # with a cors_config this is Litestar's CORS middleware, which costs every request what few need
     cross_origin = app.asgi_handler
     app.asgi_handler = Edge(
@@ -80,7 +85,6 @@ def create_app(container: Container) -> Litestar:
         access_line=container.access_line,
         strict_transport=not container.settings.service.is_development,
     )
-    return app
 
 
 def _constants(container: Container) -> dict[str, object]:

@@ -1,4 +1,5 @@
 """asyncpg's pool, without what it pays for cases that are rare."""
+# ruff: noqa: SLF001 - a part of asyncpg's pool, as it is in the version that uv.lock names
 
 from typing import Any
 
@@ -6,7 +7,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 
-class LeanPool(asyncpg.Pool):
+class LeanPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
     """A pool whose connections change hands without a task, a shield and two timers each time.
 
     Those protect waiting against cancellation. Where nothing has to be waited for, nothing can be
@@ -25,7 +26,10 @@ class LeanPool(asyncpg.Pool):
         return await holder.acquire()  # returns at once: it has no `setup`, and is connected
 
     async def release(
-        self, connection: PoolConnectionProxy, *, timeout: float | None = None
+        self,
+        connection: PoolConnectionProxy,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in asyncpg
     ) -> None:
         """Give a connection back. See `asyncpg.Pool.release`."""
         held, holder = connection._con, connection._holder
