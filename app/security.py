@@ -1,7 +1,7 @@
 """Who may call: every route needs a bearer token unless it says that it is public."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -10,7 +10,6 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.spec import SecurityRequirement
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from app.direct import DirectCalls
 from app.errors import EndpointNotAvailable, FormRequired
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied
@@ -30,6 +29,9 @@ CLIENTS_ONLY: dict[str, Any] = {"clients_only": True}
 BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
 BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
 BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
+
+Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
+"""What answers a request that may pass, by itself or through the application at the end."""
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
@@ -63,13 +65,13 @@ class Gate:
         self,
         authenticator: Authenticator,
         clients: ClientRegistry,
-        calls: DirectCalls,
+        call: Call,
         *,
         development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
-        self._calls = calls
+        self._call = call
         self._development = development
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
@@ -108,7 +110,7 @@ class Gate:
                     raise PermissionDenied
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await self._calls(scope, receive, send, next_app)
+        await self._call(scope, receive, send, next_app)
 
 
 def _require_form(scope: HTTPScope) -> None:
