@@ -1,13 +1,12 @@
 """Who may call: every route needs a bearer token unless it says that it is public."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
-from litestar.middleware import ASGIMiddleware
 from litestar.openapi.spec import SecurityRequirement
 from litestar.response.base import ASGIResponse
 from litestar.routes import HTTPRoute
@@ -44,6 +43,9 @@ BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
 BY_ANYBODY_OR_CLIENT: tuple[SecurityRequirement, ...] = ({}, {"client": []})
 
 _FORM = b"application/x-www-form-urlencoded"
+
+Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
+"""What answers a request that may pass, by itself or through the application at the end."""
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -65,23 +67,38 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
     return unquote_plus(client_id), unquote_plus(client_secret)
 
 
-class Gate(ASGIMiddleware):
+class Gate:
     """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
     """
 
-    scopes = (ScopeType.HTTP,)
-
     def __init__(
-        self, authenticator: Authenticator, clients: ClientRegistry, *, development: bool
+        self,
+        authenticator: Authenticator,
+        clients: ClientRegistry,
+        call: Call,
+        *,
+        development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._call = call
         self._development = development
 
-    async def handle(  # type: ignore[override]  # `scopes` narrows it
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        """The gate in front of one route."""
+
+        async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == ScopeType.HTTP:
+                await self._handle(scope, receive, send, app)
+            else:
+                await app(scope, receive, send)
+
+        return gate
+
+    async def _handle(
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
@@ -107,7 +124,7 @@ class Gate(ASGIMiddleware):
                 raise PermissionDenied
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await next_app(scope, receive, send)
+        await self._call(scope, receive, send, next_app)
 
     def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
         """Let a registered caller pass, and whoever may still name itself in the form."""
@@ -151,11 +168,13 @@ def _media_type(scope: Scope) -> bytes:
 
 def _require_json(scope: Scope) -> None:
     """Refuse a body that does not say it is JSON: a form cannot pass for one (SEC-47)."""
-    sent = _values(scope, b"content-type")
-    has_body = any(length != b"0" for length in _values(scope, b"content-length")) or _values(
-        scope, b"transfer-encoding"
-    )
-    if _media_type(scope) != b"application/json" and (sent or has_body):
+    if _media_type(scope) == b"application/json":
+        return
+    if (
+        _values(scope, b"content-type")
+        or any(length != b"0" for length in _values(scope, b"content-length"))
+        or _values(scope, b"transfer-encoding")
+    ):
         raise HTTPException(status_code=415)
 
 
@@ -163,7 +182,7 @@ def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for header, value in scope["headers"] if header == name]
 
 
-async def provide_principal(scope: Scope) -> Principal:
+def principal_of(scope: Scope) -> Principal:
     """The caller, as the gate found them."""
     principal = scope.get("auth")
     if not isinstance(principal, Principal):  # a public route cannot ask for its caller

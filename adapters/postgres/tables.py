@@ -3,12 +3,12 @@
 A change here needs a migration in `migrations/versions`; a test compares the two.
 """
 
-from advanced_alchemy.types import DateTimeUTC, JsonB
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     ForeignKey,
     Identity,
     Index,
@@ -22,7 +22,7 @@ from sqlalchemy import (
     column,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from auth_core.keys import KeyStatus, KeyUse
 from auth_core.users import UserStatus
@@ -39,7 +39,7 @@ metadata = MetaData(
 
 # Byte order: an operating system that brings other sorting rules cannot corrupt the unique indexes.
 _CANONICAL = Text(collation="C")
-_MOMENT = DateTimeUTC(timezone=True)
+_MOMENT = DateTime(timezone=True)
 
 
 def _canonical(name: str) -> CheckConstraint:
@@ -127,7 +127,7 @@ signing_keys = Table(
     Column("status", Text, nullable=False),
     Column("created_at", _MOMENT, nullable=False),
     Column("sealed_private_jwk", LargeBinary, nullable=False),
-    Column("public_jwk", JsonB),
+    Column("public_jwk", JSONB),
     Column("activates_at", _MOMENT),
     Column("activated_at", _MOMENT),
     Column("retired_at", _MOMENT),
@@ -156,7 +156,7 @@ outbox = Table(
     Column("user_id", Uuid),
     Column("organization_id", Uuid),
     Column("occurred_at", _MOMENT, nullable=False),
-    Column("payload", JsonB, nullable=False),
+    Column("payload", JSONB, nullable=False),
     UniqueConstraint("position"),
 )
 
