@@ -23,6 +23,7 @@ from auth_core.kernel import (
     Unavailable,
     Username,
     UsernameTaken,
+    end_tasks,
 )
 from auth_core.mail import RelayPolicy
 from auth_core.sessions import RetentionPolicy
@@ -83,10 +84,7 @@ class Container:
 
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""
-        for task in (self._coming_up, self._watching_keys):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        await end_tasks(task for task in (self._coming_up, self._watching_keys) if task)
         await self._worker.close()
         await self.core.close()
 

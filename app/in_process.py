@@ -109,7 +109,9 @@ async def open_core(
 
     The three texts are what DATABASE_URL, REDIS_URL and AUTH_MASTER_KEY may be; the tables are made
     by `fm-auth migrate`. On the servers of a running service it is one more worker, if it gets the
-    same ``options``. Raises SettingsError, Misconfigured (wrong master key, wrong schema), and
+    same ``options``. Logging is the caller's: events go to structlog as it is configured, and
+    `app.observability.configure_logging` gives the service's own, which redacts secrets. Raises
+    SettingsError, Misconfigured (wrong master key, wrong schema), and
     Unavailable when PostgreSQL does not answer.
     """
     settings = load_settings(

@@ -16,13 +16,14 @@ from app.api import CONTROLLERS
 from app.api.docs import OwnDocsPlugin
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
+from app.cross_origin import CrossOrigin
 from app.development_mail import DevelopmentMailbox
+from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
-from app.security import Gate, origin_of, provide_principal
+from app.security import Gate, origin_of, principal_of
 from app.settings import CorsSettings
 
-MAX_BODY_BYTES = 64 * 1024
 VERSION = version("fm-auth-service")
 
 _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
@@ -50,13 +51,16 @@ def create_app(container: Container) -> Litestar:
         finally:
             await container.close()
 
+    constants, of_scope = _constants(container), _of_scope(container)
     app = Litestar(
         route_handlers=CONTROLLERS,
-        dependencies=_dependencies(container),
+        dependencies={name: _always(value) for name, value in constants.items()}
+        | {name: Provide(of, sync_to_thread=False) for name, of in of_scope.items()},
         middleware=[
             Gate(
                 container.core.authenticator,
                 container.clients,
+                DirectCalls(constants, of_scope),
                 development=container.settings.service.is_development,
             )
         ],
@@ -69,25 +73,31 @@ def create_app(container: Container) -> Litestar:
         logging_config=None,
         request_class=StrictRequest,
     )
+    _put_behind_edge(app, container)
+    return app
+
+
+def _put_behind_edge(app: Litestar, container: Container) -> None:
     # with a cors_config this is Litestar's CORS middleware, which costs every request what few need
     cross_origin = app.asgi_handler
     app.asgi_handler = Edge(
         cross_origin.app,  # type: ignore[attr-defined]
-        cross_origin,
+        CrossOrigin(cross_origin),
         new_id=container.ids.text,
         access_line=container.access_line,
         strict_transport=not container.settings.service.is_development,
     )
-    return app
 
 
-def _dependencies(container: Container) -> dict[str, Provide]:
+def _constants(container: Container) -> dict[str, object]:
+    """What handlers may ask for by name."""
     core, service = container.core, container.settings.service
     policy = container.options.sign_in
-    values: dict[str, Any] = {
+    return {
         "sign_in": core.sign_in,
         "refresh": core.refresh,
         "introspection": core.introspection,
+        "clients": container.clients,
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
@@ -103,22 +113,21 @@ def _dependencies(container: Container) -> dict[str, Provide]:
             registration=policy.registration and (policy.development or policy.passwords),
         ),
     }
-    provided = {
-        name: Provide(_constant(value), sync_to_thread=False) for name, value in values.items()
-    }
-    origin = origin_of(container.settings.sessions.ip_detail)
+
+
+def _of_scope(container: Container) -> dict[str, OfScope]:
+    """What handlers may ask for by name that is another one for each request."""
     return {
-        "principal": Provide(provide_principal),
-        "origin": Provide(origin, sync_to_thread=False),
-        **provided,
+        "principal": principal_of,
+        "origin": origin_of(container.settings.sessions.ip_detail),
     }
 
 
-def _constant(value: object) -> Any:
+def _always(value: object) -> Provide:
     def provide() -> Any:
         return value
 
-    return provide
+    return Provide(provide, sync_to_thread=False)
 
 
 def _cors(settings: CorsSettings) -> CORSConfig:

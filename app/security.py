@@ -1,19 +1,25 @@
 """Who may call: every route needs a bearer token unless it says that it is public."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
-from litestar.middleware import ASGIMiddleware
 from litestar.openapi.spec import SecurityRequirement
+from litestar.response.base import ASGIResponse
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
 from auth_core.clients import Client, ClientRegistry
-from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied
+from auth_core.kernel import (
+    AuthenticationRequired,
+    InvalidClient,
+    InvalidRequest,
+    PermissionDenied,
+)
 from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
 
@@ -25,12 +31,21 @@ ADMIN_ONLY: dict[str, Any] = {"admin_only": True}
 """Handler options of a route for platform administrators."""
 CLIENTS_ONLY: dict[str, Any] = {"clients_only": True}
 """Handler options of a route for registered callers (HTTP Basic); it asks for the permission."""
+FORM_CREDENTIALS: dict[str, Any] = {"form_credentials": True}
+"""Of a route for registered callers, who may authenticate in its form: it asks `calling_client`."""
+CLIENTS_WELCOME: dict[str, Any] = {"clients_welcome": True}
+"""Of a public route where a registered caller may say who it is (HTTP Basic)."""
 
 # Said per operation: the gateway merges documents and would lose what the whole document says.
 BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
 BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
 BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
+BY_ANYBODY_OR_CLIENT: tuple[SecurityRequirement, ...] = ({}, {"client": []})
 
+_FORM = b"application/x-www-form-urlencoded"
+
+Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
+"""What answers a request that may pass, by itself or through the application at the end."""
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -52,23 +67,38 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
     return unquote_plus(client_id), unquote_plus(client_secret)
 
 
-class Gate(ASGIMiddleware):
+class Gate:
     """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
     """
 
-    scopes = (ScopeType.HTTP,)
-
     def __init__(
-        self, authenticator: Authenticator, clients: ClientRegistry, *, development: bool
+        self,
+        authenticator: Authenticator,
+        clients: ClientRegistry,
+        call: Call,
+        *,
+        development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._call = call
         self._development = development
 
-    async def handle(  # type: ignore[override]  # `scopes` narrows it
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        """The gate in front of one route."""
+
+        async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == ScopeType.HTTP:
+                await self._handle(scope, receive, send, app)
+            else:
+                await app(scope, receive, send)
+
+        return gate
+
+    async def _handle(
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
@@ -80,25 +110,55 @@ class Gate(ASGIMiddleware):
         opt = handler.opt
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
-        if "public" not in opt and scope["method"] != "OPTIONS":
-            # several headers mean a list (RFC 9110 §5.3), and a list is no token
-            sent = b", ".join(_values(scope, b"authorization")).decode("latin-1")
-            if "clients_only" in opt:
-                scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
-                _require_form(scope)
-            else:
-                principal = await self._authenticator.authenticate(bearer_token(sent))
-                scope["auth"] = principal
-                if "admin_only" in opt and not principal.user.is_admin:
-                    raise PermissionDenied
+        if scope["method"] == "OPTIONS":
+            await _methods_answer(scope)(scope, receive, send)
+            return
+        if "clients_only" in opt:
+            self._admit_client(scope, in_form="form_credentials" in opt)
+        elif "clients_welcome" in opt:
+            self._greet_client(scope)
+        elif "public" not in opt:
+            principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
+            scope["auth"] = principal
+            if "admin_only" in opt and not principal.user.is_admin:
+                raise PermissionDenied
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await next_app(scope, receive, send)
+        await self._call(scope, receive, send, next_app)
+
+    def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
+        """Let a registered caller pass, and whoever may still name itself in the form."""
+        sent = _authorization(scope)
+        if sent or not in_form or _media_type(scope) != _FORM:
+            scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
+        _require_form(scope)
+
+    def _greet_client(self, scope: HTTPScope) -> None:
+        """Note which registered caller this is. A bearer token says nothing here, as ever."""
+        sent = _authorization(scope)
+        if sent.partition(" ")[0].lower() == "basic":
+            scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
+
+
+def _methods_answer(scope: HTTPScope) -> ASGIResponse:
+    """What a path takes. Litestar's own answer tells only some where two handlers share a path."""
+    methods = {
+        method
+        for route in scope["litestar_app"].routes
+        if isinstance(route, HTTPRoute) and route.path_format == scope["path_template"]
+        for method in route.methods
+    }
+    return ASGIResponse(status_code=204, headers={"Allow": ", ".join(sorted(methods))})
+
+
+def _authorization(scope: Scope) -> str:
+    # several headers mean a list (RFC 9110 §5.3), and a list is no token
+    return b", ".join(_values(scope, b"authorization")).decode("latin-1")
 
 
 def _require_form(scope: HTTPScope) -> None:
     """Refuse a body that does not say it is a form (RFC 6749 §3.2)."""
-    if scope["method"] in _WITH_BODY and _media_type(scope) != b"application/x-www-form-urlencoded":
+    if scope["method"] in _WITH_BODY and _media_type(scope) != _FORM:
         raise FormRequired
 
 
@@ -108,11 +168,13 @@ def _media_type(scope: Scope) -> bytes:
 
 def _require_json(scope: Scope) -> None:
     """Refuse a body that does not say it is JSON: a form cannot pass for one (SEC-47)."""
-    sent = _values(scope, b"content-type")
-    has_body = any(length != b"0" for length in _values(scope, b"content-length")) or _values(
-        scope, b"transfer-encoding"
-    )
-    if _media_type(scope) != b"application/json" and (sent or has_body):
+    if _media_type(scope) == b"application/json":
+        return
+    if (
+        _values(scope, b"content-type")
+        or any(length != b"0" for length in _values(scope, b"content-length"))
+        or _values(scope, b"transfer-encoding")
+    ):
         raise HTTPException(status_code=415)
 
 
@@ -120,7 +182,7 @@ def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for header, value in scope["headers"] if header == name]
 
 
-async def provide_principal(scope: Scope) -> Principal:
+def principal_of(scope: Scope) -> Principal:
     """The caller, as the gate found them."""
     principal = scope.get("auth")
     if not isinstance(principal, Principal):  # a public route cannot ask for its caller
@@ -136,6 +198,27 @@ def client_of(scope: Scope) -> Client:
     return client
 
 
+def calling_client(scope: Scope, form: Mapping[str, str], clients: ClientRegistry) -> Client:
+    """The registered caller of a route with a form, by the one way in which it says who it is.
+
+    Raises InvalidClient, and InvalidRequest for two ways at once (RFC 6749 §2.3).
+    """
+    found, client_id, secret = scope.get("auth"), form.get("client_id"), form.get("client_secret")
+    if isinstance(found, Client):
+        if secret is not None or client_id not in {None, found.client_id}:
+            raise InvalidRequest("Authenticate either in the header or in the form, not in both.")
+        return found
+    if client_id is None or secret is None:
+        raise InvalidClient
+    return clients.authenticate(client_id, secret)
+
+
+def presenting_client_id(scope: Scope) -> str | None:
+    """Which registered caller signs in or refreshes, if it is one and says so."""
+    client = scope.get("auth")
+    return client.client_id if isinstance(client, Client) else None
+
+
 def origin_of(ip_detail: IpDetail) -> Callable[[Scope], SessionOrigin]:
     """What provides where a sign-in comes from. The peer's address: no header is trusted."""
 
@@ -143,6 +226,7 @@ def origin_of(ip_detail: IpDetail) -> Callable[[Scope], SessionOrigin]:
         agent = b" ".join(_values(scope, b"user-agent")).decode("latin-1")
         peer = scope["client"]
         return SessionOrigin(
+            client_id=presenting_client_id(scope),
             user_agent=user_agent_family(agent),
             ip_address=None if peer is None else kept_address(peer[0], ip_detail),
         )

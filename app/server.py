@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -10,15 +11,16 @@ import sys
 import structlog
 from litestar import Litestar
 
+from app import start_report
 from app.container import Container
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
+from app.start_report import EXIT_MISCONFIGURED
 from auth_core.kernel import Misconfigured
 
-EXIT_MISCONFIGURED = 78
-"""EX_CONFIG of sysexits.h."""
 _PR_SET_PDEATHSIG = 1
+_COLLECT_AFTER = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +34,8 @@ class WorkerContainer(Container):
         try:
             await super().start()
         except Misconfigured as error:
-            _log.critical("cannot_start", error_code=error.code, detail=error.message)
+            if not start_report.tell(error.message):
+                _log.critical("cannot_start", error_code=error.code, detail=error.message)
             await self.close()
             os._exit(EXIT_MISCONFIGURED)  # raising would bury the line under two tracebacks
 
@@ -44,7 +47,23 @@ def create() -> Litestar:
     access_line = configure_logging(settings.service.log_level, settings.service.log_format)
     for name in settings.not_in_effect:
         _log.warning("setting_not_in_effect", name=name, detail="known, but of a later version")
-    return create_app(WorkerContainer(settings, access_line))
+    app = create_app(WorkerContainer(settings, access_line))
+    _settle()
+    return app
+
+
+def _settle() -> None:
+    """Make the most of a memory in which what is there now stays for good."""
+    # Requests leave hardly any cycles, but looking for some after every 700 new objects, as is
+    # usual, took a twentieth of their time.
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+    gc.enable()
+    if sys.platform == "linux":
+        # making the application leaves 10 MB of free heap; not every C library has this call
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _die_with_supervisor() -> None:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from auth_core.core import Core
-from auth_core.kernel import AuthCoreError
+from auth_core.kernel import AuthCoreError, end_tasks
 from auth_core.mail import Fate, MailRelay, Outcome
 
 _FIRST_RUN_SECONDS = 30.0
@@ -123,11 +123,8 @@ class Worker:
 
     async def close(self) -> None:
         """Stop. What a task has not committed is undone, and done again by the next run."""
-        while self._running:
-            for task in self._running:
-                task.cancel()
-            _, pending = await asyncio.wait(self._running, timeout=1)
-            self._running = list(pending)
+        running, self._running = self._running, []
+        await end_tasks(running)
 
     async def run_once(self) -> bool:
         """Run every task now; False when one failed."""

@@ -5,7 +5,6 @@ joserfc it cost 9 to 16 µs (timeit, best of 4: RS256 307 -> 293, ES256 39 -> 27
 HS256 11 -> 4 µs).
 """
 
-import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from auth_core.kernel import Clock, Misconfigured, Secret
@@ -133,8 +133,15 @@ def _signing(key: SigningKey) -> _Sign:
             return cast("Ed25519PrivateKey", OKPKey.import_key(jwk).private_key).sign
         case "HS256":
             secret = urlsafe_b64decode(jwk["k"] + "=" * (-len(jwk["k"]) % 4))
-            return lambda data: hmac.digest(secret, data, "sha256")
+            keyed = HMAC(secret, SHA256())  # copying it is a fraction of making one
+            return lambda data: _tag(keyed, data)
     raise ValueError(f"no such algorithm: {key.algorithm}")
+
+
+def _tag(keyed: HMAC, data: bytes) -> bytes:
+    mac = keyed.copy()
+    mac.update(data)
+    return mac.finalize()
 
 
 def _raw(der: bytes) -> bytes:

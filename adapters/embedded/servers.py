@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -30,7 +31,10 @@ class Endpoints:
 
 
 class EmbeddedServers:
-    """PostgreSQL and Valkey on the data in one folder, for one run at a time."""
+    """PostgreSQL and Valkey on the data in one folder, for one run at a time.
+
+    One thread starts and stops them; another one may `revive` them in between.
+    """
 
     def __init__(
         self, data_dir: Path, *, durable: bool = True, choose_identity: Choice = choose
@@ -44,6 +48,7 @@ class EmbeddedServers:
         self._durable = durable
         self._choose_identity = choose_identity
         self._starter: int | None = None
+        self._launching = Lock()
         # what start has done, undone in reverse order, each step whatever happens to the others
         self._undo = ExitStack()
         self._postgres: PostgresServer | None = None
@@ -87,6 +92,21 @@ class EmbeddedServers:
         """Where the servers of another run are that holds the data folder now; None without one."""
         return self._endpoints() if self._directory.in_use() else None
 
+    def revive(self) -> tuple[str, ...]:
+        """Start again what has ended since `start`, and say what that was; nothing after `stop`.
+
+        Raises EmbeddedServersError: a server does not start; the other one is left alone.
+        """
+        with self._launching:  # `stop` must know every process that there is
+            if self._starter != os.getpid():
+                return ()
+            ended = [server for server in (self.postgres, self.valkey) if server.pid is None]
+            for server in ended:
+                server.launch()
+        for server in ended:
+            server.wait_ready()
+        return tuple(server.name for server in ended)
+
     def stop(self) -> None:
         """Stop both servers, spawned or adopted; leaves the data and the logs, nothing else.
 
@@ -94,7 +114,9 @@ class EmbeddedServers:
 
         Raises EmbeddedServersError: a server's process does not end.
         """
-        if self._starter == os.getpid():
+        if self._starter != os.getpid():
+            return
+        with self._launching:
             self._starter = self._postgres = self._valkey = None
             self._undo.close()
 

@@ -16,6 +16,7 @@ from adapters.postgres.errors import (
     diagnosed,
     reraise,
 )
+from adapters.postgres.pool import LeanPool, lean_pool
 from adapters.postgres.url import dsn, location
 from auth_core.kernel import Misconfigured, Secret
 
@@ -51,7 +52,7 @@ class Database:
         self._acquire_timeout = acquire_timeout
         self._command_timeout = command_timeout
         self._allow_newer_schema = allow_newer_schema
-        self._pool: asyncpg.Pool | None = None
+        self._pool: LeanPool | None = None
         self._opening = asyncio.Lock()
         self._schema_fits = False
         self.availability = Availability(self._location)
@@ -115,6 +116,9 @@ class Database:
 
     async def _connection(self) -> Connection:
         pool = self._pool or await self._open()
+        idle = await pool.acquire_idle()
+        if idle is not None:
+            return idle
         try:
             # not acquire(timeout=…): on Python 3.11 that costs a task for each connection
             async with asyncio.timeout(self._acquire_timeout):
@@ -124,13 +128,12 @@ class Database:
                 raise PoolExhausted from None
             raise
 
-    async def _open(self) -> asyncpg.Pool:
+    async def _open(self) -> LeanPool:
         async with self._opening:
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(
+                self._pool = await lean_pool(
                     self._dsn.reveal(),
-                    min_size=0,
-                    max_size=self._max_size,
+                    size=self._max_size,
                     timeout=self._connect_timeout,
                     command_timeout=self._command_timeout,
                     server_settings={"application_name": APPLICATION_NAME},

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
-from advanced_alchemy.types import DateTimeUTC
-from sqlalchemy import Text, bindparam, delete, func, select, text, update
+from sqlalchemy import DateTime, Text, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.statement import Statement
@@ -46,7 +45,7 @@ _departed = postgresql.insert(departed_keys).from_select(
         _gone.c.kid,
         _gone.c.use,
         bindparam("departure", type_=Text()),
-        bindparam("at", type_=DateTimeUTC(timezone=True)),
+        bindparam("at", type_=DateTime(timezone=True)),
     ),
 )
 _REMOVE = Statement(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
-from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     LargeBinary,
     Text,
@@ -33,7 +33,7 @@ from auth_core.kernel import Email, Letter, LetterId, MailTemplate
 from auth_core.mail import LetterVault, MailQueue, QueuedLetter, written_at
 
 _letters = mail_outbox.c
-_MOMENT = DateTimeUTC(timezone=True)
+_MOMENT = DateTime(timezone=True)
 _NOW = bindparam("now", type_=_MOMENT)
 _LIMIT = bindparam("limit", type_=Integer)
 _FIRST = LetterId(UUID(int=0))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
-from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     Text,
     Uuid,
@@ -51,7 +51,7 @@ _ADD = Statement(
             _member("type", Text()),
             _member("user_id", Uuid()),
             _member("organization_id", Uuid()),
-            _member("occurred_at", DateTimeUTC(timezone=True)),
+            _member("occurred_at", DateTime(timezone=True)),
             _EVENTS.c.event,
         ).order_by(_EVENTS.c.number),
     )

@@ -3,8 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from advanced_alchemy.types import DateTimeUTC
-from sqlalchemy import bindparam, column, func, literal_column, select, update
+from sqlalchemy import DateTime, bindparam, column, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.database import Database
@@ -17,7 +16,7 @@ from auth_core.kernel import SessionId, UserId
 from auth_core.sessions import MAX_RECENT_ROTATIONS, RefreshCounter, Rotated
 from auth_core.users import UserStatus
 
-_MOMENT = DateTimeUTC(timezone=True)
+_MOMENT = DateTime(timezone=True)
 _NOW = bindparam("now", type_=_MOMENT)
 _KEPT = MAX_RECENT_ROTATIONS - 1
 

@@ -55,7 +55,7 @@ SESSION_COLUMNS = (
     sessions.c.reuse_detected_at,
 )
 _END_REASON: dict[str | None, EndReason | None] = {reason.value: reason for reason in EndReason}
-_END_REASON[None] = None
+_END_REASON[None] = None  # a reason that is not here is one of a newer release
 
 _ADD = Statement(insert(sessions))
 
@@ -299,7 +299,7 @@ def session_from(values: Sequence[Any]) -> Session:
         refresh_counter=values[12],
         recent_rotations=tuple(values[13]),
         ended_at=values[14],
-        end_reason=_END_REASON[values[15]],
+        end_reason=_END_REASON.get(values[15], EndReason.UNKNOWN),
         reuse_detected_at=values[16],
     )
 

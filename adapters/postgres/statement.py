@@ -58,15 +58,15 @@ def combined(statements: Sequence[Statement]) -> str:
     PostgreSQL runs them against one snapshot and in no particular order, all or nothing. The
     arguments are those of the parts, one after the other.
     """
-    return _combined(tuple((statement.sql, len(statement.names)) for statement in statements))
+    return _combined(tuple(statements))
 
 
 @lru_cache(maxsize=256)
-def _combined(parts: tuple[tuple[str, int], ...]) -> str:
+def _combined(statements: tuple[Statement, ...]) -> str:
     numbered, offset = [], 0
-    for sql, count in parts:
-        numbered.append(_renumbered(sql, offset))
-        offset += count
+    for statement in statements:
+        numbered.append(_renumbered(statement.sql, offset))
+        offset += len(statement.names)
     *before, last = numbered
     if not before:
         return last

@@ -4,12 +4,12 @@ A change here needs a migration in `migrations/versions`; a test compares the tw
 what it is with regard to persons: see `adapters.postgres.inventory`.
 """
 
-from advanced_alchemy.types import DateTimeUTC, JsonB
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     ForeignKey,
     Identity,
     Index,
@@ -23,7 +23,7 @@ from sqlalchemy import (
     column,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.postgres.inventory import (
     ADDRESS,
@@ -48,7 +48,7 @@ metadata = MetaData(
 
 # Byte order: an operating system that brings other sorting rules cannot corrupt the unique indexes.
 _CANONICAL = Text(collation="C")
-_MOMENT = DateTimeUTC(timezone=True)
+_MOMENT = DateTime(timezone=True)
 
 
 def _canonical(name: str) -> CheckConstraint:
@@ -166,7 +166,7 @@ signing_keys = Table(
     Column("status", Text, nullable=False, info=OPERATIONAL),
     Column("created_at", _MOMENT, nullable=False, info=OPERATIONAL),
     Column("sealed_private_jwk", LargeBinary, nullable=False, info=OPERATIONAL),
-    Column("public_jwk", JsonB, info=OPERATIONAL),
+    Column("public_jwk", JSONB, info=OPERATIONAL),
     Column("activates_at", _MOMENT, info=OPERATIONAL),
     Column("activated_at", _MOMENT, info=OPERATIONAL),
     Column("retired_at", _MOMENT, info=OPERATIONAL),
@@ -195,7 +195,7 @@ outbox = Table(
     Column("user_id", Uuid, info=SUBJECT),
     Column("organization_id", Uuid, info=PSEUDONYM),
     Column("occurred_at", _MOMENT, nullable=False, info=PSEUDONYM),
-    Column("payload", JsonB, nullable=False, info=PSEUDONYM),
+    Column("payload", JSONB, nullable=False, info=PSEUDONYM),
     UniqueConstraint("position"),
     Index("ix_outbox_user_id", "user_id"),
 )

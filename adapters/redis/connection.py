@@ -9,7 +9,7 @@ from adapters.redis.commands import heartbeat_command
 from adapters.redis.dial import Dialler
 from adapters.redis.link import Link
 from adapters.redis.trouble import LinkLost, describe
-from auth_core.kernel import Secret
+from auth_core.kernel import Secret, end_tasks
 
 _START_LIMIT = 0.5
 _HEARTBEAT = 1.0
@@ -72,10 +72,8 @@ class SharedConnection:
     async def close(self) -> None:
         """Close the link and stop reconnecting."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            # again and again: `prepare` is not ours, and may swallow a cancellation (wait_for did)
-            task.cancel()
-            await asyncio.wait([task], timeout=_LONGEST_PAUSE)
+        if task is not None:
+            await end_tasks([task])
 
     async def retry(self) -> None:
         """Without a link: cut the current pause short and see one attempt to connect through."""

@@ -2,7 +2,8 @@
 
 ``auth:revocations`` is a stream of entries ``sid`` (UUID) and ``exp`` (epoch seconds of the last
 access token). ``auth:revocations:as_of`` (epoch milliseconds, for a few seconds) says up to when it
-is complete. A third key tells a server that was flushed or restored from one that was not.
+is complete; it goes with a flush, and with the age of a backup. While it is gone one process at a
+time fills the stream again; who that is stands in a third key.
 """
 
 import asyncio
@@ -23,20 +24,26 @@ from auth_core.sessions import Revocation, RevocationStream
 
 STREAM: Final = "auth:revocations"
 AS_OF: Final = "auth:revocations:as_of"
-_GENERATION: Final = "auth:revocations:generation"
+_FILLING: Final = "auth:revocations:filling"
 _AS_OF_MS = 5_000
+_FILLING_MS = 10_000
 _BLOCK_MS = 5_000
 _BATCH = 500
 _ANSWER_SECONDS = 0.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCKS_DIFFER = timedelta(minutes=1)  # entries are named by the server's clock
 
-# All at once, so that no flush can come in between.
+# All at once, so that no flush can come in between. The turn to fill is asked for with the same
+# token again: whoever had it before the flush has lost it.
 _CONFIRM = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[4])
-return 1
+if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('GET', KEYS[1]) == ARGV[1] then
+    redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+    redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[4])
+    redis.call('DEL', KEYS[1])
+    return 'confirmed'
+end
+if redis.call('SET', KEYS[1], ARGV[5], 'NX', 'PX', ARGV[6]) then return 'fill' end
+return 'wait'
 """
 
 
@@ -56,7 +63,8 @@ class RedisRevocationStream:
         self._writer: Redis = Redis.from_url(url.reveal(), max_connections=4, **options)
         self._reader: Redis = Redis.from_url(url.reveal(), max_connections=1, **options)
         self._confirm = self._writer.register_script(_CONFIRM)
-        self._generation = ""
+        self._turn = ""
+        """The token of our turn to fill the stream, if it is ours."""
 
     async def add(self, revocations: Sequence[Revocation]) -> None:
         """See `RevocationStream.add`."""
@@ -86,19 +94,19 @@ class RedisRevocationStream:
     async def confirm(self, as_of: datetime) -> bool:
         """See `RevocationStream.confirm`. Trims what no token can concern any more."""
         async with _reached():
-            known: Any = await self._writer.get(_GENERATION)
-            if known is None or known.decode() != self._generation:
-                # lost since, or another process began a new one: then add once more and agree
-                self._generation = known.decode() if known else secrets.token_hex(8)
-                if known is None:
-                    await self._writer.set(_GENERATION, self._generation, nx=True)
-                return False
             oldest = _milliseconds(as_of - self._access_lifetime - _CLOCKS_DIFFER)
-            done = await self._confirm(
-                keys=[_GENERATION, AS_OF, STREAM],
-                args=[self._generation, _milliseconds(as_of), _AS_OF_MS, oldest],
+            turn, self._turn = self._turn, secrets.token_hex(8)
+            said = await self._confirm(
+                keys=[_FILLING, AS_OF, STREAM],
+                args=[
+                    *(turn or "-", _milliseconds(as_of), _AS_OF_MS, oldest),
+                    *(self._turn, _FILLING_MS),
+                ],
             )
-            return bool(done)
+        if said == b"wait":
+            self._turn = ""
+            raise Unavailable
+        return bool(said == b"confirmed")
 
     async def close(self) -> None:
         """Close both connections."""

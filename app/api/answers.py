@@ -1,6 +1,7 @@
 """What the API answers about users and tokens, field by field what existing clients read."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Literal, Self, TypedDict
 from uuid import UUID
 
@@ -131,6 +132,7 @@ def json_answer(content: msgspec.Struct, *, status: int = 200) -> ASGIResponse:
     return JsonAnswer(content, status)
 
 
+@lru_cache(maxsize=4096)  # the same user is read again and again
 def timestamp(moment: datetime) -> Timestamp:
     """A moment as clients read it."""
     return moment.astimezone(UTC).isoformat()

@@ -12,7 +12,7 @@ from litestar.types import Scope
 from app.api.answers import AuthProfile, AuthScopes, json_answer
 from app.api.examples import PROFILE, PROFILE_CHANGES, RENAMED, SCOPES
 from app.api.responses import answer, body, errors
-from app.security import BY_BEARER, provide_principal
+from app.security import BY_BEARER, principal_of
 from auth_core.kernel import ConcurrentUpdate, FieldProblem, InvalidInput, display_name
 from auth_core.tokens import Principal
 from auth_core.users import UserService
@@ -53,8 +53,7 @@ class MeController(Controller):
     )
     async def read(self, scope: Scope) -> ASGIResponse:
         """Read your profile."""
-        principal = await provide_principal(scope)
-        return json_answer(AuthProfile.of_state(principal.state))
+        return json_answer(AuthProfile.of_state(principal_of(scope).state))
 
     @patch(
         operation_class=body(AuthProfileChanges, PROFILE_CHANGES),

@@ -1,7 +1,9 @@
 """POST /refresh: from a refresh token to the next pair (RFC 6749 §6)."""
 
+from typing import Any
+
 import msgspec
-from litestar import Controller, post
+from litestar import Controller, Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
@@ -9,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import AuthTokens, json_answer
 from app.api.examples import REFRESH, TOKENS
 from app.api.responses import answer, body, errors
-from app.security import BY_ANYBODY, PUBLIC
+from app.security import BY_ANYBODY_OR_CLIENT, CLIENTS_WELCOME, PUBLIC, presenting_client_id
 from auth_core.kernel import InvalidRefreshToken
 from auth_core.tokens import RefreshGrant
 
@@ -28,8 +30,8 @@ class RefreshController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Sign-in",)
-    opt = PUBLIC
-    security = BY_ANYBODY
+    opt = PUBLIC | CLIENTS_WELCOME
+    security = BY_ANYBODY_OR_CLIENT
 
     @post(
         "/refresh",
@@ -42,11 +44,18 @@ class RefreshController(Controller):
         summary="Refresh",
     )
     async def refresh(
-        self, data: JSONBody[AuthRefreshRequest], refresh: NamedDependency[RefreshGrant]
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[AuthRefreshRequest],
+        refresh: NamedDependency[RefreshGrant],
     ) -> ASGIResponse:
         """Refresh. Use the new refresh token from now on.
 
         Callers that race or retry with one token get the same new one. A token that comes again
-        after its successor was used ends the session: it was stolen.
+        after its successor was used ends the session: it was stolen. A session that a registered
+        client began needs that client's credentials; without them it is refused and lives on.
         """
-        return json_answer(AuthTokens.of(await refresh.redeem(data.refresh_token)))
+        client_id = presenting_client_id(request.scope)
+        return json_answer(
+            AuthTokens.of(await refresh.redeem(data.refresh_token, client_id=client_id))
+        )

@@ -13,6 +13,7 @@ from litestar.response import Stream
 from litestar.response.base import ASGIResponse
 
 from app.api.answers import json_answer
+from app.api.event_stream import EventStream
 from app.api.examples import REVOCATIONS
 from app.api.responses import answer, errors
 from app.security import BY_CLIENT, CLIENTS_ONLY, client_of
@@ -84,7 +85,7 @@ class RevocationController(Controller):
             200: ResponseSpec(
                 data_container=str,
                 description="Server-sent events: `revoked` with a revocation, `alive` with an"
-                " `as_of` about every second.",
+                " `as_of` about every second; while it stands still, nothing newer is known.",
                 media_type="text/event-stream",
                 generate_examples=False,
             ),
@@ -113,7 +114,7 @@ class RevocationController(Controller):
             return Stream(iter(()), media_type="text/event-stream")
         begin = _BEGINNING if since is None else asked
         reset = _event("reset", begin, {}) if asked and since is None else b""
-        return Stream(_events(feed, state, follower, begin, reset), media_type="text/event-stream")
+        return EventStream(_events(feed, state, follower, begin, reset))
 
 
 async def _events(

@@ -11,11 +11,12 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import AuthTokens, json_answer
 from app.api.examples import LOGIN, REGISTRATION, TOKENS
 from app.api.responses import answer, body, errors
-from app.security import BY_ANYBODY, DEVELOPMENT_ONLY, PUBLIC
+from app.security import BY_ANYBODY_OR_CLIENT, CLIENTS_WELCOME, DEVELOPMENT_ONLY, PUBLIC
 from auth_core.kernel import (
     AuthenticationFailed,
     Email,
     FieldProblem,
+    InvalidClient,
     InvalidInput,
     PermissionDenied,
     RegistrationClosed,
@@ -79,7 +80,7 @@ class AuthLoginRequest(msgspec.Struct, frozen=True, kw_only=True):
 _SIGNED_IN = answer(AuthTokens, TOKENS)
 _REGISTERING = body(AuthRegisterRequest, REGISTRATION)
 _LOGGING_IN = body(AuthLoginRequest, LOGIN)
-_REGISTRATION_REFUSED = {403: RegistrationClosed()}
+_NOT_REGISTERED = {401: InvalidClient(), 403: RegistrationClosed()}
 _LOGIN_REFUSED = {
     401: AuthenticationFailed(),
     403: PermissionDenied("Signing in with a password is turned off here."),
@@ -91,15 +92,15 @@ class SignInController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Sign-in",)
-    opt = PUBLIC
-    security = BY_ANYBODY
+    opt = PUBLIC | CLIENTS_WELCOME
+    security = BY_ANYBODY_OR_CLIENT
 
     @post(
         "/register",
         operation_class=_REGISTERING,
         responses={
             201: _SIGNED_IN,
-            **errors(400, 403, 408, 409, 413, 415, 422, 503, likely=_REGISTRATION_REFUSED),
+            **errors(400, 401, 403, 408, 409, 413, 415, 422, 503, likely=_NOT_REGISTERED),
         },
         summary="Register",
     )
@@ -109,7 +110,10 @@ class SignInController(Controller):
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
     ) -> ASGIResponse:
-        """Register and sign in. Outside development a password is needed."""
+        """Register and sign in. Outside development a password is needed.
+
+        A registered client that authenticates binds the session to itself: only it can refresh it.
+        """
         return await _register(data, sign_in, origin)
 
     @post(
@@ -128,7 +132,10 @@ class SignInController(Controller):
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
     ) -> ASGIResponse:
-        """Log in. By user name or e-mail; outside development a password is needed."""
+        """Log in. By user name or e-mail; outside development a password is needed.
+
+        A registered client that authenticates binds the session to itself: only it can refresh it.
+        """
         return await _log_in(data, sign_in, origin)
 
 
@@ -137,15 +144,15 @@ class DevelopmentSignInController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Development",)
-    opt = PUBLIC | DEVELOPMENT_ONLY
-    security = BY_ANYBODY
+    opt = PUBLIC | CLIENTS_WELCOME | DEVELOPMENT_ONLY
+    security = BY_ANYBODY_OR_CLIENT
 
     @post(
         "/dev-register",
         operation_class=_REGISTERING,
         responses={
             201: _SIGNED_IN,
-            **errors(400, 403, 404, 408, 409, 413, 415, 422, 503, likely=_REGISTRATION_REFUSED),
+            **errors(400, 401, 403, 404, 408, 409, 413, 415, 422, 503, likely=_NOT_REGISTERED),
         },
         summary="Register in development",
     )

@@ -14,12 +14,13 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import json_answer
 from app.api.examples import INTROSPECTION
 from app.api.responses import answer, errors
-from app.security import BY_CLIENT, CLIENTS_ONLY, client_of
-from auth_core.clients import ClientPermission
+from app.security import BY_CLIENT, CLIENTS_ONLY, FORM_CREDENTIALS, calling_client
+from auth_core.clients import ClientPermission, ClientRegistry
 from auth_core.kernel import InvalidClient, InvalidRequest, PermissionDenied
 from auth_core.tokens import AccessClaims, LiveToken, TokenIntrospection
 
 _MAX_PARAMETERS = 16
+_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 _REFUSED = {400: InvalidRequest("Send exactly one `token`."), 401: InvalidClient()}
 _REVOKE_REFUSED = {**_REFUSED, 403: PermissionDenied("This client may not revoke tokens.")}
 
@@ -54,12 +55,13 @@ def _form(action: str) -> type[Operation]:
             schema = Schema(
                 type="object",  # type: ignore[arg-type]
                 required=["token"],
-                properties={"token": text, "token_type_hint": text},
+                properties=dict.fromkeys(_PARAMETERS, text),
             )
             example = Example(value={"token": "eyJhbGciOiJSUzI1NiIs…"})
             media = OpenAPIMediaType(schema=schema, examples={"body": example})
             self.request_body = RequestBody(
-                description=f"The token to {action}.",
+                description=f"The token to {action}, and the client's credentials unless they"
+                " stand in the header.",
                 content={"application/x-www-form-urlencoded": media},
                 required=True,
             )
@@ -72,7 +74,7 @@ class TokenQueryController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Tokens",)
-    opt = CLIENTS_ONLY
+    opt = CLIENTS_ONLY | FORM_CREDENTIALS
     security = BY_CLIENT
 
     @post(
@@ -89,10 +91,12 @@ class TokenQueryController(Controller):
         self,
         request: Request[Any, Any, Any],
         introspection: NamedDependency[TokenIntrospection],
+        clients: NamedDependency[ClientRegistry],
     ) -> ASGIResponse:
         """Ask what a token is worth right now. Needs the permission `introspect`."""
-        token = _token(await request.body())
-        live = await introspection.introspect(token, client_of(request.scope))
+        form = _form_in(await request.body())
+        client = calling_client(request.scope, form, clients)
+        live = await introspection.introspect(_token(form), client)
         return json_answer(_INACTIVE if live is None else _of(live))
 
     @post(
@@ -106,12 +110,14 @@ class TokenQueryController(Controller):
         self,
         request: Request[Any, Any, Any],
         introspection: NamedDependency[TokenIntrospection],
+        clients: NamedDependency[ClientRegistry],
     ) -> ASGIResponse:
         """End the session of a token. 200 also when there is nothing to end (RFC 7009 §2.2)."""
-        client = client_of(request.scope)
+        form = _form_in(await request.body())
+        client = calling_client(request.scope, form, clients)
         if not client.may(ClientPermission.REVOKE):
             raise _REVOKE_REFUSED[403]
-        await introspection.revoke(_token(await request.body()), client)
+        await introspection.revoke(_token(form), client)
         return ASGIResponse()
 
 
@@ -144,8 +150,8 @@ def _of(live: LiveToken) -> AuthIntrospection:
     )
 
 
-def _token(body: bytes) -> str:
-    """The one ``token`` of a form; no parameter may come twice (RFC 6749 §3.2, SEC-39)."""
+def _form_in(body: bytes) -> dict[str, str]:
+    """The parameters of a form, of which none may come twice (RFC 6749 §3.2, SEC-39)."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -156,6 +162,13 @@ def _token(body: bytes) -> str:
     except ValueError as error:
         raise _REFUSED[400] from error
     parameters = dict(pairs)
-    if len(parameters) != len(pairs) or not parameters.get("token"):
+    if len(parameters) != len(pairs):
         raise _REFUSED[400]
-    return parameters["token"]
+    return parameters
+
+
+def _token(form: dict[str, str]) -> str:
+    token = form.get("token")
+    if not token:
+        raise _REFUSED[400]
+    return token

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 
 import click
 
+from app.start_report import EXIT_MISCONFIGURED
 from auth_core.kernel import AuthCoreError, Misconfigured
 
 
 class _Misconfigured(click.ClickException):
-    exit_code = 78  # EX_CONFIG of sysexits.h
+    exit_code = EXIT_MISCONFIGURED
 
 
 class _Failed(click.ClickException):

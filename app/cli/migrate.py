@@ -15,7 +15,7 @@ def migrate(revision: str) -> None:
 
     Safe to run on several nodes at once and again: one migrates, the others find nothing to do.
     """
-    with explained(), settled_environment(os.environ) as (settings, _):
+    with explained(), settled_environment(os.environ) as (settings, *_):
         from adapters.postgres.schema import current, migrate  # noqa: PLC0415 - slow to import
 
         url = settings.database.url

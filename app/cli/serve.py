@@ -9,19 +9,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from app.cli.failures import explained
 from app.cli.servers import settled_environment
+from app.cli.supervision import Supervision
 from app.settings import Settings
 from auth_core.kernel import Misconfigured
 
 READY_TIMEOUT = 60.0
-END_STREAMS = signal.SIGUSR1
-"""What tells a worker to end its event streams: it is about to be stopped."""
 _HELLO = """
 fm-auth {version} is ready on {url} ({environment}){servers}
 
@@ -44,52 +42,25 @@ def serve() -> None:
     own, keeps their data in AUTH_DATA_DIR (.data), and stops them when it stops.
     """
     signal.signal(signal.SIGTERM, _stop)
-    with explained(), settled_environment(os.environ, join=False) as (settings, environ):
+    with (
+        explained(),
+        settled_environment(os.environ, join=False) as (
+            settings,
+            environ,
+            servers,
+        ),
+    ):
         _check_port(settings)
         os.environ.update(environ)  # the workers read their settings from it
-        _run_granian(
-            settings,
-            threading.Thread(target=_say_when_ready, args=(settings, environ), daemon=True),
-        )
+        greeter = threading.Thread(target=_say_when_ready, args=(settings, environ), daemon=True)
+        supervision = None if servers is None else Supervision(servers)
+        try:
+            from app.cli import supervisor  # noqa: PLC0415 - slow to import
 
-
-def _run_granian(settings: Settings, greeter: threading.Thread) -> None:
-    from granian import Granian  # noqa: PLC0415 - only this command needs it
-    from granian.constants import Interfaces, Loops  # noqa: PLC0415
-
-    from app.observability import (  # noqa: PLC0415
-        GRANIAN_LOG_DICTCONFIG,
-        configure_logging,
-    )
-
-    class Server(Granian):  # type: ignore[misc, valid-type]  # made at runtime
-        def startup(self, *arguments: Any) -> None:
-            super().startup(*arguments)
-            # Not before the workers are forked: they would inherit the locks that another thread
-            # holds at that moment (of an import, of the resolver), and wait for them for ever.
-            greeter.start()
-
-        def signal_handler_interrupt(self, *arguments: Any) -> None:
-            # granian waits for open event streams, and kills their worker in the end
-            for worker in self.wrks:
-                with suppress(ProcessLookupError):
-                    os.kill(worker.inner.pid, END_STREAMS)
-            super().signal_handler_interrupt(*arguments)
-
-    signal.signal(END_STREAMS, signal.SIG_IGN)  # until a worker says what it means
-    configure_logging("warning", settings.service.log_format)
-    Server(
-        "app.server:create",
-        factory=True,
-        interface=Interfaces.ASGI,
-        address=settings.service.host,
-        port=settings.service.port,
-        workers=settings.service.workers,
-        loop=Loops.uvloop,
-        websockets=False,
-        log_dictconfig=GRANIAN_LOG_DICTCONFIG,
-        workers_kill_timeout=7,
-    ).serve()
+            supervisor.run(settings, [greeter] if supervision is None else [greeter, supervision])
+        finally:
+            if supervision is not None:
+                supervision.stop()
 
 
 def _stop(*_: object) -> NoReturn:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.embedded import EmbeddedServers, EmbeddedServersError
 from app.settings import Settings, load_settings
@@ -13,10 +14,16 @@ from auth_core.kernel import Misconfigured
 _MASTER_KEY_FILE = "master.key"
 
 
+class Settled(NamedTuple):
+    """What a command works with. ``servers`` are embedded ones, if it uses such."""
+
+    settings: Settings
+    environ: dict[str, str]
+    servers: EmbeddedServers | None
+
+
 @contextmanager
-def settled_environment(
-    environ: Mapping[str, str], *, join: bool = True
-) -> Iterator[tuple[Settings, dict[str, str]]]:
+def settled_environment(environ: Mapping[str, str], *, join: bool = True) -> Iterator[Settled]:
     """The settings and environment of a command, with embedded servers running if need be.
 
     Servers that this started are stopped at the end. With ``join``, those of a running
@@ -24,7 +31,7 @@ def settled_environment(
     """
     settings = load_settings(environ)
     if not settings.embedded:
-        yield settings, dict(environ)
+        yield Settled(settings, dict(environ), None)
         return
     data_dir = settings.service.data_dir
     servers = EmbeddedServers(data_dir)
@@ -45,7 +52,7 @@ def settled_environment(
         if settings.security.master_key is None:
             _require_master_key(key_file)
             embedded["AUTH_MASTER_KEY_FILE"] = str(key_file)
-        yield load_settings(embedded), embedded
+        yield Settled(load_settings(embedded), embedded, servers)
     except EmbeddedServersError as error:
         raise Misconfigured(str(error)) from error
     finally:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def on_servers(run: Callable[[Settings], Awaitable[None]]) -> None:
     """Run a command on its servers, migrated if they are embedded; explain what goes wrong."""
-    with explained(), settled_environment(os.environ) as (settings, _):
+    with explained(), settled_environment(os.environ) as (settings, *_):
         from app.observability import FileDescriptorSink, configure_logging  # noqa: PLC0415
 
         # standard output is for accounts, and what goes wrong is told by the error

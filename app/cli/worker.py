@@ -19,7 +19,7 @@ def worker(once: bool) -> None:  # noqa: FBT001 - click passes options by name
 
     `fm-auth serve` does so by itself unless AUTH_EMBEDDED_WORKER is false. Any number may run.
     """
-    with explained(), settled_environment(os.environ) as (settings, _):
+    with explained(), settled_environment(os.environ) as (settings, *_):
         from app.observability import configure_logging  # noqa: PLC0415 - slow to import
 
         configure_logging(settings.service.log_level, settings.service.log_format)

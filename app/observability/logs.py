@@ -19,7 +19,7 @@ from app.observability.access import (
     no_access_line,
 )
 from app.observability.redaction import escape_controls, redact
-from app.observability.sink import FileDescriptorSink
+from app.observability.sink import FileDescriptorSink, TurnSink
 
 Write = Callable[[bytes], object]
 Now = Callable[[], datetime]
@@ -57,7 +57,8 @@ def configure_logging(
     defaults to standard output; ``now`` is the clock of the timestamps.
     """
     colors = write is None and os.isatty(STDOUT)
-    write = write or FileDescriptorSink(STDOUT)
+    sink = write or FileDescriptorSink(STDOUT)
+    write_access = write or TurnSink(sink)
     now = now or _utc_now
     render = _render_json if format == "json" else _console_renderer(colors=colors)
     processors: list[Processor] = [
@@ -72,14 +73,14 @@ def configure_logging(
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=_line_logger_factory(write),
+        logger_factory=_line_logger_factory(sink),
         cache_logger_on_first_use=False,  # so that a second call reaches loggers already in use
     )
-    _route_stdlib(level, processors, write)
+    _route_stdlib(level, processors, sink)
     if _number(level) > logging.INFO:
         return no_access_line
     if format == "json":
-        return json_access_line(write, now)
+        return json_access_line(write_access, now)
     return console_access_line(structlog.get_logger("access"))
 
 

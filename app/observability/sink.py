@@ -1,10 +1,12 @@
 """Where log lines go."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import stat
 import threading
+from collections.abc import Callable
 
 
 class FileDescriptorSink:
@@ -34,3 +36,27 @@ class FileDescriptorSink:
         written = os.write(self._descriptor, line)
         while written < len(line):
             written += os.write(self._descriptor, line[written:])
+
+
+class TurnSink:
+    """Hands on the lines of one turn of the event loop as one: a busy worker writes once for all.
+
+    Without a loop each line goes out at once.
+    """
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._lines: list[bytes] = []
+
+    def __call__(self, line: bytes) -> None:
+        if not self._lines:
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:
+                self._write(line)
+                return
+        self._lines.append(line)
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        self._write(b"".join(lines))

@@ -225,7 +225,8 @@ _CLIENTS = (
         default="[]",
         default_note="none",
         secret=True,
-        description="Services that may introspect or revoke tokens or follow the revocation feed",
+        description="Services that may introspect or revoke tokens or follow the revocation feed,"
+        " and can bind the sessions that they begin to themselves",
     ),
 )
 

@@ -15,6 +15,7 @@ from auth_core.kernel.errors import (
     InvalidToken,
     KeyNotFound,
     KeySpent,
+    KeyTampered,
     LifecycleConflict,
     Misconfigured,
     NotFound,
@@ -34,6 +35,7 @@ from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, Us
 from auth_core.kernel.mail import Letter, LetterId, MailOutbox, MailTemplate, MailUnitOfWork
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
+from auth_core.kernel.tasks import end_tasks
 
 __all__ = [
     "AuthCoreError",
@@ -56,6 +58,7 @@ __all__ = [
     "InvalidToken",
     "KeyNotFound",
     "KeySpent",
+    "KeyTampered",
     "Letter",
     "LetterId",
     "LifecycleConflict",
@@ -82,5 +85,6 @@ __all__ = [
     "UsernameTaken",
     "WrongMasterKey",
     "display_name",
+    "end_tasks",
     "uuid7",
 ]

@@ -204,3 +204,9 @@ class WrongMasterKey(Misconfigured):
     """A sealed value cannot be opened with the master key at hand (SEC-46)."""
 
     code = "wrong_master_key"
+
+
+class KeyTampered(Misconfigured):
+    """A stored public key is not the one of the private key that is sealed beside it (SEC-46)."""
+
+    code = "key_tampered"

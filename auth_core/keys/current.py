@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from auth_core.kernel import AuthCoreError, Clock
+from auth_core.kernel import AuthCoreError, Clock, end_tasks
 from auth_core.keys.model import KeyRing, KeyUse
 
 RELOAD_INTERVAL = timedelta(seconds=5)
@@ -65,8 +65,7 @@ class CurrentRing:
     async def close(self) -> None:
         """Stop a load that is under way."""
         if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
+            await end_tasks([self._loading])
 
     def _begin(self) -> asyncio.Task[KeyRing]:
         self._asked_at = self._clock.now()

@@ -26,6 +26,8 @@ class EndReason(StrEnum):
     USER_DELETED = "user_deleted"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
     ROLES_LOST = "roles_lost"
+    UNKNOWN = "unknown"
+    """Whatever a newer release wrote: read only, and as much an end as any other."""
 
 
 class ReuseCause(StrEnum):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
@@ -50,6 +51,7 @@ def user_agent_family(header: str) -> str | None:
     return None if product is None else product[0]
 
 
+@lru_cache(maxsize=1024)  # parsing an address costs more than all else a sign-in does with it
 def kept_address(address: str, detail: IpDetail) -> str | None:
     """What may be kept of an IP address; None for what is none. IPv4 in IPv6 counts as IPv4."""
     if detail == "none":

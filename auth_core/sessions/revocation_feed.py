@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.kernel import Clock, SessionId, Unavailable, UserId
+from auth_core.kernel import Clock, SessionId, Unavailable, UserId, end_tasks
 from auth_core.sessions.ports import SessionCache, SessionsUnitOfWork
 from auth_core.sessions.revocations import EndedSession, Revocation, RevocationStream
 
 POLL_SECONDS = 1.0
+REMIND_SECONDS = 1.5
+"""After so long without news a follower hears that there are none."""
 MARGIN = timedelta(seconds=15)
 """How much later than the moment it records an ending may become visible: a commit that waits, and
 the clocks of two nodes."""
@@ -79,20 +81,18 @@ class RevocationFeed:
         self._followers: set[Follower] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dismissed = False
+        self._reminded = False
 
     async def start(self) -> None:
         """Begin to listen. What ended before is known after the first poll."""
         self._spawn(self._keep_polling())
         self._spawn(self._keep_listening())
+        self._spawn(self._keep_reminding())
 
     async def close(self) -> None:
         """Send the followers away and stop."""
         self.dismiss()
-        while self._tasks:
-            for task in self._tasks:
-                # again and again: the stream is not ours, and may swallow a cancellation
-                task.cancel()
-            await asyncio.wait(self._tasks, timeout=_RETRY_SECONDS)
+        await end_tasks(self._tasks)
 
     def dismiss(self) -> None:
         """Send the followers away and take no more: this process is about to stop."""
@@ -147,13 +147,25 @@ class RevocationFeed:
             ended = await uow.sessions.ended_since(since)
         first = self._as_of is None
         fresh = self._learn(self._revocation(one.session_id, one.ended_at) for one in ended)
-        self._as_of = now
+        self._as_of, self._reminded = now, True
         self._forget(now)
         self._tell(now)  # before Redis is asked anything: it may be slow to answer, or away
-        if not first:
+        if first:  # what is older is in the stream already, or whoever finds it lost appends it
+            recent = [one for one in fresh if one.ended_at >= now - 2 * MARGIN]
+            self._unstreamed.update((revocation.session_id, revocation) for revocation in recent)
+        else:
             await self._make_good(fresh, ended)
         with suppress(Unavailable):
             await self._confirm(now)
+
+    def remind(self) -> None:
+        """Tell the followers that we are here if the truth was not heard since the last call.
+
+        What they are told again is the ``as_of`` that stands still: nothing newer is known.
+        """
+        if not self._reminded and self._as_of is not None:
+            self._tell(self._as_of)
+        self._reminded = False
 
     async def _make_good(self, fresh: list[Revocation], ended: list[EndedSession]) -> None:
         self._unstreamed.update((revocation.session_id, revocation) for revocation in fresh)
@@ -168,7 +180,8 @@ class RevocationFeed:
     async def _confirm(self, as_of: datetime) -> None:
         await self._pass_on()
         if not await self._stream.confirm(as_of):
-            await self._stream.add(tuple(self._known.values()))
+            self._unstreamed.update(self._known)  # what fails now comes before the next try
+            await self._pass_on()
             await self._stream.confirm(as_of)
 
     async def _pass_on(self) -> None:
@@ -184,6 +197,11 @@ class RevocationFeed:
             with suppress(Unavailable):
                 await self.poll()
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _keep_reminding(self) -> None:
+        while True:
+            await asyncio.sleep(REMIND_SECONDS)
+            self.remind()
 
     async def _keep_listening(self) -> None:
         while True:

@@ -39,8 +39,9 @@ class RevocationStream(Protocol):
     async def confirm(self, as_of: datetime) -> bool:
         """Say that everything revoked up to ``as_of`` has been appended, for a few seconds.
 
-        False, and nothing is said, when the stream has lost entries since the last call: append
-        all that still matters and try again. Raises Unavailable.
+        False, and nothing is said, when nobody has said so for these seconds: then the stream may
+        have lost entries. The caller must append all that still matters and try again; no other
+        caller is asked to for some seconds. Raises Unavailable, also while another one does that.
         """
         ...
 

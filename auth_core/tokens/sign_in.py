@@ -133,13 +133,21 @@ class SignIn:
     ) -> tuple[User, Session]:
         async with self._unit_of_work() as uow:
             account = await uow.credentials.account(name)
+            if account is not None and self._opens_by_name(account) and account.user.is_active:
+                return await self._begin(uow, account.user, origin)
+        # hashing takes long, and meanwhile others may have the connection
         if account is None or not await self._opens(account, password):
             if account is None and password is not None:
                 await self._verify(password, None)
             raise AuthenticationFailed
         async with self._unit_of_work() as uow:
-            begun = await self._sessions.begin(uow, account.user, origin)
-            await uow.commit()
+            return await self._begin(uow, account.user, origin)
+
+    async def _begin(
+        self, uow: SignInUnitOfWork, user: User, origin: SessionOrigin
+    ) -> tuple[User, Session]:
+        begun = await self._sessions.begin(uow, user, origin)
+        await uow.commit()
         return begun
 
     def _require_a_way_in(self) -> None:
@@ -147,10 +155,13 @@ class SignIn:
             message = "Signing in with a password is turned off here."
             raise PermissionDenied(message)
 
-    async def _opens(self, account: Account, password: str | None) -> bool:
+    def _opens_by_name(self, account: Account) -> bool:
         """An account that has a password never opens without it, in any mode."""
-        if account.password_hash is None and self._policy.development:
-            return account.user.is_active
+        return account.password_hash is None and self._policy.development
+
+    async def _opens(self, account: Account, password: str | None) -> bool:
+        if self._opens_by_name(account):  # and yet it is not active
+            return False
         proved = password is not None and await self._verify(password, account)
         return proved and account.user.is_active
 

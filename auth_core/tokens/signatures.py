@@ -25,6 +25,17 @@ Check = Callable[[bytes, bytes], object]
 
 _PADDING, _SHA256, _ECDSA = PKCS1v15(), SHA256(), ECDSA(SHA256())
 _ES256_HALF = 32
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(encoded)
+    for encoded in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        *(f"{least}{'ff' * 30}7f" for least in ("ec", "ed", "ee")),
+    )
+)
+"""Ed25519 keys, but for the sign, under which one signature fits any text (RFC 8032 §8.9)."""
 
 
 class VerificationKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +97,9 @@ def _ed25519(jwk: Jwk) -> tuple[Check, str]:
     key = OKPKey.import_key(jwk)
     if key.curve_name != "Ed25519":
         raise ValueError("another curve")
+    point = urlsafe_b64decode(str(jwk["x"]) + "==")
+    if point[:-1] + bytes([point[-1] & 0x7F]) in _SMALL_ORDER:
+        raise ValueError("a point of small order")
     return key.public_key.verify, key.thumbprint()  # type: ignore[union-attr]  # of Ed25519
 
 

@@ -34,6 +34,7 @@ USER = {
     "roles": list,
     "is_admin": bool,
 }
+_OAUTH_CODES = {"invalid_client", "invalid_request"}
 _PROBLEM = {"type", "title", "status", "detail", "code", "message", "request_id"}
 _CLIENTS_MISTAKE = re.compile(r"session[ _](?:expired|not[ _]found)", re.IGNORECASE)
 _LEAK = re.compile(
@@ -55,7 +56,9 @@ def expect_problem(answer: httpx.Response, status: int, code: str) -> dict[str, 
     body = answer.json()
     assert (status, code) == (answer.status_code, body.get("code")), body
     assert "application/problem+json" == answer.headers["content-type"]
-    assert _PROBLEM <= set(body) <= _PROBLEM | {"errors"}
+    oauth = {"error", "error_description"} if code in _OAUTH_CODES else set()
+    assert _PROBLEM | oauth <= set(body) <= _PROBLEM | oauth | {"errors"}
+    assert {code, body["detail"]} >= {body[name] for name in oauth}
     assert [] == [name for name in _PROBLEM - {"status"} if type(body[name]) is not str]
     assert "" not in body.values()
     assert status == body["status"]

@@ -34,11 +34,14 @@ PROTECTED = {
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
 }
 FORMS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}
+BY_NAME = {
+    *(("post", f"{AUTH}/{name}") for name in ("register", "login", "dev-register", "dev-login")),
+    ("post", f"{AUTH}/refresh"),
+}
 STREAM = ("get", f"{AUTH}/revocations/stream")
 CLIENTS = {*FORMS, ("get", f"{AUTH}/revocations"), STREAM}
 PUBLIC = {
-    *(("post", f"{AUTH}/{name}") for name in ("register", "login", "dev-register", "dev-login")),
-    ("post", f"{AUTH}/refresh"),
+    *BY_NAME,
     *(("get", f"{AUTH}/{name}") for name in ("health", "config")),
     ("get", "/"),
     ("get", "/health"),
@@ -124,8 +127,10 @@ async def test_every_operation_says_itself_whether_it_needs_a_bearer_token(
     for where, operation in _operations(document):
         if where in CLIENTS:
             assert [{"client": []}] == operation["security"]
+        elif where in PROTECTED:
+            assert [{"bearer": []}] == operation["security"]
         else:
-            assert ([{"bearer": []}] if where in PROTECTED else [{}]) == operation["security"]
+            assert ([{}, {"client": []}] if where in BY_NAME else [{}]) == operation["security"]
 
 
 @pytest.mark.sec("SEC-69")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.api.asking import AUTH, claims_of, expect_problem, sign_up
-from tests.api.test_token_queries import basic
+from tests.api.registered_clients import basic
 from tests.serving import Client, bearer, serving
 
 NewName = Callable[[], str]

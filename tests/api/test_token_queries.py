@@ -1,46 +1,25 @@
 """POST /introspect and POST /revoke, for registered callers."""
 
 import base64
-import hashlib
-import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from tests.api.asking import AUTH, claims_of, expect_problem, sign_up
+from tests.api.registered_clients import OTHER_SECRET, REGISTERED, SECRET, basic, posted
 from tests.serving import Client, bearer, serving
 
 NewName = Callable[[], str]
-
-SECRET = "a secret of the gateway: 100% ünicode"
-OTHER_SECRET = "x" * 32
-CLIENTS = [
-    {
-        "client_id": "gateway",
-        "client_secret": SECRET,
-        "allow": ["introspect", "revoke", "revocations"],
-    },
-    {
-        "client_id": "verifier",
-        "client_secret_sha256": hashlib.sha256(OTHER_SECRET.encode()).hexdigest(),
-        "allow": ["revocations"],
-    },
-]
 
 
 @pytest.fixture(scope="module")
 async def worker(environ: dict[str, str]) -> AsyncIterator[Client]:
     """A client of a worker that knows some callers."""
-    async with serving(environ | {"AUTH_CLIENTS": json.dumps(CLIENTS)}) as client:
+    async with serving(environ | REGISTERED) as client:
         yield client
-
-
-def basic(client_id: str = "gateway", client_secret: str = SECRET) -> dict[str, str]:
-    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 async def ask(
@@ -159,6 +138,121 @@ async def test_nobody_asks_without_credentials(
     assert ("invalid_client", body["detail"]) == (body["error"], body["error_description"])
     assert answer.headers["www-authenticate"].startswith("Basic ")
     assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("path", ["introspect", "revoke"])
+async def test_a_client_may_say_who_it_is_in_the_form(
+    worker: Client, new_name: NewName, path: str
+) -> None:
+    """RFC 6749 §2.3.1, client_secret_post."""
+    tokens = await sign_up(worker, new_name())
+    form = {"token": tokens["access_token"], **posted()}
+
+    answer = await worker.post(f"{AUTH}/{path}", data=form)
+
+    assert (200, "no-store") == (answer.status_code, answer.headers["cache-control"])
+    if path == "introspect":
+        assert answer.json()["active"]
+    else:
+        me = await worker.get(f"{AUTH}/me", headers=bearer(tokens["access_token"]))
+        assert 401 == me.status_code
+
+
+@pytest.mark.sec("SEC-44")
+@pytest.mark.parametrize("path", ["introspect", "revoke"])
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        posted(client_secret="wrong"),
+        posted(client_id="nobody"),
+        posted("", ""),
+        posted("gateway", OTHER_SECRET),
+        {"client_id": "gateway"},
+        {"client_secret": SECRET},
+        {"client_id": SECRET, "client_secret": "gateway"},
+    ],
+    ids=str,
+)
+async def test_nobody_asks_with_wrong_credentials_in_the_form(
+    worker: Client, path: str, credentials: dict[str, str]
+) -> None:
+    answer = await worker.post(f"{AUTH}/{path}", data={"token": "x", **credentials})
+
+    expect_problem(answer, 401, "invalid_client")
+    assert answer.headers["www-authenticate"].startswith("Basic ")
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("path", ["introspect", "revoke"])
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        posted(),  # the same ones twice are still two ways
+        posted("verifier", OTHER_SECRET),
+        {"client_secret": "wrong"},
+        {"client_id": "verifier"},
+    ],
+    ids=str,
+)
+async def test_a_client_says_who_it_is_in_one_way_only(
+    worker: Client, path: str, credentials: dict[str, str]
+) -> None:
+    """RFC 6749 §2.3."""
+    answer = await worker.post(
+        f"{AUTH}/{path}", data={"token": "x", **credentials}, headers=basic()
+    )
+
+    body = expect_problem(answer, 400, "invalid_request")
+    assert "invalid_request" == body["error"]
+    assert SECRET not in answer.text
+
+
+async def test_a_client_id_beside_the_header_is_no_second_way(worker: Client) -> None:
+    form = {"token": "x", "client_id": "gateway"}
+
+    answer = await worker.post(f"{AUTH}/introspect", data=form, headers=basic())
+
+    assert (200, {"active": False}) == (answer.status_code, answer.json())
+
+
+@pytest.mark.sec("SEC-39", "SEC-44")
+@pytest.mark.parametrize("name", ["client_id", "client_secret", "token"])
+async def test_a_parameter_that_comes_twice_is_refused_whoever_asks(
+    worker: Client, name: str
+) -> None:
+    form = urlencode({"token": "x", **posted()}) + f"&{name}=x"
+
+    answer = await worker.post(
+        f"{AUTH}/introspect",
+        content=form,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    expect_problem(answer, 400, "invalid_request")
+
+
+@pytest.mark.sec("SEC-39")
+async def test_credentials_in_the_query_or_in_json_are_none(worker: Client) -> None:
+    in_query = await worker.post(f"{AUTH}/introspect", params=posted(), data={"token": "x"})
+    in_json = await worker.post(f"{AUTH}/introspect", json={"token": "x", **posted()})
+
+    for answer in (in_query, in_json):
+        expect_problem(answer, 401, "invalid_client")
+
+
+@pytest.mark.sec("SEC-34", "SEC-44")
+async def test_a_client_ends_no_session_of_another_one(worker: Client, new_name: NewName) -> None:
+    answer = await worker.post(
+        f"{AUTH}/dev-register",
+        json={"username": new_name()},
+        headers=basic("verifier", OTHER_SECRET),
+    )
+    token = answer.json()["access_token"]
+
+    assert 200 == (await ask(worker, "revoke", token)).status_code
+
+    assert "verifier" == (await introspect(worker, token))["client_id"]
+    assert 200 == (await worker.get(f"{AUTH}/me", headers=bearer(token))).status_code
 
 
 async def test_a_bearer_token_is_no_client(worker: Client, new_name: NewName) -> None:

@@ -154,8 +154,8 @@ class TestRevocationStream(RevocationStreamContract):
     def other_process(
         self, revocation_stream: InMemoryRevocationStream
     ) -> InMemoryRevocationStream:
-        """The same."""
-        return revocation_stream
+        """The same server."""
+        return revocation_stream.another_process()
 
     @pytest.fixture
     def flush(self, revocation_stream: InMemoryRevocationStream) -> Flush:

@@ -371,3 +371,29 @@ def test_keys_are_listed_rotated_revoked_and_sealed_anew(
     )
     _, after = service.register()
     assert 200 == service.check(after)
+
+
+@pytest.mark.sec("SEC-46")
+def test_a_public_key_that_was_swapped_in_the_database_is_refused_with_a_way_out(
+    settings: dict[str, str], services: Services
+) -> None:
+    [swapped] = json.loads(fm_auth("key", "export-public", settings=settings).stdout)["keys"]
+    forged = {**swapped, "n": swapped["n"][::-1]}
+    sql(
+        settings["DATABASE_URL"],
+        "UPDATE signing_keys SET public_jwk = $1::jsonb WHERE kid = $2",
+        json.dumps(forged),
+        swapped["kid"],
+    )
+
+    refused = fm_auth("key", "export-public", settings=settings)
+    status, text = services(settings).refusal()
+
+    assert (78, "") == (refused.returncode, refused.stdout)
+    assert f"fm-auth key revoke {swapped['kid']}" in refused.stderr
+    assert 1 == len(refused.stderr.splitlines())
+    assert 0 != status
+    assert f"fm-auth key revoke {swapped['kid']}" in text
+    assert 0 == fm_auth("key", "revoke", swapped["kid"], settings=settings).returncode
+    service = services(settings).start()
+    assert swapped["kid"] != service.kid()

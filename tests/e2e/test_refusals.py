@@ -105,9 +105,11 @@ def test_without_its_master_key_it_refuses_to_start_and_leaves_the_data_as_they_
     }
     service = services(settings)
 
-    expect_refused(
+    status = expect_refused(
         service, says=says.get(damage, "sealed under master key"), folder=services.folder
     )
+
+    assert 78 == status
 
     assert right.decode().strip() not in service.output
     assert "AUTH_MASTER_KEY" in service.output
@@ -148,14 +150,17 @@ def test_a_deployment_with_another_master_key_refuses_and_the_database_stays_as_
 ) -> None:
     url = deployed._settings["DATABASE_URL"]
     before = sql(url, "SELECT * FROM signing_keys ORDER BY 1")
-    settings = {**deployed._settings, "AUTH_MASTER_KEY": secrets.token_hex(32)}
+    settings = {**deployed._settings, "AUTH_MASTER_KEY": secrets.token_hex(32), "WORKERS": "2"}
+    service = Service(services.folder, {**settings, "PORT": str(port := free_port())}, port=port)
 
-    expect_refused(
-        Service(services.folder, {**settings, "PORT": str(port := free_port())}, port=port),
-        says="sealed under master key",
-        folder=services.folder,
-    )
+    status = expect_refused(service, says="sealed under master key", folder=services.folder)
 
+    # what only the workers find is told like everything else: once, and by its own exit status
+    assert 78 == status
+    *_, last = service.output.splitlines()
+    assert last.startswith("Error: the stored keys are sealed under master key ")
+    assert 1 == service.output.count("sealed under master key")
+    assert "Unexpected exit" not in service.output
     assert before == sql(url, "SELECT * FROM signing_keys ORDER BY 1")
 
 

@@ -3,17 +3,21 @@
 import json
 import os
 import signal
+import socket
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from signal import SIGINT, SIGTERM
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from redis import Redis
 
 from adapters.embedded import EmbeddedServers
-from tests.e2e.running import Service, Services, eventually, processes_of
+from tests.e2e.running import Service, Services, eventually, processes_of, sql
 
 SECRET = "canary-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 CLIENTS = {
@@ -57,6 +61,10 @@ class Follower(threading.Thread):
             pass
         finally:
             self.ended = True
+
+    def moments(self) -> list[str]:
+        """Up to when it was said to be complete, each time."""
+        return [line for line in self.lines if line.startswith('data: {"as_of"')]
 
     def has(self, text: str) -> bool:
         return any(text in line for line in self.lines)
@@ -142,13 +150,53 @@ def test_without_postgresql_nothing_is_promised_until_it_is_back(
     external.postgres.stop()
 
     eventually(lambda: not any(snapshot(feeding) for _ in range(8)))
-    told = len(follower.lines)
+    told = len(follower.moments())
+    # whoever follows hears that we are here, and that nothing newer is known
+    eventually(lambda: len(follower.moments()) > told + 1)
+    assert 1 == len(set(follower.moments()[told - 1 :]))
     assert not any(snapshot(feeding) for _ in range(8))
-    assert told == len(follower.lines)
     external.start()
 
     eventually(lambda: snapshot(feeding).get("as_of", 0) > before)
-    eventually(lambda: len(follower.lines) > told)
+    eventually(lambda: len(set(follower.moments()[told - 1 :])) > 1)
+
+
+@pytest.mark.sec("SEC-52")
+def test_a_client_that_stops_reading_is_cut_off(
+    services: Services, settings: dict[str, str]
+) -> None:
+    service = services({**settings, **CLIENTS}).start()
+    token, session_id = log_in(service)
+    # more than the buffers between here and there hold, at once
+    sql(
+        settings["DATABASE_URL"],
+        "INSERT INTO sessions (id, user_id, created_at, expires_at, absolute_expires_at,"
+        " last_used_at, scopes, user_epoch, refresh_counter, recent_rotations, ended_at,"
+        " end_reason) SELECT gen_random_uuid(), user_id, created_at, expires_at,"
+        " absolute_expires_at, last_used_at, scopes, user_epoch, 0, recent_rotations, now(),"
+        " 'logout' FROM sessions, generate_series(1, 120000) WHERE id = $1",
+        UUID(session_id),
+    )
+    eventually(lambda: len(snapshot(service).get("revocations", ())) >= 120_000, seconds=60)
+    blocked = socket.socket()
+    blocked.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with blocked:
+        blocked.connect(("127.0.0.1", service.port))
+        credentials = b64encode(f"api:{SECRET}".encode()).decode()
+        request = f"GET {FEED}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}"
+        blocked.sendall(f"{request}\r\n\r\n".encode())
+
+        eventually(lambda: "feed_client_cut" in service.output, seconds=30)
+        blocked.settimeout(10)
+        received = 0
+        with suppress(ConnectionError):
+            while data := blocked.recv(65536):  # it ends: the stream was cut, not only left
+                received += len(data)
+
+    assert received < 120_000 * 100
+    assert "Traceback" not in service.output
+    assert SECRET not in service.output
+    assert 200 == service.check(token)
 
 
 @pytest.mark.parametrize(("number", "group"), [(SIGINT, True), (SIGTERM, False)])

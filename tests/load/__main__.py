@@ -11,9 +11,10 @@ from typing import NoReturn
 from tests.load.bench import Place, servers
 from tests.load.client import BenchError
 from tests.load.machine import processor
-from tests.load.report import Findings, start_lines, table, verdicts
+from tests.load.report import Findings, start_lines, table, verdicts, verifying_lines
 from tests.load.session import session
 from tests.load.startup import startup
+from tests.load.verifying import verifying
 
 NAMES = (
     "get",
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "start" in options.only:
                 found.startup = startup(place, options.starts)
                 _say(["", *start_lines(found.startup)])
+            if "verify" in options.only:
+                found.verifying = verifying(place)
+                _say(["", *verifying_lines(found.verifying)])
             wanted = [name for name in NAMES if name in options.only]
             if wanted:
                 with session(place, connections=options.connections) as under_way:
@@ -60,13 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parts = (*NAMES, "start", "verify")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="at once (%(default)s)")
     parser.add_argument("--starts", type=int, default=5, help="start-ups (%(default)s)")
     parser.add_argument(
-        "--only", nargs="+", choices=(*NAMES, "start"), default=(*NAMES, "start"), metavar="NAME"
+        "--only", nargs="+", choices=parts, default=parts, metavar="NAME", help=", ".join(parts)
     )
     parser.add_argument("--quick", action="store_true", help="a rough look: 400 requests, twice")
     options = parser.parse_args(arguments)

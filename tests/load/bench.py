@@ -25,7 +25,7 @@ from tests.load.service import OUR_COMMAND
 CLIENT = {
     "client_id": "bench",
     "client_secret": secrets.token_hex(32),
-    "allow": ["introspect"],
+    "allow": ["introspect", "revocations"],
 }
 """A registered caller of our services."""
 

@@ -6,6 +6,7 @@ from tests.load.counting import Counts
 from tests.load.rounds import Rounds
 from tests.load.scenarios import Scenario
 from tests.load.startup import Startup
+from tests.load.verifying import REVOCATIONS, VERIFIERS, Verifying
 
 ME_RATIO = 1.6
 LOGIN_FACTOR = 2.5
@@ -17,6 +18,10 @@ ISSUE_RATIO = 3.0
 START_RATIO = 1.3
 RSS_OVER_MB = 20.0
 HELP_SECONDS = 0.5
+WARM_PER_SECOND = 300_000
+COLD_RATIO = 1.3
+REVOCATIONS_MB = 25.0
+FELT_MS = 1000.0
 
 _HEAD = (
     f"{'scenario':<22}{'req/s':>7}{'CPU ms':>8}{'(lowest-highest)':>18}{'p50 ms':>8}{'p99 ms':>8}"
@@ -34,6 +39,7 @@ class Findings:
         self.issue_ms: float | None = None
         self.rss_mb: dict[str, float] = {}
         self.startup: Startup | None = None
+        self.verifying: Verifying | None = None
 
 
 def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
@@ -65,6 +71,13 @@ def start_lines(startup: Startup) -> Iterator[str]:
     yield f"{'fm-auth --help':<26}{startup.help_seconds:>9.2f}"
 
 
+def verifying_lines(found: Verifying) -> Iterator[str]:
+    """What a relying service pays."""
+    yield f"warm verifications per second and core {found.warm_per_second:>9.0f}"
+    yield f"cold verification, RS256               {found.cold_us:>9.1f} us"
+    yield f"  decoding and checking it alone       {found.raw_us:>9.1f} us"
+
+
 def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
@@ -80,6 +93,19 @@ def verdicts(found: Findings) -> Iterator[str]:
             "start: RSS over imports only", ours.rss_mb - floor.rss_mb, RSS_OVER_MB, " MB"
         )
         yield verdict("fm-auth --help", found.startup.help_seconds, HELP_SECONDS, " s")
+    if found.verifying is not None:
+        yield from _verifying(found.verifying)
+
+
+def _verifying(found: Verifying) -> Iterator[str]:
+    # fewer is worse: what one costs is compared
+    each, allowed = 1e6 / found.warm_per_second, 1e6 / WARM_PER_SECOND
+    yield verdict("verifier, warm: CPU", each, allowed, " us")
+    ratio = found.cold_us / found.raw_us
+    yield verdict("verifier, cold: CPU / cryptography", ratio, COLD_RATIO, "x")
+    yield verdict(f"verifier: {REVOCATIONS:,} revocations", found.memory_mb, REVOCATIONS_MB, " MB")
+    what = f"logout until refused at {VERIFIERS} verifiers, p99"
+    yield verdict(what, found.felt_ms, FELT_MS, " ms")
 
 
 def _me(found: Findings) -> Iterator[str]:

@@ -17,6 +17,7 @@ from litestar import Request, get, post
 from litestar.params import JSONBody
 from litestar.testing import AsyncTestClient
 
+from adapters.crypto import JoseKeyGenerator
 from app.api.answers import AuthTokens
 from app.api.sign_in import AuthLoginRequest, AuthRegisterRequest
 from app.container import Container
@@ -132,6 +133,15 @@ async def flow(
         "DATABASE_URL": url,
         "DASHBOARD_USERNAME": f"seed-{secrets.token_hex(6)}",
         "DASHBOARD_PASSWORD": canaries.new("dashboard password"),
+        "AUTH_CLIENTS": json.dumps(
+            [
+                {
+                    "client_id": "canary-keeper",
+                    "client_secret": canaries.new("client secret"),
+                    "allow": ["introspect", "revoke", "revocations"],
+                }
+            ]
+        ),
     }
     settings = load_settings(environ | own)
     access_line = configure_logging("debug", "json", write=lines.append)
@@ -144,6 +154,8 @@ async def flow(
         await _sign_ins(client, canaries, answers)
         await _failures(client, canaries, answers)
         await _faults(client, canaries, answers)
+        await _registered_client(client, canaries, answers)
+        await _import_of_a_key(Container(settings, access_line), canaries)
         ring = await container.core.keys.ring()
         for use in KeyUse:
             key = ring.active(use)
@@ -275,6 +287,53 @@ async def _faults(client: Client, canaries: Canaries, answers: list[httpx.Respon
     ]
     assert [500, 500, 500] == [answer.status_code for answer in faults]
     answers += faults
+
+
+async def _registered_client(
+    client: Client, canaries: Canaries, answers: list[httpx.Response]
+) -> None:
+    """Credentials in headers and forms, tokens in questions, and the feed."""
+    secret, wrong = canaries.all["client secret"], canaries.new("wrong client secret")
+    name = {"username": f"user-{secrets.token_hex(6)}"}
+    bound = await client.post(f"{AUTH}/dev-register", json=name, auth=("canary-keeper", secret))
+    assert 201 == bound.status_code
+    canaries.add_tokens(bound.json())
+    tokens = [bound.json()[kind] for kind in ("access_token", "refresh_token")]
+    right, bad = [{"client_id": "canary-keeper", "client_secret": one} for one in (secret, wrong)]
+    for token in (*tokens, canaries.new("token that is none")):
+        forms = [{"token": token} | right, {"token": token} | bad, {"token": token, "x": wrong}]
+        answers += [await client.post(f"{AUTH}/introspect", data=form) for form in forms]
+        answers.append(
+            await client.post(f"{AUTH}/introspect", data=forms[0], auth=("canary-keeper", secret))
+        )
+    twice = f"token=x&client_secret={secret}&client_secret={wrong}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answers += [
+        await client.post(f"{AUTH}/introspect", content=twice, headers=form),
+        await client.post(f"{AUTH}/introspect", params=right, data={"token": "x"}),
+        await client.post(f"{AUTH}/introspect", json=right),
+        await client.post(f"{AUTH}/dev-login", json=name, auth=("canary-keeper", wrong)),
+        await client.post(f"{AUTH}/refresh", json={"refresh_token": tokens[1]}),
+        await client.get(f"{AUTH}/revocations", auth=("canary-keeper", wrong)),
+        await client.post(f"{AUTH}/revoke", data={"token": tokens[0]} | right),
+        await client.get(f"{AUTH}/revocations", auth=("canary-keeper", secret)),
+        await client.head(f"{AUTH}/revocations/stream", auth=("canary-keeper", secret)),
+    ]
+    assert {200, 400, 401} <= {answer.status_code for answer in answers[-21:]}
+
+
+async def _import_of_a_key(container: Container, canaries: Canaries) -> None:
+    """As `fm-auth key import` does it; the key leaves again, other tests have the database, too."""
+    brought = JoseKeyGenerator(container.clock).generate(KeyUse.ACCESS)
+    jwk = json.loads(brought.private_jwk.reveal())
+    for member in KEY_MEMBERS:
+        if member in jwk:
+            canaries.add(f"{member} of the imported key", jwk[member])
+    try:
+        await container.core.keys.bring_in(brought, activate=False)
+        await container.core.keys.revoke(brought.kid)
+    finally:
+        await container.close()
 
 
 @pytest.mark.sec("SEC-67")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from auth_core.kernel import SessionId
+from auth_core.kernel import SessionId, Unavailable
 from auth_core.sessions import Revocation, RevocationStream
 from auth_core.testing.contracts.making import Flush, fresh_id, now
 
@@ -54,6 +54,32 @@ class RevocationStreamContract:
     ) -> None:
         await revocation_stream.confirm(now())
         assert await revocation_stream.confirm(now())
+
+        await flush()
+
+        assert not await revocation_stream.confirm(now())
+        assert await revocation_stream.confirm(now())
+
+    async def test_of_many_who_find_it_lost_one_is_asked_to_fill_it(
+        self,
+        revocation_stream: RevocationStream,
+        other_process: RevocationStream,
+        flush: Flush,
+    ) -> None:
+        await flush()
+
+        assert not await revocation_stream.confirm(now())
+        with pytest.raises(Unavailable):
+            await other_process.confirm(now())
+        assert await revocation_stream.confirm(now())
+        # and whoever comes when somebody vouches for it need append nothing
+        assert await other_process.confirm(now())
+
+    async def test_a_flush_while_it_is_being_filled_is_noticed(
+        self, revocation_stream: RevocationStream, flush: Flush
+    ) -> None:
+        await flush()
+        assert not await revocation_stream.confirm(now())
 
         await flush()
 

@@ -4,12 +4,20 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 
 import pytest
 
-from adapters.embedded import EmbeddedServers, PostgresServer, ValkeyServer, postgres, server
+from adapters.embedded import (
+    EmbeddedServers,
+    EmbeddedServersError,
+    PostgresServer,
+    ValkeyServer,
+    postgres,
+    server,
+)
 from adapters.embedded.binaries import postgres_program
 
 
@@ -206,3 +214,44 @@ def test_a_data_folder_that_was_moved_works_even_while_orphans_run_on_it(data, r
         assert pids(servers) == killed.report["pids"]
         assert clients.sql(endpoints, "SELECT 1") == "1"
         assert clients.get(endpoints, "nothing") is None
+
+
+def test_a_revival_starts_what_has_died_and_leaves_the_other_alone(data, clients):
+    with EmbeddedServers(data, durable=False) as servers:
+        endpoints = servers.start()
+        assert () == servers.revive()
+        postgres, valkey = servers.postgres.pid, servers.valkey.pid
+
+        servers.valkey.kill()
+
+        assert ("Valkey",) == servers.revive()
+        assert postgres == servers.postgres.pid
+        assert valkey != servers.valkey.pid
+        servers.postgres.kill()
+        servers.valkey.kill()
+        assert ("PostgreSQL", "Valkey") == servers.revive()
+        assert "1" == clients.sql(endpoints, "SELECT 1")
+    assert () == servers.revive()  # nothing comes back after the stop
+
+
+def test_a_stop_during_a_revival_leaves_nothing_running(data, processes):
+    """The thread that revives is given up, and its server is stopped as well."""
+    for _ in range(3):
+        servers = EmbeddedServers(data, durable=False)
+        servers.start()
+        servers.postgres.kill()
+        failures = []
+
+        def revive(servers=servers, failures=failures):
+            try:
+                servers.revive()
+            except EmbeddedServersError as error:
+                failures.append(error)
+
+        reviving = threading.Thread(target=revive)
+        reviving.start()
+        servers.stop()
+        reviving.join(30)
+
+        assert not reviving.is_alive()
+        assert [] == processes.on(data)

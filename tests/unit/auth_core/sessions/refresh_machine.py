@@ -18,18 +18,21 @@ g. One row per session, for ever.
 
 import asyncio
 from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from typing import Protocol
 
 import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from auth_core.core import Options
+from auth_core.core import Core, Options
 from auth_core.kernel import InvalidRefreshToken, InvalidToken, TokenExpired, Unavailable, Username
-from auth_core.sessions import EndReason
-from auth_core.testing import in_memory_core
+from auth_core.sessions import EndReason, Session, SessionOrigin
+from auth_core.testing import ManualClock, in_memory_core
 from auth_core.tokens import SignInPolicy
-from auth_core.users import Registration
+from auth_core.users import Registration, User, UserStatus
 
 WINDOW = timedelta(seconds=10)
 OPTIONS = Options(
@@ -51,12 +54,115 @@ class Crash(BaseException):
 class Sight:
     """What the test has seen of one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, client_id: str | None = None) -> None:
+        self.client_id = client_id
         self.tokens: dict[int, str] = {}
         self.access: list[str] = []
         self.rotated_at: list = []
         self.over = False
+        self.lapsed = False
         self.row = None
+
+
+class World(Protocol):
+    """Where the machine runs: a core, what it has stored, and ways to trouble it."""
+
+    core: Core
+    clock: ManualClock
+    username: str
+
+    def run(self, work: Awaitable):
+        """Wait for ``work``."""
+        ...
+
+    def another_worker(self) -> Core:
+        """A further process, with nothing in memory yet."""
+        ...
+
+    def rows(self) -> dict:
+        """The committed sessions of the user, by id."""
+        ...
+
+    def user(self) -> User:
+        """The committed user."""
+        ...
+
+    def reports(self, session_id) -> tuple[int, int]:
+        """How many events and how many audit records of a reuse are committed."""
+        ...
+
+    def disable_by_hand(self) -> None:
+        """Write that the user is disabled, and nothing else."""
+        ...
+
+    def trouble(self, step: int, failure: BaseException) -> AbstractContextManager[None]:
+        """Let the ``step``-th step towards storage fail."""
+        ...
+
+    def flush(self) -> None:
+        """Empty the cache."""
+        ...
+
+    def turn_cache(self) -> None:
+        """Take the cache away, or bring it back."""
+        ...
+
+    def close(self) -> None:
+        """Release what was taken."""
+        ...
+
+
+class MemoryWorld:
+    """The adapters in memory."""
+
+    username = "alice"
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self.run = self._runner.run
+        self.core = in_memory_core(OPTIONS)
+        self.clock, self._store = self.core.clock, self.core.store
+        self.another_worker = self.core.another_worker
+        self.flush = self.core.cache.flush
+        self.close = self._runner.close
+
+    def rows(self) -> dict:
+        return self._store.sessions
+
+    def user(self) -> User:
+        [user] = self._store.users.values()
+        return user
+
+    def disable_by_hand(self) -> None:
+        user = self.user()
+        self._store.users[user.id] = msgspec.structs.replace(user, status=UserStatus.DISABLED)
+
+    def reports(self, session_id) -> tuple[int, int]:
+        detected = [
+            event
+            for event in self.core.published
+            if event.type == "session.reuse_detected" and event.session_id == session_id
+        ]
+        audited = [record for record in self.core.audited if record.session_id == session_id]
+        return len(detected), len(audited)
+
+    @contextmanager
+    def trouble(self, step: int, failure: BaseException) -> Iterator[None]:
+        left = [step]
+
+        def trouble(_statement: str) -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise failure
+
+        self._store.on_statement = trouble
+        try:
+            yield
+        finally:
+            self._store.on_statement = None
+
+    def turn_cache(self) -> None:
+        self.core.cache.down = not self.core.cache.down
 
 
 def claims_of(token: str) -> dict:
@@ -64,36 +170,45 @@ def claims_of(token: str) -> dict:
 
 
 class RefreshMachine(RuleBasedStateMachine):
-    """Honest tabs, a thief, crashes and a clock, on the core in memory."""
+    """Honest tabs, a thief, crashes and a clock, on the core in memory or another world."""
+
+    def make_world(self) -> World:
+        return MemoryWorld()
 
     @initialize()
     def begin(self) -> None:
-        self.runner = asyncio.Runner()
-        self.core = in_memory_core(OPTIONS)
-        self.clock, self.store = self.core.clock, self.core.store
+        self.world = self.make_world()
+        self.core, self.clock, self.run = self.world.core, self.world.clock, self.world.run
         self.workers = [self.core]
         self.seen: dict = {}
-        signed_in = self.run(self.core.sign_in.register(Registration.parse(username="alice")))
+        registration = Registration.parse(username=self.world.username)
+        signed_in = self.run(self.core.sign_in.register(registration))
         self.user_id = signed_in.user.id
         self._learn(signed_in)
 
-    def run(self, awaitable):
-        return self.runner.run(awaitable)
-
-    @rule(worker=PICK)
+    @rule(worker=PICK, client_id=st.sampled_from([None, "gateway"]))
     @precondition(lambda self: len(self.seen) < 4)
-    def log_in(self, worker) -> None:
-        if self.store.users[self.user_id].is_active:
-            work = self._worker(worker).sign_in.log_in(Username.parse("alice"))
-            self._learn(self.run(work))
+    def log_in(self, worker, client_id) -> None:
+        if self.world.user().is_active:
+            name = Username.parse(self.world.username)
+            origin = SessionOrigin(client_id=client_id)
+            work = self._worker(worker).sign_in.log_in(name, origin=origin)
+            self._learn(self.run(work), client_id)
 
     @rule(pick=PICK, back=BACK, worker=PICK)
     def refresh(self, pick, back, worker) -> None:
         """An honest tab, or a thief: they differ only in how old their token is."""
-        session_id, counter = self._choose(pick, back)
-        expected = self._expected(session_id, counter)
-        answer = self.run(self._redeem(worker, session_id, counter))
-        self._check(session_id, expected, answer)
+        self._refresh(worker, *self._choose(pick, back))
+
+    @rule(pick=PICK, back=st.integers(0, 1), seconds=st.sampled_from([1, 60, 1800, 3599]))
+    @precondition(lambda self: len(self.seen) > 1)
+    def come_too_late(self, pick, back, seconds) -> None:
+        """What was refused as expired stays so, although the clock is set back."""
+        chosen = self._choose(pick, back)
+        self.clock.advance(OPTIONS.session_idle_lifetime)
+        self._refresh(0, *chosen)
+        self.clock.advance(-timedelta(seconds=seconds))
+        self._refresh(0, *chosen)
 
     @rule(pick=PICK, times=st.integers(2, 3), seconds=st.sampled_from([0, 3, 10, 11, 900]))
     def stay_signed_in(self, pick, times, seconds) -> None:
@@ -136,31 +251,26 @@ class RefreshMachine(RuleBasedStateMachine):
         session_id, counter = self._choose(pick, back)
         expected = self._expected(session_id, counter)
         failure = Crash() if kind == "crash" else Unavailable()
-        left = [step]
-
-        def trouble(_statement: str) -> None:
-            left[0] -= 1
-            if not left[0]:
-                raise failure
-
-        self.store.on_statement = trouble
+        answer = None
         try:
-            answer = self.run(self._redeem(0, session_id, counter))
+            with self.world.trouble(step, failure):
+                answer = self.run(self._redeem(0, session_id, counter))
         except (Crash, Unavailable):
-            self.store.on_statement = None
-            self.workers[0] = self.core.another_worker()
+            self.workers[0] = self.world.another_worker()
             answer = self.run(self._redeem(0, session_id, counter))
-        self.store.on_statement = None
         self._check(session_id, expected, answer)
 
-    @rule(pick=PICK, back=BACK)
-    def foreign_client(self, pick, back) -> None:
+    @rule(pick=PICK, back=BACK, known=st.booleans())
+    def foreign_client(self, pick, back, known) -> None:
+        """Another client, or none where the session is bound to one: refused without harm."""
         session_id, counter = self._choose(pick, back)
-        ended = self.store.sessions[session_id].ended_at
-        token = self.seen[session_id].tokens[counter]
-        assert self.run(self._answer(self.core.refresh.redeem(token, client_id="other"))) is None
+        ended = self._row(session_id).ended_at
+        sight = self.seen[session_id]
+        token = sight.tokens[counter]
+        who = "other" if known or sight.client_id is None else None
+        assert self.run(self._answer(self.core.refresh.redeem(token, client_id=who))) is None
         if not self._expired(session_id, counter):
-            assert ended == self.store.sessions[session_id].ended_at
+            assert ended == self._row(session_id).ended_at
 
     @rule(pick=PICK, worker=PICK, really=SELDOM)
     def log_out(self, pick, worker, really) -> None:
@@ -178,9 +288,16 @@ class RefreshMachine(RuleBasedStateMachine):
         self.run(self._worker(worker).sessions.end_all(self.user_id, EndReason.REVOKED_ALL))
         self._all_over()
 
+    @rule(pick=PICK, back=BACK)
+    def disabled_by_hand(self, pick, back) -> None:
+        """As a statement by hand does it, which ends nothing by itself."""
+        if self.world.user().is_active and len(self.seen) > 1:
+            self.world.disable_by_hand()
+            self._refresh(0, *self._choose(pick, back))
+
     @rule(really=SELDOM)
     def disable_or_enable(self, really) -> None:
-        if self.store.users[self.user_id].is_active:
+        if self.world.user().is_active:
             if really:
                 self.run(self.core.lifecycle.disable(self.user_id))
                 self._all_over()
@@ -197,16 +314,16 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule()
     def cache_flushed(self) -> None:
-        self.core.cache.flush()
+        self.world.flush()
 
     @rule()
     def cache_goes_or_comes_back(self) -> None:
-        self.core.cache.down = not self.core.cache.down
+        self.world.turn_cache()
 
     @rule()
     @precondition(lambda self: len(self.workers) < 3)
     def another_worker(self) -> None:
-        self.workers.append(self.core.another_worker())
+        self.workers.append(self.world.another_worker())
 
     @invariant()
     def no_token_of_what_is_over_passes(self) -> None:
@@ -218,8 +335,8 @@ class RefreshMachine(RuleBasedStateMachine):
                     assert not (sight.over and passes), f"{session_id} is over (d, f)"
 
     def teardown(self) -> None:
-        if hasattr(self, "runner"):
-            self.runner.close()
+        if hasattr(self, "world"):
+            self.world.close()
 
     async def _passes(self, worker, access) -> bool:
         try:
@@ -235,15 +352,23 @@ class RefreshMachine(RuleBasedStateMachine):
             return None
 
     async def _redeem(self, worker, session_id, counter):
-        token = self.seen[session_id].tokens[counter]
-        answer = await self._answer(self._worker(worker).refresh.redeem(token))
+        sight = self.seen[session_id]
+        redeemed = self._worker(worker).refresh.redeem(
+            sight.tokens[counter], client_id=sight.client_id
+        )
+        answer = await self._answer(redeemed)
         if answer is not None:
             self._learn(answer)
         return answer
 
-    def _learn(self, signed_in) -> None:
+    def _refresh(self, worker, session_id, counter) -> None:
+        expected = self._expected(session_id, counter)
+        answer = self.run(self._redeem(worker, session_id, counter))
+        self._check(session_id, expected, answer)
+
+    def _learn(self, signed_in, client_id=None) -> None:
         tokens = signed_in.tokens
-        sight = self.seen.setdefault(tokens.session_id, Sight())
+        sight = self.seen.setdefault(tokens.session_id, Sight(client_id))
         counter = claims_of(tokens.refresh_token)["ctr"]
         assert tokens.refresh_token == sight.tokens.setdefault(counter, tokens.refresh_token), "b"
         sight.access.append(tokens.access_token)
@@ -264,10 +389,11 @@ class RefreshMachine(RuleBasedStateMachine):
 
     def _expected(self, session_id, counter, *, racing=False) -> str:
         """The oracle: `granted`, `theft` or `refused` (no harm done)."""
-        row, sight, now = self.store.sessions[session_id], self.seen[session_id], self.clock.now()
-        if self._expired(session_id, counter) or row.end_reason is EndReason.EXPIRED:
+        row, sight, now = self._row(session_id), self.seen[session_id], self.clock.now()
+        sight.lapsed |= row.end_reason is EndReason.EXPIRED
+        if self._expired(session_id, counter) or sight.lapsed:
             return "refused"
-        user = self.store.users[self.user_id]
+        user = self.world.user()
         if row.ended_at is not None or not user.is_active or row.user_epoch != user.epoch:
             return "theft"
         if now >= row.expires_at:
@@ -291,31 +417,31 @@ class RefreshMachine(RuleBasedStateMachine):
                 self._ended_and_reported(session_id)
         elif expected == "granted":
             assert answer is not None, "a false logout (a)"
-            assert self.store.sessions[session_id].ended_at is None
+            assert self._row(session_id).ended_at is None
         else:
             assert answer is None, "a missed theft, or something revived (c, f)"
         if expected == "theft":
             self._ended_and_reported(session_id)
-        row = self.store.sessions[session_id]
-        if row.ended_at is not None:
-            self.seen[session_id].over = True
+        row, sight = self._row(session_id), self.seen[session_id]
+        if answer is None and row.ended_at is None and self.clock.now() >= row.expires_at:
+            sight.lapsed = True  # whoever was told so once is told so for ever (f)
+        if sight.lapsed or row.ended_at is not None:
+            sight.over = True
         self._observe()
 
+    def _row(self, session_id) -> Session:
+        return self.world.rows()[session_id]
+
     def _ended_and_reported(self, session_id) -> None:
-        assert self.store.sessions[session_id].ended_at is not None, "not ended (c)"
-        detected = [
-            event
-            for event in self.core.published
-            if event.type == "session.reuse_detected" and event.session_id == session_id
-        ]
-        audited = [record for record in self.core.audited if record.session_id == session_id]
-        assert (1, 1) == (len(detected), len(audited)), "not reported once (c)"
+        assert self._row(session_id).ended_at is not None, "not ended (c)"
+        assert (1, 1) == self.world.reports(session_id), "not reported once (c)"
         self.seen[session_id].over = True
 
     def _observe(self) -> None:
-        assert set(self.seen) == set(self.store.sessions), "one row per session (g)"
+        rows = self.world.rows()
+        assert set(self.seen) == set(rows), "one row per session (g)"
         for session_id, sight in self.seen.items():
-            row, before = self.store.sessions[session_id], sight.row
+            row, before = rows[session_id], sight.row
             if before is not None and before.ended_at is not None:
                 assert (row.ended_at, row.end_reason) == (before.ended_at, before.end_reason), "f"
             moved = row.refresh_counter - len(sight.rotated_at)

@@ -104,7 +104,7 @@ async def test_another_process_hears_through_the_stream_before_its_next_poll(
     monkeypatch.setattr(module, "POLL_SECONDS", 3600.0)
     await core.revocations.start()
     await another.start()
-    await until(lambda: len(core.stream._listeners) == 2)
+    await until(lambda: len(core.stream._server.listeners) == 2)
     await until(lambda: another._as_of is not None)
 
     await core.sessions.end(*ids, EndReason.LOGOUT)
@@ -191,6 +191,49 @@ async def test_without_the_truth_nothing_is_promised(core):
         core.revocations.follow(None)
 
 
+@pytest.mark.sec("SEC-72")
+async def test_without_the_truth_followers_hear_that_nothing_newer_is_known(core):
+    await core.revocations.poll()
+    as_of = core.clock.now()
+    _, follower = core.revocations.follow(None)
+    news = follower.news()
+    core.revocations.remind()  # the truth was heard since: nothing to say
+    core.clock.advance(SECOND)
+
+    core.revocations.remind()
+
+    assert as_of == await anext(news)
+    await core.revocations.poll()
+    assert as_of + SECOND == await anext(news)
+    core.revocations.remind()
+    core.revocations.remind()
+    assert as_of + SECOND == await anext(news)
+
+
+async def test_a_process_that_starts_appends_only_what_the_stream_may_not_have(core, ids, another):
+    await core.revocations.poll()
+    await core.sessions.end(*ids, EndReason.LOGOUT)
+    await core.revocations.poll()
+    before = len(core.stream.entries)
+    core.clock.advance(3 * module.MARGIN)
+    await core.revocations.poll()
+
+    await another.poll()
+
+    assert {ids[1]} == revoked(another)
+    assert before == len(core.stream.entries)
+
+
+async def test_a_process_that_starts_appends_what_has_just_ended(core, ids, another):
+    await core.revocations.poll()
+    await core.stream.confirm(core.clock.now())
+    await core.sessions.end(*ids, EndReason.LOGOUT)  # by a process that is gone since
+
+    await another.poll()
+
+    assert ids[1] in {entry.session_id for entry in core.stream.entries}
+
+
 async def test_whoever_resumes_is_told_what_ended_around_their_cursor_and_later(core, signed_in):
     name = signed_in.user.username
     await core.revocations.poll()
@@ -275,10 +318,12 @@ async def test_a_stream_that_is_cut_off_is_followed_again(core, another, ids, mo
     monkeypatch.setattr(module, "POLL_SECONDS", 3600.0)
     monkeypatch.setattr(module, "_RETRY_SECONDS", 0.001)
     await another.start()
-    await until(lambda: another._as_of is not None and core.stream._listeners)
-    before = set(core.stream._listeners)
+    await until(lambda: another._as_of is not None and core.stream._server.listeners)
+    before = set(core.stream._server.listeners)
     core.stream.cut()
-    await until(lambda: core.stream._listeners and before.isdisjoint(core.stream._listeners))
+    await until(
+        lambda: core.stream._server.listeners and before.isdisjoint(core.stream._server.listeners)
+    )
     await core.revocations.start()
 
     await core.sessions.end(*ids, EndReason.LOGOUT)
