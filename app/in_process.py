@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from adapters.breach import RangeApi
 from adapters.crypto import (
     Argon2Hasher,
     EnvelopeSealer,
@@ -17,8 +18,9 @@ from adapters.crypto import (
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
 from adapters.system import SystemClock, SystemIds
-from app.settings import Settings, TokenSettings, load_settings
+from app.settings import PasswordSettings, Settings, TokenSettings, load_settings
 from auth_core.core import Core, Options, Ports
+from auth_core.credentials import BreachLookup, OnLookupFailure
 from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
 from auth_core.keys import SigningKey
 
@@ -47,7 +49,8 @@ class ConnectedCore(Core):
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         self.clock = SystemClock()
         self.ids = SystemIds()
-        self._hasher = Argon2Hasher()
+        self._hasher = _hasher(settings.passwords)
+        self._range_api = _range_api(settings.passwords)
         self.options = options
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
@@ -67,6 +70,7 @@ class ConnectedCore(Core):
             token_signer=JoseSigner(),
             clock=self.clock,
             ids=self.ids,
+            breach_lookup=_breach_lookup(self._range_api, settings.passwords),
         )
         super().__init__(self.ports, options)
 
@@ -82,6 +86,8 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+        if self._range_api is not None:
+            self._range_api.close()
 
     async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
         since = self.clock.now() - resync_window(self._cache_lifetime)
@@ -113,6 +119,25 @@ async def open_core(
         yield core
     finally:
         await core.close()
+
+
+def _hasher(passwords: PasswordSettings) -> Argon2Hasher:
+    return Argon2Hasher(
+        memory_kib=passwords.memory_kib,
+        passes=passwords.passes,
+        lanes=passwords.lanes,
+        pepper=passwords.pepper or (),
+    )
+
+
+def _range_api(passwords: PasswordSettings) -> RangeApi | None:
+    return None if passwords.breach_url is None else RangeApi(passwords.breach_url)
+
+
+def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachLookup | None:
+    if api is None or passwords.breach_failure is None:
+        return None
+    return BreachLookup(api, OnLookupFailure(passwords.breach_failure))
 
 
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:

@@ -6,7 +6,17 @@ from typing import Protocol
 
 import msgspec
 
-from auth_core.credentials import AccountService, PasswordHasher
+from auth_core.credentials import (
+    DEVELOPMENT_PASSWORD_MIN,
+    AccountService,
+    BreachLookup,
+    FailurePolicy,
+    PasswordHasher,
+    PasswordPolicy,
+    PasswordProof,
+    PasswordRules,
+    shipped_blocklist,
+)
 from auth_core.kernel import Clock, Ids
 from auth_core.keys import (
     KeyGenerator,
@@ -60,6 +70,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     token_signer: TokenSigner
     clock: Clock
     ids: Ids
+    breach_lookup: BreachLookup | None = None
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +89,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
     sign_in: SignInPolicy = SignInPolicy()
+    passwords: PasswordRules = PasswordRules()
+    """In development, 8 characters are enough whatever these say."""
+    failures: FailurePolicy = FailurePolicy()
     retention: RetentionPolicy = RetentionPolicy()
 
 
@@ -88,22 +102,26 @@ class Core:
         clock, ids = ports.clock, ports.ids
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
-        self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
+        self.password_policy = _password_policy(ports, options)
+        self.password_proof = PasswordProof(
+            ports.unit_of_work, ports.password_hasher, clock, ids, options.failures
+        )
+        self.accounts = AccountService(
+            ports.unit_of_work, self.users, ports.password_hasher, self.password_policy
+        )
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
         self.lifecycle = AccountLifecycle(
-            ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
+            ports.unit_of_work,
+            self.sessions,
+            ports.password_hasher,
+            self.password_policy,
+            clock,
+            ids,
         )
         issuer = self._issuer(ports, options)
-        self.sign_in = SignIn(
-            ports.unit_of_work,
-            self.users,
-            self.sessions,
-            issuer,
-            ports.password_hasher,
-            options.sign_in,
-        )
+        self.sign_in = self._sign_in(ports, options, issuer)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = Authenticator(
@@ -115,6 +133,18 @@ class Core:
         )
 
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _sign_in(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SignIn:
+        return SignIn(
+            ports.unit_of_work,
+            self.users,
+            self.sessions,
+            issuer,
+            ports.password_hasher,
+            self.password_policy,
+            self.password_proof,
+            options.sign_in,
+        )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
         return RevocationFeed(
@@ -158,6 +188,14 @@ class Core:
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
         )
+
+
+def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
+    rules = options.passwords
+    if options.sign_in.development:
+        minimum = min(rules.minimum, DEVELOPMENT_PASSWORD_MIN)
+        rules = msgspec.structs.replace(rules, minimum=minimum)
+    return PasswordPolicy(shipped_blocklist(), rules, lookup=ports.breach_lookup)
 
 
 def _keys(ports: Ports, options: Options) -> KeyService:

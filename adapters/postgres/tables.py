@@ -81,9 +81,14 @@ password_credentials = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("updated_at", _MOMENT, nullable=False),
+    # never indexed: each failure updates them
+    Column("consecutive_failures", Integer, nullable=False, server_default=text("0")),
+    Column("last_failed_at", _MOMENT),
+    Column("disabled_at", _MOMENT),
+    Column("must_change", Boolean, nullable=False, server_default=text("false")),
 )
 
-# The defaults of what revision 0002 brought are for sign-ins by the version before it.
+# The defaults of what revisions 0002 and 0004 brought are for sign-ins by the version before it.
 sessions = Table(
     "sessions",
     metadata,

@@ -38,11 +38,11 @@ def create(
 
     async def run(settings: Settings) -> None:
         from app.container import Container  # noqa: PLC0415 - slow to import
-        from auth_core.credentials import parse_password  # noqa: PLC0415
+        from auth_core.kernel import Secret  # noqa: PLC0415
         from auth_core.users import Registration  # noqa: PLC0415
 
         registration = Registration.parse(username=username, email=email, display_name=display_name)
-        secret = None if password is None else parse_password(password)
+        secret = None if password is None else Secret(password)
         container = Container(settings)
         try:
             await container.database.check()

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 
 from app.settings.connect import compose_redis_url, split_redis_url
 from app.settings.fields import EXAMPLE_PASSWORD
+from app.settings.passwords import lookup_choice, weak_hash
 from auth_core.kernel import Secret
 
 Values = Mapping[str, object]
@@ -32,6 +33,8 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _no_example_password,
         _hs256_on_purpose,
         _public_key_of_a_private_one,
+        lambda values, _: weak_hash(values),
+        lambda values, _: lookup_choice(values),
     )
     return [problem for rule in rules for problem in rule(values, given)]
 

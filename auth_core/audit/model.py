@@ -12,6 +12,9 @@ class AuditAction(StrEnum):
     """What happened, as ``subject:action``."""
 
     SESSION_REUSE_DETECTED = "session:reuse_detected"
+    SIGN_IN_FAILED = "sign_in:failed"
+    PASSWORD_DISABLED = "password:disabled"  # noqa: S105 - a word
+    PASSWORD_UNLOCKED = "password:unlocked"  # noqa: S105
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,18 +1,17 @@
 """Registering and logging in: from what a person shows to a session with tokens."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
 from auth_core.credentials import (
-    DEVELOPMENT_PASSWORD_MIN,
-    PASSWORD_MIN,
     Account,
-    CredentialsUnitOfWork,
     PasswordHasher,
-    normalize_password,
-    parse_password,
+    PasswordPolicy,
+    PasswordProof,
+    Proof,
+    ProvingUnitOfWork,
 )
 from auth_core.kernel import (
     AuthenticationFailed,
@@ -20,6 +19,7 @@ from auth_core.kernel import (
     Email,
     FieldProblem,
     InvalidInput,
+    PasswordChangeRequired,
     PermissionDenied,
     RegistrationClosed,
     Unavailable,
@@ -32,7 +32,7 @@ from auth_core.users import Registration, User, UserService
 UNKNOWN_ORIGIN = SessionOrigin()
 
 
-class SignInUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
+class SignInUnitOfWork(ProvingUnitOfWork, SessionsUnitOfWork, Protocol):
     """A transaction over users, credentials and sessions."""
 
 
@@ -61,6 +61,8 @@ class SignIn:
         sessions: SessionService,
         tokens: TokenIssuer,
         hasher: PasswordHasher,
+        passwords: PasswordPolicy,
+        proof: PasswordProof,
         policy: SignInPolicy,
     ) -> None:
         self._unit_of_work = unit_of_work
@@ -68,6 +70,8 @@ class SignIn:
         self._sessions = sessions
         self._tokens = tokens
         self._hasher = hasher
+        self._passwords = passwords
+        self._proof = proof
         self._policy = policy
 
     async def register(
@@ -87,8 +91,8 @@ class SignIn:
         self._require_a_way_in()
         password_hash = None
         if password is not None:
-            minimum = DEVELOPMENT_PASSWORD_MIN if self._policy.development else PASSWORD_MIN
-            password_hash = await self._hasher.hash(parse_password(password, minimum=minimum))
+            admitted = await self._passwords.check(password, names=registration.names)
+            password_hash = await self._hasher.hash(admitted)
         elif not self._policy.development:
             raise _password_required()
         keys = await self._tokens.signing_keys()
@@ -114,8 +118,9 @@ class SignIn:
     ) -> SignedIn:
         """Begin a session for the account with this name.
 
-        Raises AuthenticationFailed alike for unknown, wrong and inactive (SEC-01), InvalidInput
-        when the password is missing, Unavailable.
+        Raises AuthenticationFailed alike for unknown, wrong, inactive, backing off and disabled
+        (SEC-01), InvalidInput when the password is missing, PasswordChangeRequired after the right
+        password, Unavailable.
         """
         self._require_a_way_in()
         if password is None and not self._policy.development:
@@ -133,32 +138,40 @@ class SignIn:
     ) -> tuple[User, Session]:
         async with self._unit_of_work() as uow:
             account = await uow.credentials.account(name)
-        if account is None or not await self._opens(account, password):
-            if account is None and password is not None:
-                await self._verify(password, None)
-            raise AuthenticationFailed
+        user, proof = await self._opened(account, password)
         async with self._unit_of_work() as uow:
-            begun = await self._sessions.begin(uow, account.user, origin)
+            if proof is not None:
+                await self._proof.settle(uow, proof)
+                if proof.account.must_change:
+                    await uow.commit()
+                    raise PasswordChangeRequired
+            begun = await self._sessions.begin(uow, user, origin)
             await uow.commit()
         return begun
+
+    async def _opened(
+        self, account: Account | None, password: str | None
+    ) -> tuple[User, Proof | None]:
+        """An account that has a password never opens without it, in any mode."""
+        if self._policy.development and account is not None and account.password_hash is None:
+            if not account.user.is_active:
+                await self._refuse(password)
+            return account.user, None
+        if password is None:
+            raise AuthenticationFailed
+        proof = await self._proof.prove(account, password)
+        return proof.account.user, proof
+
+    async def _refuse(self, password: str | None) -> NoReturn:
+        """As an unknown name is refused: with a password, at the cost of one."""
+        if password is not None:
+            await self._proof.prove(None, password)
+        raise AuthenticationFailed
 
     def _require_a_way_in(self) -> None:
         if not (self._policy.development or self._policy.passwords):
             message = "Signing in with a password is turned off here."
             raise PermissionDenied(message)
-
-    async def _opens(self, account: Account, password: str | None) -> bool:
-        """An account that has a password never opens without it, in any mode."""
-        if account.password_hash is None and self._policy.development:
-            return account.user.is_active
-        proved = password is not None and await self._verify(password, account)
-        return proved and account.user.is_active
-
-    async def _verify(self, password: str, account: Account | None) -> bool:
-        normalized = normalize_password(password)
-        if normalized is None:  # never a password of anybody; the same flat cost for everybody
-            return False
-        return await self._hasher.verify(normalized, account.password_hash if account else None)
 
 
 def _password_required() -> InvalidInput:

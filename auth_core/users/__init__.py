@@ -6,6 +6,9 @@ from auth_core.users.events import (
     UserDisabled,
     UserLoggedIn,
     UserPasswordChanged,
+    UserPasswordDisabled,
+    UserPasswordUnlocked,
+    UserSignInFailed,
     UserUpdated,
 )
 from auth_core.users.model import ADMIN_ROLES, Scope, User, UserStatus
@@ -24,8 +27,11 @@ __all__ = [
     "UserDisabled",
     "UserLoggedIn",
     "UserPasswordChanged",
+    "UserPasswordDisabled",
+    "UserPasswordUnlocked",
     "UserRepository",
     "UserService",
+    "UserSignInFailed",
     "UserStatus",
     "UserUpdated",
     "UsersUnitOfWork",

@@ -11,14 +11,25 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, select
 
-from adapters.postgres import audit, keys, migrate, outbox, refresh_counter, sessions, tables, users
+from adapters.postgres import (
+    audit,
+    credentials,
+    keys,
+    loading,
+    migrate,
+    outbox,
+    refresh_counter,
+    sessions,
+    tables,
+    users,
+)
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys)
+_MODULES = (users, credentials, loading, sessions, refresh_counter, outbox, audit, keys)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\

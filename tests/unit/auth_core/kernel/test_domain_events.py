@@ -19,6 +19,9 @@ from auth_core.users import (
     UserDisabled,
     UserLoggedIn,
     UserPasswordChanged,
+    UserPasswordDisabled,
+    UserPasswordUnlocked,
+    UserSignInFailed,
     UserUpdated,
 )
 
@@ -33,6 +36,9 @@ EVENTS = [
     (UserDisabled(**SUBJECT), "user.disabled"),
     (UserDeleted(**SUBJECT), "user.deleted"),
     (UserPasswordChanged(**SUBJECT), "user.password_changed"),
+    (UserSignInFailed(**SUBJECT, consecutive_failures=3), "user.sign_in_failed"),
+    (UserPasswordDisabled(**SUBJECT), "user.password_disabled"),
+    (UserPasswordUnlocked(**SUBJECT), "user.password_unlocked"),
     (UserLoggedIn(**SUBJECT, session_id=SESSION), "user.logged_in"),
     (SessionCreated(**SUBJECT, session_id=SESSION), "session.created"),
     (SessionRevoked(**SUBJECT, session_id=SESSION, reason=EndReason.LOGOUT), "session.revoked"),
@@ -79,6 +85,7 @@ def test_events_hold_no_personal_data():
         "reason",
         "cause",
         *("use", "kid", "algorithm", "previous_kid"),
+        "consecutive_failures",
     } == fields
 
 
