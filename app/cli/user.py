@@ -1,9 +1,10 @@
-"""`fm-auth user create|list`."""
+"""`fm-auth user create|list|unlock|import|export`."""
 
 import sys
 
 import click
 
+from app.cli.user_transfer import export, import_
 from app.cli.work import on_servers
 from app.settings import Settings
 
@@ -12,7 +13,11 @@ PAGE = 500
 
 @click.group()
 def user() -> None:
-    """Create and list accounts."""
+    """Create, list, unlock, import and export accounts."""
+
+
+user.add_command(import_)
+user.add_command(export)
 
 
 @user.command()
@@ -79,5 +84,32 @@ def list_(limit: int | None) -> None:
                     break
         finally:
             await container.close()
+
+    on_servers(run)
+
+
+@user.command()
+@click.argument("name")
+def unlock(name: str) -> None:
+    """Let the password of NAME (a user name or an e-mail) work again after too many failures."""
+
+    async def run(settings: Settings) -> None:
+        from app.container import Container  # noqa: PLC0415 - slow to import
+        from auth_core.kernel import Email, Username, UserNotFound  # noqa: PLC0415
+
+        wanted = Email.parse(name) if "@" in name else Username.parse(name)
+        container = Container(settings)
+        try:
+            await container.database.check()
+            async with container.unit_of_work() as uow:
+                found = await uow.users.find(wanted)
+                if found is None and "@" in name:  # a user name may be an address
+                    found = await uow.users.find(Username.parse(name))
+            if found is None:
+                raise UserNotFound
+            unlocked = await container.core.password_proof.unlock(found.id)
+        finally:
+            await container.close()
+        click.echo(f"{found.username} {'is unlocked' if unlocked else 'was not locked'}.")
 
     on_servers(run)

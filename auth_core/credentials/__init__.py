@@ -26,6 +26,7 @@ from auth_core.credentials.policy import (
 )
 from auth_core.credentials.proving import PasswordProof, Proof, ProvingUnitOfWork
 from auth_core.credentials.service import AccountService
+from auth_core.credentials.transfer import AccountTransfer, Entry, Refusal, TransferRecord
 
 __all__ = [
     "DEVELOPMENT_PASSWORD_MIN",
@@ -34,6 +35,7 @@ __all__ = [
     "SECOND_FACTOR_MIN",
     "Account",
     "AccountService",
+    "AccountTransfer",
     "Blocklist",
     "BloomFilter",
     "BreachLookup",
@@ -42,6 +44,7 @@ __all__ = [
     "CollisionKind",
     "CredentialRepository",
     "CredentialsUnitOfWork",
+    "Entry",
     "FailurePolicy",
     "ForeignHashes",
     "OnLookupFailure",
@@ -51,6 +54,8 @@ __all__ = [
     "PasswordRules",
     "Proof",
     "ProvingUnitOfWork",
+    "Refusal",
+    "TransferRecord",
     "normalize_password",
     "parse_password",
     "shipped_blocklist",
