@@ -20,6 +20,7 @@ from auth_core.testing import (
     ToySealer,
 )
 from auth_core.testing.contracts import (
+    AccountLoadingContract,
     ClockContract,
     CredentialRepositoryContract,
     EntropyContract,
@@ -27,6 +28,7 @@ from auth_core.testing.contracts import (
     IdsContract,
     KeyRepositoryContract,
     PasswordHasherContract,
+    PasswordStateContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -124,6 +126,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestPasswordState(PasswordStateContract):
+    pass
+
+
+class TestAccountLoading(AccountLoadingContract):
     pass
 
 

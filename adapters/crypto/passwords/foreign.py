@@ -34,7 +34,9 @@ class StoredHashes:
     def accept(self, text: str) -> Secret[str]:
         """As the port says."""
         try:
-            stored = keycloak.convert(text) if text.startswith("{") else text
+            # LDAP writes {SSHA}…, without a quotation mark
+            documents = text.startswith("{") and '"' in text
+            stored = keycloak.convert(text) if documents else text
             read(stored)
         except Refused as refused:
             raise InvalidInput(

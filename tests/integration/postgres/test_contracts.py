@@ -8,8 +8,10 @@ import pytest
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
+    AccountLoadingContract,
     CredentialRepositoryContract,
     KeyRepositoryContract,
+    PasswordStateContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -36,6 +38,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestPasswordState(PasswordStateContract):
+    pass
+
+
+class TestAccountLoading(AccountLoadingContract):
     pass
 
 
