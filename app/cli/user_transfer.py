@@ -63,7 +63,8 @@ def import_(
         finally:
             await container.close()
 
-    on_servers(run)
+    with _files_explained():
+        on_servers(run)
     if refused:
         sys.exit(1)
 
@@ -96,7 +97,8 @@ def export(form: _Format, output: Path | None) -> None:
         finally:
             await container.close()
 
-    on_servers(run)
+    with _files_explained():
+        on_servers(run)
 
 
 async def _take_in(
@@ -155,6 +157,17 @@ def _transfer(container: "Container") -> "AccountTransfer":
     from auth_core.credentials import AccountTransfer  # noqa: PLC0415
 
     return AccountTransfer(container.unit_of_work, StoredHashes(), container.clock, container.ids)
+
+
+@contextmanager
+def _files_explained() -> Iterator[None]:
+    """A file that cannot be read or made is told in one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:  # not about a file
+            raise
+        raise click.FileError(str(error.filename), error.strerror) from error
 
 
 @contextmanager

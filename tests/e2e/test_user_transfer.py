@@ -174,6 +174,16 @@ def test_a_state_of_another_file_is_refused(settings: Settings, tmp_path: Path) 
     assert [("alice", None)] == accounts(settings)
 
 
+def test_an_export_overwrites_nothing(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_text("precious")
+
+    done = fm_auth("user", "export", "--output", str(file), settings=settings)
+
+    assert (1, "precious") == (done.returncode, file.read_text())
+    assert f"Error: Could not open file '{file}': File exists\n" == done.stderr
+
+
 def test_a_line_beyond_all_measure_is_refused_and_the_next_one_is_taken(
     settings: Settings, tmp_path: Path
 ) -> None:
