@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -14,7 +15,7 @@ from app.settings import Settings
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
 from auth_core.core import Options
-from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
+from auth_core.credentials import PasswordRules
 from auth_core.kernel import (
     AuthCoreError,
     EmailTaken,
@@ -158,27 +159,30 @@ class Container:
         seed = self.settings.registration
         if seed.admin_username is None or seed.admin_password is None:
             return
-        development = self.settings.service.is_development
-        minimum = DEVELOPMENT_PASSWORD_MIN if development else PASSWORD_MIN
         try:
             registration = Registration.parse(username=seed.admin_username)
-            password = parse_password(
-                seed.admin_password.reveal(), minimum=minimum, field="DASHBOARD_PASSWORD"
-            )
+            existing = await self._find_user(registration.username)
+            if existing is None:
+                await self.core.password_policy.check(
+                    seed.admin_password.reveal(),
+                    names=registration.names,
+                    field="DASHBOARD_PASSWORD",
+                )
+                await self.core.accounts.create(
+                    registration, password=seed.admin_password, roles=("admin",)
+                )
+            elif not existing.is_admin:
+                _log.critical(
+                    "admin_not_seeded", detail="DASHBOARD_USERNAME is not an administrator"
+                )
         except InvalidInput as error:
             raise Misconfigured(
                 f"the account of DASHBOARD_USERNAME cannot be made: {error.message}"
             ) from error
-        existing = await self._find_user(registration.username)
-        if existing is None:
-            try:
-                await self.core.accounts.create(registration, password=password, roles=("admin",))
-            except UsernameTaken:  # another worker was faster
-                return
-            except EmailTaken:
-                _log.critical("admin_not_seeded", detail="somebody else has its e-mail address")
-        elif not existing.is_admin:
-            _log.critical("admin_not_seeded", detail="DASHBOARD_USERNAME is not an administrator")
+        except UsernameTaken:  # another worker was faster
+            return
+        except EmailTaken:
+            _log.critical("admin_not_seeded", detail="somebody else has its e-mail address")
 
     async def _find_user(self, username: Username) -> User | None:
         async with self.unit_of_work() as uow:
@@ -206,6 +210,9 @@ def options(settings: Settings) -> Options:
         mail_retention=timedelta(days=settings.mail.retention_days),
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
+        ),
+        passwords=PasswordRules(
+            service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
         ),
         sign_in=SignInPolicy(
             development=settings.service.is_development,

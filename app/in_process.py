@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from adapters.breach import RangeApi
 from adapters.crypto import (
     Argon2Hasher,
     EnvelopeSealer,
@@ -19,13 +20,16 @@ from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWo
 from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
 from adapters.system import SystemClock, SystemIds
 from app.settings import (
+    DatabaseSettings,
     MailSettings,
+    PasswordSettings,
     SecuritySettings,
     Settings,
     TokenSettings,
     load_settings,
 )
 from auth_core.core import Core, Options, Ports
+from auth_core.credentials import BreachLookup, OnLookupFailure
 from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
 from auth_core.keys import SigningKey
 from auth_core.mail import LetterVault
@@ -43,12 +47,7 @@ class ConnectedCore(Core):
 
     def __init__(self, settings: Settings, options: Options) -> None:
         """Raises Misconfigured when ``settings`` lack a server or the master key."""
-        self.database = Database(
-            _required(settings.database.url, "DATABASE_URL"),
-            pool_size=settings.database.pool_size,
-            max_overflow=settings.database.max_overflow,
-            allow_newer_schema=settings.database.allow_newer_schema,
-        )
+        self.database = _database(settings.database)
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
         redis_url = _required(settings.redis.url, "REDIS_URL")
         self.session_cache = RedisSessionCache(
@@ -57,7 +56,8 @@ class ConnectedCore(Core):
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         self.clock = SystemClock()
         self.ids = SystemIds()
-        self._hasher = Argon2Hasher()
+        self._hasher = _hasher(settings.passwords)
+        self._range_api = _range_api(settings.passwords)
         self.options = options
         sealer = _sealer(settings.security)
         self._vault = LetterVault(sealer)
@@ -78,6 +78,7 @@ class ConnectedCore(Core):
             ids=self.ids,
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
+            breach_lookup=_breach_lookup(self._range_api, settings.passwords),
         )
         super().__init__(self.ports, options)
 
@@ -93,6 +94,8 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+        if self._range_api is not None:
+            self._range_api.close()
 
     async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
         since = self.clock.now() - resync_window(self._cache_lifetime)
@@ -128,10 +131,38 @@ async def open_core(
         await core.close()
 
 
+def _database(database: DatabaseSettings) -> Database:
+    return Database(
+        _required(database.url, "DATABASE_URL"),
+        pool_size=database.pool_size,
+        max_overflow=database.max_overflow,
+        allow_newer_schema=database.allow_newer_schema,
+    )
+
+
 def _sealer(security: SecuritySettings) -> EnvelopeSealer:
     return EnvelopeSealer(
         _required(security.master_key, "AUTH_MASTER_KEY"), previous=security.previous_master_key
     )
+
+
+def _hasher(passwords: PasswordSettings) -> Argon2Hasher:
+    return Argon2Hasher(
+        memory_kib=passwords.memory_kib,
+        passes=passwords.passes,
+        lanes=passwords.lanes,
+        pepper=passwords.pepper or (),
+    )
+
+
+def _range_api(passwords: PasswordSettings) -> RangeApi | None:
+    return None if passwords.breach_url is None else RangeApi(passwords.breach_url)
+
+
+def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachLookup | None:
+    if api is None or passwords.breach_failure is None:
+        return None
+    return BreachLookup(api, OnLookupFailure(passwords.breach_failure))
 
 
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:

@@ -6,7 +6,17 @@ from typing import Protocol
 
 import msgspec
 
-from auth_core.credentials import AccountService, PasswordHasher
+from auth_core.credentials import (
+    DEVELOPMENT_PASSWORD_MIN,
+    AccountService,
+    BreachLookup,
+    FailurePolicy,
+    PasswordHasher,
+    PasswordPolicy,
+    PasswordProof,
+    PasswordRules,
+    shipped_blocklist,
+)
 from auth_core.kernel import Clock, Ids
 from auth_core.keys import (
     KeyGenerator,
@@ -75,6 +85,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     letter_renderer: LetterRenderer | None = None
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""
+    breach_lookup: BreachLookup | None = None
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +104,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
     sign_in: SignInPolicy = SignInPolicy()
+    passwords: PasswordRules = PasswordRules()
+    """In development, 8 characters are enough whatever these say."""
+    failures: FailurePolicy = FailurePolicy()
     retention: RetentionPolicy = RetentionPolicy()
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
@@ -106,7 +120,13 @@ class Core:
         clock, ids = ports.clock, ports.ids
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
-        self.accounts = AccountService(ports.unit_of_work, self.users, ports.password_hasher)
+        self.password_policy = _password_policy(ports, options)
+        self.password_proof = PasswordProof(
+            ports.unit_of_work, ports.password_hasher, clock, ids, options.failures
+        )
+        self.accounts = AccountService(
+            ports.unit_of_work, self.users, ports.password_hasher, self.password_policy
+        )
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
@@ -114,18 +134,16 @@ class Core:
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
         self.lifecycle = AccountLifecycle(
-            ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
+            ports.unit_of_work,
+            self.sessions,
+            ports.password_hasher,
+            self.password_policy,
+            clock,
+            ids,
         )
         self.personal_data = self._personal_data(ports, options)
         issuer = self._issuer(ports, options)
-        self.sign_in = SignIn(
-            ports.unit_of_work,
-            self.users,
-            self.sessions,
-            issuer,
-            ports.password_hasher,
-            options.sign_in,
-        )
+        self.sign_in = self._sign_in(ports, options, issuer)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = Authenticator(
@@ -146,6 +164,18 @@ class Core:
             ports.clock,
             ports.ids,
             access_lifetime=options.access_lifetime,
+        )
+
+    def _sign_in(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SignIn:
+        return SignIn(
+            ports.unit_of_work,
+            self.users,
+            self.sessions,
+            issuer,
+            ports.password_hasher,
+            self.password_policy,
+            self.password_proof,
+            options.sign_in,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
@@ -204,6 +234,14 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
         ports.clock,
         options.mail_relay,
     )
+
+
+def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
+    rules = options.passwords
+    if options.sign_in.development:
+        minimum = min(rules.minimum, DEVELOPMENT_PASSWORD_MIN)
+        rules = msgspec.structs.replace(rules, minimum=minimum)
+    return PasswordPolicy(shipped_blocklist(), rules, lookup=ports.breach_lookup)
 
 
 def _keys(ports: Ports, options: Options) -> KeyService:

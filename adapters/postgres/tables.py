@@ -94,9 +94,16 @@ password_credentials = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True, info=SUBJECT),
     Column("password_hash", Text, nullable=False, info=SECRET),
     Column("updated_at", _MOMENT, nullable=False, info=PERSONAL),
+    # never indexed: each failure updates them
+    Column(
+        "consecutive_failures", Integer, nullable=False, server_default=text("0"), info=PERSONAL
+    ),
+    Column("last_failed_at", _MOMENT, info=PERSONAL),
+    Column("disabled_at", _MOMENT, info=PERSONAL),
+    Column("must_change", Boolean, nullable=False, server_default=text("false"), info=PERSONAL),
 )
 
-# The defaults of what revision 0002 brought are for sign-ins by the version before it.
+# The defaults of what revisions 0002 and 0004 brought are for sign-ins by the version before it.
 sessions = Table(
     "sessions",
     metadata,

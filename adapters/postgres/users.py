@@ -1,18 +1,17 @@
-"""Accounts and their credentials."""
+"""Accounts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, case, func, literal_column, select, update
+from sqlalchemy import Integer, bindparam, case, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.statement import Statement
-from adapters.postgres.tables import password_credentials, users
+from adapters.postgres.tables import users
 from adapters.postgres.transaction import Transaction
-from auth_core.credentials import Account, CredentialRepository
-from auth_core.kernel import ConcurrentUpdate, Email, Secret, UserId, Username, UsernameTaken
+from auth_core.kernel import ConcurrentUpdate, Email, UserId, Username, UsernameTaken
 from auth_core.users import User, UserRepository, UserStatus
 
 USER_COLUMNS = (
@@ -87,25 +86,6 @@ _BEGIN_EPOCH = Statement(
     .where(users.c.id == bindparam("user_id"))
     .values(epoch=users.c.epoch + literal_column("1"))
 )
-_ACCOUNTS = select(*USER_COLUMNS, password_credentials.c.password_hash).select_from(
-    users.outerjoin(password_credentials)
-)
-_ACCOUNT_USERNAME = Statement(_ACCOUNTS.where(users.c.username == bindparam("name")))
-_ACCOUNT_EMAIL = Statement(_ACCOUNTS.where(users.c.email == bindparam("name")))
-_NEW_PASSWORD = postgresql.insert(password_credentials).values(
-    user_id=bindparam("user_id"),
-    password_hash=bindparam("password_hash"),
-    updated_at=func.now(),
-)
-_SET_PASSWORD = Statement(
-    _NEW_PASSWORD.on_conflict_do_update(
-        constraint=password_credentials.primary_key,
-        set_={
-            "password_hash": _NEW_PASSWORD.excluded.password_hash,
-            "updated_at": _NEW_PASSWORD.excluded.updated_at,
-        },
-    )
-)
 
 
 def user_from(values: Sequence[Any]) -> User:
@@ -129,6 +109,17 @@ def user_from(values: Sequence[Any]) -> User:
     )
 
 
+def user_values(user: User) -> dict[str, object]:
+    """The values of `USER_COLUMNS`, by their names."""
+    return {
+        "id": user.id,
+        "created_at": user.created_at,
+        "last_login_at": user.last_login_at,
+        "epoch": user.epoch,
+        **_profile(user),
+    }
+
+
 class PostgresUserRepository:
     """Accounts in the table ``users``."""
 
@@ -138,14 +129,7 @@ class PostgresUserRepository:
         self._transaction = transaction
 
     async def add(self, user: User) -> None:
-        added = await self._transaction.row(
-            _ADD,
-            id=user.id,
-            created_at=user.created_at,
-            last_login_at=user.last_login_at,
-            epoch=user.epoch,
-            **_profile(user),
-        )
+        added = await self._transaction.row(_ADD, **user_values(user))
         if added is None:
             raise UsernameTaken
 
@@ -178,31 +162,6 @@ class PostgresUserRepository:
         await self._transaction.defer(_BEGIN_EPOCH, user_id=user_id)
 
 
-class PostgresCredentialRepository:
-    """Password hashes in the table ``password_credentials``."""
-
-    __slots__ = ("_transaction",)
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def account(self, name: Username | Email) -> Account | None:
-        statement = _ACCOUNT_EMAIL if isinstance(name, Email) else _ACCOUNT_USERNAME
-        row = await self._transaction.row(statement, name=name.value)
-        if row is None:
-            return None
-        password_hash = row[USER_WIDTH]
-        return Account(
-            user=user_from(row),
-            password_hash=None if password_hash is None else Secret(password_hash),
-        )
-
-    async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
-        await self._transaction.defer(
-            _SET_PASSWORD, user_id=user_id, password_hash=password_hash.reveal()
-        )
-
-
 def _profile(user: User) -> dict[str, object]:
     """All that `UserRepository.update` stores."""
     return {
@@ -222,4 +181,3 @@ def _profile(user: User) -> dict[str, object]:
 
 if TYPE_CHECKING:
     _: type[UserRepository] = PostgresUserRepository
-    __: type[CredentialRepository] = PostgresCredentialRepository

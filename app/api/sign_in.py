@@ -171,7 +171,7 @@ class DevelopmentSignInController(Controller):
         operation_class=_LOGGING_IN,
         responses={
             200: _SIGNED_IN,
-            **errors(400, 401, 404, 408, 413, 415, 422, 503, likely=_LOGIN_REFUSED),
+            **errors(400, 401, 403, 404, 408, 413, 415, 422, 503, likely=_LOGIN_REFUSED),
         },
         summary="Log in in development",
     )

@@ -1,4 +1,4 @@
-"""`fm-auth user create|list|export-data|erase`."""
+"""`fm-auth user create|list|unlock|import|export|export-data|erase`."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from uuid import UUID
 
 import click
 
+from app.cli.user_transfer import export, import_
 from app.cli.work import on_servers
 from app.settings import Settings
 
@@ -19,7 +20,11 @@ PAGE = 500
 
 @click.group()
 def user() -> None:
-    """Create, list, export and erase accounts."""
+    """Create, list, unlock, import, export and erase accounts."""
+
+
+user.add_command(import_)
+user.add_command(export)
 
 
 @user.command()
@@ -45,11 +50,11 @@ def create(
 
     async def run(settings: Settings) -> None:
         from app.container import Container  # noqa: PLC0415 - slow to import
-        from auth_core.credentials import parse_password  # noqa: PLC0415
+        from auth_core.kernel import Secret  # noqa: PLC0415
         from auth_core.users import Registration  # noqa: PLC0415
 
         registration = Registration.parse(username=username, email=email, display_name=display_name)
-        secret = None if password is None else parse_password(password)
+        secret = None if password is None else Secret(password)
         container = Container(settings)
         try:
             await container.database.check()
@@ -162,3 +167,18 @@ async def _found(container: "Container", name: str) -> "User | None":
             if found is not None:
                 return found
     return None
+
+
+@user.command()
+@click.argument("name")
+def unlock(name: str) -> None:
+    """Let the password of NAME work again after too many failures.
+
+    NAME is a user name, an e-mail address or an id.
+    """
+
+    async def run(container: "Container", found: "User") -> None:
+        unlocked = await container.core.password_proof.unlock(found.id)
+        click.echo(f"{found.username} {'is unlocked' if unlocked else 'was not locked'}.")
+
+    _with_user(name, run)

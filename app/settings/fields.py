@@ -5,6 +5,7 @@
 from app.settings import clients, connect, parse
 from app.settings.field import Field, later
 from app.settings.mail import MAIL
+from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
 
 EXAMPLE_PASSWORD = "changeme-please"  # noqa: S105  (documented, and refused outside development)
@@ -247,6 +248,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Browsers", _CORS),
     ("Accounts", _REGISTRATION),
     ("Mail", MAIL),
+    ("Passwords", PASSWORDS),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),

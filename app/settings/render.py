@@ -17,6 +17,7 @@ _HEADER = """\
 # given as NAME_FILE, the path of a file that holds the value. A wrong value, and any AUTH_... name
 # that is not listed here, stops the start.
 """
+_PEPPER = "AUTH_PASSWORD_PEPPER"
 _URLS = frozenset({"DATABASE_URL", "REDIS_URL"})
 
 
@@ -84,14 +85,20 @@ def _shown(field: Field, settings: Settings) -> str:
     value: object = getattr(getattr(settings, group), attribute)
     if value is None:
         return "(not set)"
-    if isinstance(value, tuple) and value and isinstance(value[0], Client):
-        return ", ".join(client.client_id for client in value)
+    if isinstance(value, tuple):
+        return _shown_list(field, value)
     if isinstance(value, Secret):
         secret = value.reveal()
         return show_url(secret) if field.name in _URLS and isinstance(secret, str) else "***"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
-        return json.dumps(value)
     text = str(value)
     return text if text.isprintable() else ascii(text)
+
+
+def _shown_list(field: Field, values: tuple[object, ...]) -> str:
+    if values and all(isinstance(value, Client) for value in values):
+        return ", ".join(value.client_id for value in values if isinstance(value, Client))
+    if field.name == _PEPPER:
+        return ", ".join(f"{pair[0]}:***" for pair in values if isinstance(pair, tuple))
+    return json.dumps(values)

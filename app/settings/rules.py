@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 
 from app.settings.connect import compose_redis_url, split_redis_url
 from app.settings.fields import EXAMPLE_PASSWORD
+from app.settings.passwords import lookup_choice, weak_hash
 from auth_core.kernel import Secret
 
 Values = Mapping[str, object]
@@ -38,6 +39,8 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _public_key_of_a_private_one,
         _whole_mail_server,
         _mail_password_in_the_open,
+        lambda values, _: weak_hash(values),
+        lambda values, _: lookup_choice(values),
     )
     return [problem for rule in rules for problem in rule(values, given)]
 

@@ -90,6 +90,18 @@ class RegistrationSettings(msgspec.Struct, frozen=True, kw_only=True):
     admin_password: Secret[str] | None
 
 
+class PasswordSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How passwords are hashed and looked up. ``pepper``: names and keys, the current one first."""
+
+    memory_kib: int
+    passes: int
+    lanes: int
+    allow_weak: bool
+    pepper: tuple[tuple[str, Secret[bytes]], ...] | None
+    breach_url: str | None
+    breach_failure: Literal["open", "closed"] | None
+
+
 class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     """``master_key``: 32 bytes; None only in the embedded run, which keeps its own in a file."""
 
@@ -153,6 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sessions: SessionSettings
     cors: CorsSettings
     registration: RegistrationSettings
+    passwords: PasswordSettings
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings

@@ -13,6 +13,9 @@ class AuditAction(StrEnum):
 
     SESSION_REUSE_DETECTED = "session:reuse_detected"
     USER_ERASED = "user:erased"
+    SIGN_IN_FAILED = "sign_in:failed"
+    PASSWORD_DISABLED = "password:disabled"  # noqa: S105 - a word
+    PASSWORD_UNLOCKED = "password:unlocked"  # noqa: S105
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,9 @@ NIST SP 800-63B-4 §3.1.1.2: length in code points after NFC, no composition rul
 """
 
 import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -42,21 +45,65 @@ def normalize_password(text: str) -> Secret[str] | None:
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A user with the PHC string of their password, if they have one."""
+    """A user with the PHC string of their password, if they have one, and how it has fared."""
 
     user: User
     password_hash: Secret[str] | None
+    consecutive_failures: int = 0
+    last_failed_at: datetime | None = None
+    disabled_at: datetime | None = None
+    """When too many failures disabled the password; it stays so until it is reset (SEC-11)."""
+    must_change: bool = False
+    """An administrator asked for another password: this one opens nothing but its change."""
+
+
+class CollisionKind(StrEnum):
+    """With what a new account collides. The values are wire codes."""
+
+    ALREADY_THERE = "already_there"
+    """A stored account with the same id and the same user name: it is that one."""
+    ID = "user_id_taken"
+    USERNAME = "username_taken"
+    EMAIL = "email_taken"
+
+
+class Collision(msgspec.Struct, frozen=True):
+    """An account that could not be stored."""
+
+    user_id: UserId
+    kind: CollisionKind
 
 
 class PasswordHasher(Protocol):
     """A slow one-way function. Bounded: raises Unavailable when overloaded (SEC-08)."""
 
     async def hash(self, password: Secret[str]) -> Secret[str]:
-        """A PHC string with its own random salt."""
+        """A PHC string with its own random salt, under the current parameters and pepper key."""
         ...
 
     async def verify(self, password: Secret[str], password_hash: Secret[str] | None) -> bool:
-        """Whether the password matches. None costs the same time and is never a match (SEC-01)."""
+        """Whether the password matches a hash of this or of a foreign kind.
+
+        None, and a hash that cannot or may not be evaluated (unknown kind, missing pepper key, cost
+        over the ceilings), cost the same time as one of ours and are never a match (SEC-01, SEC-09,
+        SEC-10).
+        """
+        ...
+
+    def is_current(self, password_hash: Secret[str]) -> bool:
+        """Whether `hash` would make such a hash today; if not, the next login replaces it."""
+        ...
+
+
+class ForeignHashes(Protocol):
+    """Hashes that other services made."""
+
+    def accept(self, text: str) -> Secret[str]:
+        """The form of ``text`` that is stored and that `PasswordHasher.verify` knows. No hashing.
+
+        Raises InvalidInput on ``password_hash`` with the types ``unknown_format``, ``malformed`` or
+        ``too_costly`` (SEC-09); no message quotes the hash.
+        """
         ...
 
 
@@ -68,7 +115,46 @@ class CredentialRepository(Protocol):
         ...
 
     async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
-        """Store or replace the one password of a user."""
+        """Store or replace the one password of a user: with no failures, enabled, not to change."""
+        ...
+
+    async def verified(
+        self, user_id: UserId, *, seen: Secret[str], upgraded: Secret[str] | None
+    ) -> None:
+        """Forget the failures, and store the same password under another hash unless that is None.
+
+        One conditional write, no later than the commit: a no-op when the stored hash is no longer
+        the one ``seen`` (a concurrent change wins, SEC-07) or the password is disabled.
+        """
+        ...
+
+    async def record_failure(self, user_id: UserId | None, at: datetime, *, limit: int) -> int:
+        """Count one more failure; at ``limit`` and beyond the password is disabled from ``at`` on.
+
+        Returns the new count, exact under concurrency, or 0 for a user without a password. None is
+        nobody: the same work, including a write that the commit makes durable, and nothing is kept
+        (SEC-01).
+        """
+        ...
+
+    async def unlock(self, user_id: UserId) -> bool:
+        """Forget the failures and enable the password; False when there was nothing to forget."""
+        ...
+
+    async def require_change(self, user_id: UserId) -> bool:
+        """Let the password open nothing but its change; False when the user has none."""
+        ...
+
+    async def load(self, accounts: Sequence[Account]) -> list[Collision]:
+        """Store new accounts with their credentials, and name those that collide.
+
+        What collides with a stored account or an earlier one of ``accounts`` is left out, the
+        others are stored. Their ids are distinct; at most some thousands at once.
+        """
+        ...
+
+    async def portable(self, *, after: UserId | None, limit: int) -> list[Account]:
+        """Up to ``limit`` whole accounts in order of id, after ``after``."""
         ...
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from auth_core.credentials.password import CredentialsUnitOfWork, PasswordHasher
+from auth_core.credentials.policy import PasswordPolicy
 from auth_core.kernel import Secret
 from auth_core.users import Registration, User, UserService
 
@@ -15,10 +16,12 @@ class AccountService:
         unit_of_work: Callable[[], CredentialsUnitOfWork],
         users: UserService,
         hasher: PasswordHasher,
+        policy: PasswordPolicy,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._users = users
         self._hasher = hasher
+        self._policy = policy
 
     async def create(
         self,
@@ -27,11 +30,15 @@ class AccountService:
         password: Secret[str] | None = None,
         roles: tuple[str, ...] = ("user",),
     ) -> User:
-        """Create an account in one commit; ``password`` has been through `parse_password`.
+        """Create an account in one commit.
 
-        Raises UsernameTaken, EmailTaken, Unavailable.
+        Raises InvalidInput (the policy refuses the password), UsernameTaken, EmailTaken,
+        Unavailable.
         """
-        password_hash = None if password is None else await self._hasher.hash(password)
+        password_hash = None
+        if password is not None:
+            admitted = await self._policy.check(password.reveal(), names=registration.names)
+            password_hash = await self._hasher.hash(admitted)
         async with self._unit_of_work() as uow:
             user = await self._users.create(uow, registration, roles=roles)
             if password_hash is not None:

@@ -103,6 +103,13 @@ class PermissionDenied(AuthCoreError):
     default_message = "You are not allowed to do this."
 
 
+class PasswordChangeRequired(PermissionDenied):
+    """The right password, which an administrator wants changed before anything else."""
+
+    code = "password_change_required"
+    default_message = "Your password must be changed before you can sign in."
+
+
 class RegistrationClosed(PermissionDenied):
     """The deployment does not take registrations."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
-from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher
+from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher, PasswordPolicy
 from auth_core.kernel import Clock, DomainEvent, EventId, Ids, Secret, UserId, UserNotFound
 from auth_core.sessions.model import EndReason
 from auth_core.sessions.ports import SessionsUnitOfWork
@@ -38,12 +38,14 @@ class AccountLifecycle:
         unit_of_work: Callable[[], LifecycleUnitOfWork],
         sessions: SessionService,
         hasher: PasswordHasher,
+        policy: PasswordPolicy,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._sessions = sessions
         self._hasher = hasher
+        self._policy = policy
         self._clock = clock
         self._ids = ids
 
@@ -94,8 +96,17 @@ class AccountLifecycle:
         )
 
     async def set_password(self, user_id: UserId, password: Secret[str]) -> None:
-        """Replace the password (one that `parse_password` admitted); ends every session."""
-        password_hash = await self._hasher.hash(password)
+        """Replace the password; ends every session.
+
+        Failures are forgotten, and nothing is left to change. Raises InvalidInput when the policy
+        refuses it.
+        """
+        async with self._unit_of_work() as uow:
+            user = await uow.users.get(user_id)
+        if user is None:
+            raise UserNotFound
+        admitted = await self._policy.check(password.reveal(), names=user.names)
+        password_hash = await self._hasher.hash(admitted)
         now = self._clock.now()
 
         async def work() -> None:

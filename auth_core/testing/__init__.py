@@ -6,6 +6,7 @@
 
 from auth_core.testing.clock import DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.core import InMemoryCore, in_memory_core
+from auth_core.testing.credentials import InMemoryCredentialRepository
 from auth_core.testing.crypto import (
     SymmetricKeyGenerator,
     SymmetricTokenSigner,
@@ -20,7 +21,6 @@ from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRe
 from auth_core.testing.store import InMemoryStore
 from auth_core.testing.unit_of_work import (
     InMemoryAuditTrail,
-    InMemoryCredentialRepository,
     InMemoryKeyRepository,
     InMemoryOutbox,
     InMemoryUnitOfWork,

@@ -17,6 +17,8 @@ _ALGORITHM = "HS256"
 _NONCE_BYTES = 16
 _NAME_BYTES = 8
 _TAG_BYTES = 32
+_KIND = "$toy-blake2b$"
+_OLD_KIND = "$old-blake2b$"
 _ABSENT = "$toy-blake2b$AAAAAAAAAAAAAAAAAAAAAA$"
 
 
@@ -38,8 +40,14 @@ class ToyPasswordHasher:
         """Compare with the stored digest, or with one that nothing has."""
         self.verified += 1
         stored = _ABSENT if password_hash is None else password_hash.reveal()
+        if not stored.startswith((_KIND, _OLD_KIND)):
+            stored = _ABSENT
         _, _, salt, digest = stored.split("$")
         return hmac.compare_digest(_digest(password, _decode(salt)), digest)
+
+    def is_current(self, password_hash: Secret[str]) -> bool:
+        """Whether it is of this kind, and not of the one with another name before it."""
+        return password_hash.reveal().startswith(_KIND)
 
 
 class ToySealer:

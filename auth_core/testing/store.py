@@ -9,9 +9,12 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
+
+import msgspec
 
 from auth_core.audit import AuditRecord
+from auth_core.credentials import Account
 from auth_core.kernel import (
     ConcurrentUpdate,
     Conflict,
@@ -35,6 +38,25 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class PasswordState(msgspec.Struct, frozen=True, kw_only=True):
+    """How the password of a user has fared."""
+
+    consecutive_failures: int = 0
+    last_failed_at: datetime | None = None
+    disabled_at: datetime | None = None
+    must_change: bool = False
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """That of an account."""
+        return cls(
+            consecutive_failures=account.consecutive_failures,
+            last_failed_at=account.last_failed_at,
+            disabled_at=account.disabled_at,
+            must_change=account.must_change,
+        )
+
+
 class InMemoryStore:
     """The committed truth, shared by all units of work over it."""
 
@@ -45,6 +67,7 @@ class InMemoryStore:
         self.vault = LetterVault(sealer)
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
+        self.password_states: dict[UserId, PasswordState] = {}
         self.sessions: dict[SessionId, Session] = {}
         self.erased: dict[SessionId, EndedSession] = {}
         """Sessions that had ended when their user was erased."""
@@ -71,6 +94,7 @@ class Transaction:
         self._store = store
         self.users = ChainMap[UserId, User]({}, store.users)
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
+        self.password_states = ChainMap[UserId, PasswordState]({}, store.password_states)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
         self.erased = ChainMap[SessionId, EndedSession]({}, store.erased)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
@@ -191,6 +215,7 @@ class Transaction:
                 self.violated(ConcurrentUpdate())
         _apply(self.users)
         _apply(self.password_hashes)
+        _apply(self.password_states)
         _apply(self.sessions)
         _apply(self.erased)
         _apply(self.keys)

@@ -9,20 +9,19 @@ import msgspec
 
 from auth_core.audit import AuditRecord, AuditTrail
 from auth_core.core import CoreUnitOfWork
-from auth_core.credentials import Account, CredentialRepository
+from auth_core.credentials import CredentialRepository
 from auth_core.kernel import (
     ConcurrentUpdate,
     DomainEvent,
     Email,
     EmailTaken,
     Outbox,
-    Secret,
     UserId,
     Username,
     UsernameTaken,
-    UserNotFound,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
+from auth_core.testing.credentials import InMemoryCredentialRepository, find_user
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
@@ -41,10 +40,10 @@ class InMemoryUserRepository:
         transaction = self._transaction
         await transaction.statement("users.add")
         await transaction.lock(user.username)
-        if _find(transaction, user.username) is not None:
+        if find_user(transaction, user.username) is not None:
             transaction.violated(UsernameTaken())
         await transaction.lock(user.email)
-        if _find(transaction, user.email) is not None:
+        if find_user(transaction, user.email) is not None:
             transaction.violated(EmailTaken())
         transaction.insert(transaction.users, user.id, user)
 
@@ -56,7 +55,7 @@ class InMemoryUserRepository:
     async def find(self, name: Username | Email) -> User | None:
         """The account of this name, or None."""
         await self._transaction.statement("users.find")
-        return _find(self._transaction, name)
+        return find_user(self._transaction, name)
 
     async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
         """Accounts in order of id."""
@@ -95,28 +94,6 @@ class InMemoryUserRepository:
             self._transaction.users[user_id] = msgspec.structs.replace(
                 stored, epoch=stored.epoch + 1
             )
-
-
-class InMemoryCredentialRepository:
-    """Password hashes of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def account(self, name: Username | Email) -> Account | None:
-        """The account of this name with its hash, or None."""
-        await self._transaction.statement("credentials.account")
-        user = _find(self._transaction, name)
-        if user is None:
-            return None
-        return Account(user=user, password_hash=self._transaction.password_hashes.get(user.id))
-
-    async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
-        """Store the hash; an unknown user is a broken reference."""
-        await self._transaction.statement("credentials.set_password")
-        _require_user(self._transaction, user_id)
-        await self._transaction.lock(("password", user_id))
-        self._transaction.password_hashes[user_id] = password_hash
 
 
 class InMemoryKeyRepository:
@@ -230,18 +207,6 @@ class InMemoryUnitOfWork:
     async def commit(self) -> None:
         """Make it durable, as far as memory is."""
         await self._transaction.commit()
-
-
-def _find(transaction: Transaction, name: Username | Email) -> User | None:
-    users = transaction.users.values()
-    if isinstance(name, Username):
-        return next((user for user in users if user.username == name), None)
-    return next((user for user in users if user.email == name), None)
-
-
-def _require_user(transaction: Transaction, user_id: UserId) -> None:
-    if user_id not in transaction.users:
-        raise UserNotFound
 
 
 if TYPE_CHECKING:

@@ -6,13 +6,12 @@ from typing import Protocol
 import msgspec
 
 from auth_core.credentials import (
-    DEVELOPMENT_PASSWORD_MIN,
-    PASSWORD_MIN,
     Account,
-    CredentialsUnitOfWork,
     PasswordHasher,
-    normalize_password,
-    parse_password,
+    PasswordPolicy,
+    PasswordProof,
+    Proof,
+    ProvingUnitOfWork,
 )
 from auth_core.kernel import (
     AuthenticationFailed,
@@ -20,6 +19,7 @@ from auth_core.kernel import (
     Email,
     FieldProblem,
     InvalidInput,
+    PasswordChangeRequired,
     PermissionDenied,
     RegistrationClosed,
     Unavailable,
@@ -32,7 +32,7 @@ from auth_core.users import Registration, User, UserService
 UNKNOWN_ORIGIN = SessionOrigin()
 
 
-class SignInUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
+class SignInUnitOfWork(ProvingUnitOfWork, SessionsUnitOfWork, Protocol):
     """A transaction over users, credentials and sessions."""
 
 
@@ -61,6 +61,8 @@ class SignIn:
         sessions: SessionService,
         tokens: TokenIssuer,
         hasher: PasswordHasher,
+        passwords: PasswordPolicy,
+        proof: PasswordProof,
         policy: SignInPolicy,
     ) -> None:
         self._unit_of_work = unit_of_work
@@ -68,6 +70,8 @@ class SignIn:
         self._sessions = sessions
         self._tokens = tokens
         self._hasher = hasher
+        self._passwords = passwords
+        self._proof = proof
         self._policy = policy
 
     async def register(
@@ -87,8 +91,8 @@ class SignIn:
         self._require_a_way_in()
         password_hash = None
         if password is not None:
-            minimum = DEVELOPMENT_PASSWORD_MIN if self._policy.development else PASSWORD_MIN
-            password_hash = await self._hasher.hash(parse_password(password, minimum=minimum))
+            admitted = await self._passwords.check(password, names=registration.names)
+            password_hash = await self._hasher.hash(admitted)
         elif not self._policy.development:
             raise _password_required()
         keys = await self._tokens.signing_keys()
@@ -114,8 +118,9 @@ class SignIn:
     ) -> SignedIn:
         """Begin a session for the account with this name.
 
-        Raises AuthenticationFailed alike for unknown, wrong and inactive (SEC-01), InvalidInput
-        when the password is missing, Unavailable.
+        Raises AuthenticationFailed alike for unknown, wrong, inactive, backing off and disabled
+        (SEC-01), InvalidInput when the password is missing, PasswordChangeRequired after the right
+        password, Unavailable.
         """
         self._require_a_way_in()
         if password is None and not self._policy.development:
@@ -136,12 +141,13 @@ class SignIn:
             if account is not None and self._opens_by_name(account) and account.user.is_active:
                 return await self._begin(uow, account.user, origin)
         # hashing takes long, and meanwhile others may have the connection
-        if account is None or not await self._opens(account, password):
-            if account is None and password is not None:
-                await self._verify(password, None)
-            raise AuthenticationFailed
+        proof = await self._proved(account, password)
         async with self._unit_of_work() as uow:
-            return await self._begin(uow, account.user, origin)
+            await self._proof.settle(uow, proof)
+            if proof.account.must_change:
+                await uow.commit()
+                raise PasswordChangeRequired
+            return await self._begin(uow, proof.account.user, origin)
 
     async def _begin(
         self, uow: SignInUnitOfWork, user: User, origin: SessionOrigin
@@ -150,26 +156,22 @@ class SignIn:
         await uow.commit()
         return begun
 
-    def _require_a_way_in(self) -> None:
-        if not (self._policy.development or self._policy.passwords):
-            message = "Signing in with a password is turned off here."
-            raise PermissionDenied(message)
-
     def _opens_by_name(self, account: Account) -> bool:
         """An account that has a password never opens without it, in any mode."""
         return account.password_hash is None and self._policy.development
 
-    async def _opens(self, account: Account, password: str | None) -> bool:
-        if self._opens_by_name(account):  # and yet it is not active
-            return False
-        proved = password is not None and await self._verify(password, account)
-        return proved and account.user.is_active
+    async def _proved(self, account: Account | None, password: str | None) -> Proof:
+        """Raises AuthenticationFailed: with a password, always at the cost of one."""
+        if password is None:
+            raise AuthenticationFailed
+        if account is not None and self._opens_by_name(account):  # and yet it is not active
+            account = None
+        return await self._proof.prove(account, password)
 
-    async def _verify(self, password: str, account: Account | None) -> bool:
-        normalized = normalize_password(password)
-        if normalized is None:  # never a password of anybody; the same flat cost for everybody
-            return False
-        return await self._hasher.verify(normalized, account.password_hash if account else None)
+    def _require_a_way_in(self) -> None:
+        if not (self._policy.development or self._policy.passwords):
+            message = "Signing in with a password is turned off here."
+            raise PermissionDenied(message)
 
 
 def _password_required() -> InvalidInput:

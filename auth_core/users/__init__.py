@@ -7,6 +7,9 @@ from auth_core.users.events import (
     UserErased,
     UserLoggedIn,
     UserPasswordChanged,
+    UserPasswordDisabled,
+    UserPasswordUnlocked,
+    UserSignInFailed,
     UserUpdated,
 )
 from auth_core.users.model import ADMIN_ROLES, DELETION_GRACE, Scope, User, UserStatus
@@ -27,8 +30,11 @@ __all__ = [
     "UserErased",
     "UserLoggedIn",
     "UserPasswordChanged",
+    "UserPasswordDisabled",
+    "UserPasswordUnlocked",
     "UserRepository",
     "UserService",
+    "UserSignInFailed",
     "UserStatus",
     "UserUpdated",
     "UsersUnitOfWork",

@@ -33,3 +33,17 @@ class UserLoggedIn(DomainEvent, frozen=True, kw_only=True, tag="user.logged_in")
     """A person proved who they are and a session began."""
 
     session_id: SessionId
+
+
+class UserSignInFailed(DomainEvent, frozen=True, kw_only=True, tag="user.sign_in_failed"):
+    """Somebody tried a wrong password; ``consecutive_failures`` counts since the last right one."""
+
+    consecutive_failures: int
+
+
+class UserPasswordDisabled(DomainEvent, frozen=True, kw_only=True, tag="user.password_disabled"):
+    """Too many wrong passwords in a row: this one opens nothing until it is reset."""
+
+
+class UserPasswordUnlocked(DomainEvent, frozen=True, kw_only=True, tag="user.password_unlocked"):
+    """An operator let a password work again."""

@@ -62,6 +62,11 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is UserStatus.ACTIVE
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What this user is called: no password for this account."""
+        return self.username.value, self.email.value, self.display_name
+
+    @property
     def is_admin(self) -> bool:
         """Whether a platform-wide administrator role is held."""
         return not ADMIN_ROLES.isdisjoint(self.roles)

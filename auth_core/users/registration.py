@@ -18,6 +18,11 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     email: Email
     display_name: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its owner is called: no password for this account."""
+        return self.username.value, self.email.value, self.display_name
+
     @classmethod
     def parse(
         cls, *, username: str, email: str | None = None, display_name: str | None = None

@@ -347,11 +347,11 @@ async def test_outside_development_a_password_that_is_too_short_or_too_long_is_r
 @pytest.mark.parametrize(
     "password",
     [
-        "a" * 15,
-        " " * 15,
-        "1" * 64,
-        "a" * 1024,
-        "\U0001f600" * 256,
+        "onlylettersofonecase",
+        " s p a c e s   o n l y ",
+        "83920183745610293847561902837465",
+        "xK9#mQ2$vL5nR8wZ" * 64,
+        "\U0001f600\U0001f98a\U0001f43b\U0001f43c\U0001f428\U0001f42f\U0001f981\U0001f42e" * 32,
         "nul \0 is a character",
         "p\u00e4ssw\u00f6rter d\u00fcrfen das",
     ],

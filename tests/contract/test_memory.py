@@ -20,6 +20,7 @@ from auth_core.testing import (
     ToySealer,
 )
 from auth_core.testing.contracts import (
+    AccountLoadingContract,
     ClockContract,
     CredentialRepositoryContract,
     EntropyContract,
@@ -28,6 +29,7 @@ from auth_core.testing.contracts import (
     KeyRepositoryContract,
     MailOutboxContract,
     PasswordHasherContract,
+    PasswordStateContract,
     PersonalDataContract,
     RecordedEvents,
     RefreshCounterContract,
@@ -126,6 +128,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestPasswordState(PasswordStateContract):
+    pass
+
+
+class TestAccountLoading(AccountLoadingContract):
     pass
 
 

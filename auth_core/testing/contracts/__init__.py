@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(
     *(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
 )
 
+from auth_core.testing.contracts.account_loading import AccountLoadingContract  # noqa: E402
 from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.foundations import (  # noqa: E402
     ClockContract,
@@ -36,6 +37,7 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     UnitOfWorkFactory,
 )
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
+from auth_core.testing.contracts.password_state import PasswordStateContract  # noqa: E402
 from auth_core.testing.contracts.personal_data import PersonalDataContract  # noqa: E402
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
@@ -52,6 +54,7 @@ from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa:
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
 
 __all__ = [
+    "AccountLoadingContract",
     "ClockContract",
     "CredentialRepositoryContract",
     "EntropyContract",
@@ -60,6 +63,7 @@ __all__ = [
     "KeyRepositoryContract",
     "MailOutboxContract",
     "PasswordHasherContract",
+    "PasswordStateContract",
     "PersonalDataContract",
     "RecordedEvents",
     "RefreshCounterContract",

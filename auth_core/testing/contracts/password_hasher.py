@@ -82,6 +82,23 @@ class PasswordHasherContract:
 
         assert real / 3 < absent < real * 3
 
+    @pytest.mark.sec("SEC-07")
+    async def test_a_fresh_hash_is_current_and_a_foreign_one_is_not(
+        self, password_hasher: PasswordHasher
+    ) -> None:
+        hashed = await password_hasher.hash(PASSWORD)
+
+        assert password_hasher.is_current(hashed)
+        for foreign in ("", "garbage", "$2b$12$" + "a" * 53):
+            assert not password_hasher.is_current(Secret(foreign))
+
+    @pytest.mark.sec("SEC-09")
+    async def test_a_hash_of_an_unknown_kind_is_never_a_match(
+        self, password_hasher: PasswordHasher
+    ) -> None:
+        for unknown in ("", "garbage", "$", "$1$salt$digest"):
+            assert not await password_hasher.verify(PASSWORD, Secret(unknown))
+
     async def test_a_few_calls_at_once_all_succeed(self, password_hasher: PasswordHasher) -> None:
         hashes = await asyncio.gather(*(password_hasher.hash(PASSWORD) for _ in range(4)))
 

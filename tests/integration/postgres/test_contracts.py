@@ -8,9 +8,11 @@ import pytest
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
+    AccountLoadingContract,
     CredentialRepositoryContract,
     KeyRepositoryContract,
     MailOutboxContract,
+    PasswordStateContract,
     PersonalDataContract,
     RecordedEvents,
     RefreshCounterContract,
@@ -38,6 +40,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestPasswordState(PasswordStateContract):
+    pass
+
+
+class TestAccountLoading(AccountLoadingContract):
     pass
 
 

@@ -182,6 +182,31 @@ async def test_an_index_that_was_left_half_made_is_made_anew(make_database) -> N
     assert str(definition).endswith("(user_id)")
 
 
+async def test_a_password_of_before_failures_survives_them_both_ways(make_database) -> None:
+    """And the version before can still store passwords on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0003")
+    user = uuid4()
+    await fetch(url, USER_OF_0001, user, NOW)
+    store = (
+        "INSERT INTO password_credentials (user_id, password_hash, updated_at)"
+        " VALUES ($1, $2, now()) ON CONFLICT (user_id) DO UPDATE SET password_hash = $2"
+    )
+    await fetch(url, store, user, "old")
+
+    await asyncio.to_thread(migrate, url, "0004")
+    query = (
+        "SELECT password_hash, consecutive_failures, last_failed_at, disabled_at, must_change"
+        " FROM password_credentials"
+    )
+    assert [("old", 0, None, None, False)] == await fetch(url, query)
+    await fetch(url, store, user, "new")
+    assert [("new", 0, None, None, False)] == await fetch(url, query)
+
+    await asyncio.to_thread(downgrade, url, "0003")
+    assert [("new",)] == await fetch(url, "SELECT password_hash FROM password_credentials")
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

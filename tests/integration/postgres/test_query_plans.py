@@ -13,7 +13,9 @@ from sqlalchemy import bindparam, select
 
 from adapters.postgres import (
     audit,
+    credentials,
     keys,
+    loading,
     mail,
     migrate,
     outbox,
@@ -29,7 +31,18 @@ from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail, personal_data)
+_MODULES = (
+    users,
+    credentials,
+    loading,
+    sessions,
+    refresh_counter,
+    outbox,
+    audit,
+    keys,
+    mail,
+    personal_data,
+)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\

@@ -108,6 +108,58 @@ async def test_the_writes_of_a_login_take_one_round_trip(
     assert 2 == await observer.fetchval("SELECT count(*) FROM outbox WHERE user_id = $1", user.id)
 
 
+@pytest.mark.sec("SEC-07")
+async def test_a_password_that_resets_its_failures_and_its_hash_costs_a_login_no_round_trip(
+    unit_of_work: UnitOfWork, statements, observer
+) -> None:
+    user, old, new = await stored_user(unit_of_work), new_hash(), new_hash()
+    async with unit_of_work() as uow:
+        await uow.credentials.set_password(user.id, old)
+        await uow.credentials.record_failure(user.id, now(), limit=9)
+        await uow.commit()
+    statements.clear()
+
+    async with unit_of_work() as uow:
+        await uow.credentials.verified(user.id, seen=old, upgraded=new)
+        await uow.sessions.add(new_session(user))
+        await uow.users.record_login(user.id, now(), epoch=0)
+        await uow.outbox.add([user_created(user.id)])
+        await uow.commit()
+
+    assert ["WITH"] == statements
+    row = await observer.fetchrow(
+        "SELECT password_hash, consecutive_failures FROM password_credentials WHERE user_id = $1",
+        user.id,
+    )
+    assert (new.reveal(), 0) == tuple(row)
+
+
+@pytest.mark.sec("SEC-01")
+async def test_nobodys_failure_takes_the_round_trips_of_somebodys_and_reaches_the_log(
+    unit_of_work: UnitOfWork, statements, observer
+) -> None:
+    """Both commits get a transaction id, so both wait for the write-ahead log."""
+    user = await stored_user(unit_of_work)
+    async with unit_of_work() as uow:
+        await uow.credentials.set_password(user.id, new_hash())
+        await uow.commit()
+    round_trips, written = [], []
+    for user_id in (user.id, None):
+        statements.clear()
+        async with unit_of_work() as uow:
+            failures = await uow.credentials.record_failure(user_id, now(), limit=9)
+            row = await uow._entered._connection.fetchrow("SELECT pg_current_xact_id_if_assigned()")
+            written.append(row[0] is not None)
+            statements.pop()
+            if failures:
+                await uow.outbox.add([user_updated(user.id)])
+            await uow.commit()
+        round_trips.append(len(statements))
+
+    assert [4, 4] == round_trips
+    assert [True, True] == written
+
+
 async def test_a_registration_takes_four_round_trips(unit_of_work: UnitOfWork, statements) -> None:
     user = new_user()
 

@@ -26,7 +26,11 @@ from auth_core.users import UserStatus
 UnitOfWork = Callable[[], PostgresUnitOfWork]
 
 SLEEP = Statement(select(func.pg_sleep(bindparam("seconds", type_=Integer))))
-ADD_PASSWORD = Statement(insert(password_credentials))
+ADD_PASSWORD = Statement(
+    insert(password_credentials).values(
+        {name: bindparam(name) for name in ("user_id", "password_hash", "updated_at")}
+    )
+)
 
 
 @pytest.fixture

@@ -115,6 +115,9 @@ INTEGERS = {
     "SMTP_PORT": (1, 65535),
     "SMTP_TIMEOUT_SECONDS": (1, 300),
     "AUTH_MAIL_RETENTION_DAYS": (3, 365),
+    "AUTH_ARGON2_MEMORY_KIB": (8, 1048576),
+    "AUTH_ARGON2_TIME_COST": (1, 10),
+    "AUTH_ARGON2_PARALLELISM": (1, 16),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -123,7 +126,7 @@ NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udc
 def test_integers_take_their_range_and_nothing_else(name):
     """Both ends are in, one beyond is out, other notations are refused."""
     low, high = INTEGERS[name]
-    base = {**SERVERS, "ENVIRONMENT": "production"}
+    base = {**SERVERS, "ENVIRONMENT": "production", "AUTH_ALLOW_WEAK_HASHES": "true"}
 
     for good in (str(low), str(high), f" {high} ", f"0{high}"):
         load_settings({**base, name: good})
@@ -216,6 +219,25 @@ TEXTS = {
         "nobody", "a@", "@b", "<>", "a@b c", "A <a@b> <c@d>", "a@b, c@d", "A <a@b",
         "A\r\nBcc: b@h <a@b>", "A <a\r\n@b>", "ä@b.example", "A <" + "x" * 600 + "@b>",
     ],
+    "AUTH_ALLOW_WEAK_HASHES": ["perhaps"],
+    "AUTH_PASSWORD_PEPPER": [
+        "canary",
+        "a:canary",
+        "a:" + "canary" * 7,
+        "a_b:" + "canary" * 8,
+        "a:" + "A" * 43,
+        "a:" + "canary-1" * 6 + ",a:" + "canary-2" * 6,
+        "a:" + "canary-1" * 6 + ";b:" + "canary-2" * 6,
+    ],
+    "AUTH_BREACH_LOOKUP_URL": [
+        "somewhere",
+        "http://example.com/range/",
+        "https://user:canary@example.com/",
+        "https://example.com/?q",
+        "https://[x",
+        "ftp://example.com/",
+    ],
+    "AUTH_BREACH_LOOKUP_FAILURE": ["perhaps"],
     "AUTH_MASTER_KEY_PREVIOUS": ["canary", "00" * 31, "00" * 32],
     "AUTH_MASTER_KEY": ["canary", "00" * 31, "g" * 64, "A" * 43, "00" * 32, "é" * 43, "A" * 44],
 }  # fmt: skip
@@ -259,6 +281,50 @@ def test_hs256_needs_a_long_secret_and_leave_outside_development():
 
 def test_a_short_secret_of_a_deployment_that_does_not_use_it_is_no_problem():
     assert load_settings({**SERVERS, "JWT_SECRET_KEY": "short"})
+
+
+@pytest.mark.parametrize(
+    ("memory", "passes"), [(47103, 1), (19455, 2), (12287, 3), (9215, 4), (7167, 5), (7167, 10)]
+)
+def test_a_hash_below_the_minimum_of_owasp_needs_leave_outside_development(memory, passes):
+    cost = {"AUTH_ARGON2_MEMORY_KIB": str(memory), "AUTH_ARGON2_TIME_COST": str(passes)}
+    enough = {**cost, "AUTH_ARGON2_MEMORY_KIB": str(memory + 1)}
+
+    assert "AUTH_ALLOW_WEAK_HASHES" in only_problem(**SERVERS, **cost)
+    assert load_settings({**SERVERS, **enough}).passwords.memory_kib == memory + 1
+    for leave in ({"ENVIRONMENT": "development"}, {"AUTH_ALLOW_WEAK_HASHES": "true"}):
+        assert memory == load_settings({**SERVERS, **cost, **leave}).passwords.memory_kib
+
+
+def test_each_lane_of_a_hash_needs_its_memory():
+    lanes = {"AUTH_ARGON2_MEMORY_KIB": "8", "AUTH_ARGON2_PARALLELISM": "2"}
+
+    problem = only_problem(**SERVERS, **lanes, ENVIRONMENT="development")
+    assert "AUTH_ARGON2_PARALLELISM" in problem
+
+
+@pytest.mark.sec("SEC-10")
+def test_pepper_keys_keep_their_order_and_hide_themselves():
+    pepper = "2026-11:" + "Y2FuYXJ5" * 6 + "\n2025-01:" + "b2xkIG9uZQ" * 5
+
+    loaded = load_settings({**SERVERS, "AUTH_PASSWORD_PEPPER": pepper})
+
+    assert loaded.passwords.pepper is not None
+    assert ["2026-11", "2025-01"] == [kid for kid, _ in loaded.passwords.pepper]
+    assert b"canary" * 6 == loaded.passwords.pepper[0][1].reveal()
+    shown = {name: value for name, value, _ in describe(loaded)}
+    assert "2026-11:***, 2025-01:***" == shown["AUTH_PASSWORD_PEPPER"]
+    assert "canary" not in repr(loaded)
+
+
+@pytest.mark.sec("SEC-06")
+def test_whoever_looks_passwords_up_says_what_happens_without_an_answer():
+    url = {"AUTH_BREACH_LOOKUP_URL": "https://api.example.com/range/"}
+
+    assert "set both or none" in only_problem(**SERVERS, **url)
+    assert "set both or none" in only_problem(**SERVERS, AUTH_BREACH_LOOKUP_FAILURE="open")
+    loaded = load_settings({**SERVERS, **url, "AUTH_BREACH_LOOKUP_FAILURE": "closed"})
+    assert "closed" == loaded.passwords.breach_failure
 
 
 def test_a_public_key_needs_its_private_one():

@@ -84,6 +84,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "AUTH_MASTER_KEY",
         "AUTH_MASTER_KEY_PREVIOUS",
         "SMTP_PASSWORD",
+        "AUTH_PASSWORD_PEPPER",
     } == {field.name for field in FIELDS if field.secret}
 
 

@@ -20,6 +20,9 @@ from auth_core.users import (
     UserErased,
     UserLoggedIn,
     UserPasswordChanged,
+    UserPasswordDisabled,
+    UserPasswordUnlocked,
+    UserSignInFailed,
     UserUpdated,
 )
 
@@ -35,6 +38,9 @@ EVENTS = [
     (UserDeleted(**SUBJECT), "user.deleted"),
     (UserErased(**SUBJECT), "user.erased"),
     (UserPasswordChanged(**SUBJECT), "user.password_changed"),
+    (UserSignInFailed(**SUBJECT, consecutive_failures=3), "user.sign_in_failed"),
+    (UserPasswordDisabled(**SUBJECT), "user.password_disabled"),
+    (UserPasswordUnlocked(**SUBJECT), "user.password_unlocked"),
     (UserLoggedIn(**SUBJECT, session_id=SESSION), "user.logged_in"),
     (SessionCreated(**SUBJECT, session_id=SESSION), "session.created"),
     (SessionRevoked(**SUBJECT, session_id=SESSION, reason=EndReason.LOGOUT), "session.revoked"),
@@ -81,6 +87,7 @@ def test_events_hold_no_personal_data():
         "reason",
         "cause",
         *("use", "kid", "algorithm", "previous_kid"),
+        "consecutive_failures",
     } == fields
 
 

@@ -166,13 +166,22 @@ async def test_in_development_without_a_password_unknown_and_inactive_are_alike(
 
 @pytest.mark.sec("SEC-01")
 @in_both_modes
-async def test_a_refused_login_writes_nothing(either):
+async def test_a_refused_login_changes_no_user_and_no_session(either):
     await either.sign_in.register(ALICE, PASSWORD)
-    users, published = dict(either.store.users), either.published
+    users, sessions = dict(either.store.users), dict(either.store.sessions)
 
     await failure(either, NAME, "wrong password")
 
-    assert (users, published) == (either.store.users, either.published)
+    assert (users, sessions) == (either.store.users, either.store.sessions)
+
+
+@pytest.mark.sec("SEC-01")
+@in_both_modes
+async def test_a_login_under_an_unknown_name_writes_nothing(either):
+    await failure(either, Username.parse("stranger"), "wrong password")
+
+    assert empty(either)
+    assert [] == either.audited
 
 
 async def test_with_passwords_turned_off_nobody_registers_or_logs_in_by_one():
@@ -244,7 +253,7 @@ async def test_what_is_published_holds_no_secret_and_no_name(production):
     registration = Registration.parse(
         username="canary", email="canary@example.com", display_name="Canary"
     )
-    await production.sign_in.register(registration, "canary canary canary")
+    await production.sign_in.register(registration, "a long way to nowhere")
 
     document = msgspec.json.encode(production.published).decode()
 

@@ -1,0 +1,147 @@
+"""Proving an account by its password, with every failure counted before it is answered."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypedDict
+
+import msgspec
+
+from auth_core.audit import AuditAction, AuditRecord, AuditUnitOfWork
+from auth_core.credentials.failures import FailurePolicy
+from auth_core.credentials.password import (
+    Account,
+    CredentialsUnitOfWork,
+    PasswordHasher,
+    normalize_password,
+)
+from auth_core.kernel import (
+    AuthenticationFailed,
+    Clock,
+    DomainEvent,
+    EventId,
+    Ids,
+    Secret,
+    Unavailable,
+    UserId,
+)
+from auth_core.users import UserPasswordDisabled, UserPasswordUnlocked, UserSignInFailed
+
+
+class ProvingUnitOfWork(CredentialsUnitOfWork, AuditUnitOfWork, Protocol):
+    """A transaction over users, credentials and the trail."""
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """An account whose password was given; ``upgraded`` is its hash by today's parameters."""
+
+    account: Account
+    upgraded: Secret[str] | None
+
+
+class PasswordProof:
+    """The one way to ask whether somebody knows the password of an account.
+
+    Unknown, wrong, inactive, backing off and disabled cost the same hash and the same transaction,
+    and get the same answer (SEC-01). Live sessions are not touched (SEC-12).
+    """
+
+    def __init__(
+        self,
+        unit_of_work: Callable[[], ProvingUnitOfWork],
+        hasher: PasswordHasher,
+        clock: Clock,
+        ids: Ids,
+        policy: FailurePolicy,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._hasher = hasher
+        self._clock = clock
+        self._ids = ids
+        self._policy = policy
+
+    async def prove(self, account: Account | None, password: str) -> Proof:
+        """The proof, for `settle`. Raises AuthenticationFailed, once the failure is durable.
+
+        While the account backs off nothing is counted: an attempt that is not looked at is no
+        guess, and nobody can keep the owner out by making more of them. Raises Unavailable.
+        """
+        normalized = normalize_password(password)
+        if normalized is None:  # never a password of anybody; the same flat cost for everybody
+            raise AuthenticationFailed
+        admitted = self._admitted(account)
+        matches = await self._hasher.verify(
+            normalized, None if admitted is None else admitted.password_hash
+        )
+        if admitted is None or not matches:
+            await self._fail(None if admitted is None else admitted.user.id)
+            raise AuthenticationFailed
+        return Proof(admitted, await self._upgraded(normalized, admitted))
+
+    async def settle(self, uow: CredentialsUnitOfWork, proof: Proof) -> None:
+        """Forget the failures and upgrade the hash, if need be, in the caller's transaction."""
+        account = proof.account
+        if account.password_hash is None or (
+            proof.upgraded is None and account.consecutive_failures == 0
+        ):
+            return
+        await uow.credentials.verified(
+            account.user.id, seen=account.password_hash, upgraded=proof.upgraded
+        )
+
+    async def unlock(self, user_id: UserId) -> bool:
+        """Forget the failures and let a disabled password work again; False if it did already."""
+        async with self._unit_of_work() as uow:
+            unlocked = await uow.credentials.unlock(user_id)
+            if unlocked:
+                record = self._record(AuditAction.PASSWORD_UNLOCKED, user_id, "operator")
+                await uow.audit.append(record)
+                await uow.outbox.add([UserPasswordUnlocked(**self._about(user_id))])
+                await uow.commit()
+        return unlocked
+
+    def _admitted(self, account: Account | None) -> Account | None:
+        """The account, if its password may be tried now."""
+        if account is None or account.password_hash is None or not account.user.is_active:
+            return None
+        return account if self._policy.admits(account, self._clock.now()) else None
+
+    async def _fail(self, user_id: UserId | None) -> None:
+        now, limit = self._clock.now(), self._policy.limit
+        async with self._unit_of_work() as uow:
+            failures = await uow.credentials.record_failure(user_id, now, limit=limit)
+            if user_id is not None and failures:
+                disabled = failures == limit
+                action = AuditAction.PASSWORD_DISABLED if disabled else AuditAction.SIGN_IN_FAILED
+                reason = "too_many_failures" if disabled else "wrong_password"
+                await uow.audit.append(self._record(action, user_id, reason))
+                await uow.outbox.add(self._events(user_id, failures, disabled=disabled))
+            await uow.commit()
+
+    async def _upgraded(self, password: Secret[str], account: Account) -> Secret[str] | None:
+        stored = account.password_hash
+        if stored is None or self._hasher.is_current(stored):
+            return None
+        try:
+            return await self._hasher.hash(password)
+        except Unavailable:  # no reason to refuse the login; the next one tries again
+            return None
+
+    def _events(self, user_id: UserId, failures: int, *, disabled: bool) -> list[DomainEvent]:
+        failed = UserSignInFailed(**self._about(user_id), consecutive_failures=failures)
+        return [failed, UserPasswordDisabled(**self._about(user_id))] if disabled else [failed]
+
+    def _about(self, user_id: UserId) -> "_About":
+        return {
+            "id": EventId(self._ids.uuid()),
+            "occurred_at": self._clock.now(),
+            "user_id": user_id,
+        }
+
+    def _record(self, action: AuditAction, user_id: UserId, reason: str) -> AuditRecord:
+        return AuditRecord(**self._about(user_id), action=action, reason=reason)
+
+
+class _About(TypedDict):
+    id: EventId
+    occurred_at: datetime
+    user_id: UserId
