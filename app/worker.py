@@ -38,7 +38,11 @@ def tasks_of(core: Core) -> Sequence[Task]:
 
     async def sweep() -> dict[str, int]:
         swept = await core.retention.sweep()
-        return {"sessions": swept.sessions, "events": swept.events}
+        return {
+            "sessions": swept.sessions,
+            "events": swept.events,
+            "one_time_secrets": swept.one_time_secrets,
+        }
 
     return (Task("keys", 60.0, tend_keys), Task("retention", 3600.0, sweep))
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from auth_core.credentials import AccountService, PasswordHasher
-from auth_core.kernel import Clock, Ids
+from auth_core.kernel import Clock, Entropy, Ids
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
@@ -16,6 +16,7 @@ from auth_core.keys import (
     RotationPolicy,
     Sealer,
 )
+from auth_core.self_service import SelfService, SelfServicePolicy, SelfServiceUnitOfWork
 from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
@@ -43,7 +44,7 @@ from auth_core.tokens import (
 from auth_core.users import UserService
 
 
-class CoreUnitOfWork(SignInUnitOfWork, KeysUnitOfWork, Protocol):
+class CoreUnitOfWork(SignInUnitOfWork, SelfServiceUnitOfWork, KeysUnitOfWork, Protocol):
     """A transaction over everything that the core stores."""
 
 
@@ -60,6 +61,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     token_signer: TokenSigner
     clock: Clock
     ids: Ids
+    entropy: Entropy
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
     sign_in: SignInPolicy = SignInPolicy()
+    self_service: SelfServicePolicy = SelfServicePolicy()
     retention: RetentionPolicy = RetentionPolicy()
 
 
@@ -104,6 +107,7 @@ class Core:
             ports.password_hasher,
             options.sign_in,
         )
+        self.self_service = self._self_service(ports, options, issuer)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = Authenticator(
@@ -115,6 +119,23 @@ class Core:
         )
 
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
+        return SelfService(
+            ports.unit_of_work,
+            users=self.users,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
+            tokens=issuer,
+            hasher=ports.password_hasher,
+            sealer=ports.sealer,
+            cache=ports.session_cache,
+            clock=ports.clock,
+            ids=ports.ids,
+            entropy=ports.entropy,
+            policy=options.self_service,
+            development=options.sign_in.development,
+        )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
         return RevocationFeed(

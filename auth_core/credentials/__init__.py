@@ -1,5 +1,20 @@
 """What proves that a person owns an account. One module per kind of credential."""
 
+from auth_core.credentials.one_time import (
+    CODE_DIGITS,
+    LIFETIMES,
+    MAX_ATTEMPTS,
+    OF_AN_ACCOUNT,
+    OneTimeSecret,
+    OneTimeSecretId,
+    OneTimeSecretRepository,
+    OneTimeSecretsUnitOfWork,
+    Purpose,
+    code_digest,
+    new_code,
+    new_token,
+    token_digest,
+)
 from auth_core.credentials.password import (
     DEVELOPMENT_PASSWORD_MIN,
     PASSWORD_MAX_BYTES,
@@ -14,14 +29,27 @@ from auth_core.credentials.password import (
 from auth_core.credentials.service import AccountService
 
 __all__ = [
+    "CODE_DIGITS",
     "DEVELOPMENT_PASSWORD_MIN",
+    "LIFETIMES",
+    "MAX_ATTEMPTS",
+    "OF_AN_ACCOUNT",
     "PASSWORD_MAX_BYTES",
     "PASSWORD_MIN",
     "Account",
     "AccountService",
     "CredentialRepository",
     "CredentialsUnitOfWork",
+    "OneTimeSecret",
+    "OneTimeSecretId",
+    "OneTimeSecretRepository",
+    "OneTimeSecretsUnitOfWork",
     "PasswordHasher",
+    "Purpose",
+    "code_digest",
+    "new_code",
+    "new_token",
     "normalize_password",
     "parse_password",
+    "token_digest",
 ]

@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher
+from auth_core.credentials import (
+    OF_AN_ACCOUNT,
+    CredentialsUnitOfWork,
+    OneTimeSecretsUnitOfWork,
+    PasswordHasher,
+)
 from auth_core.kernel import Clock, DomainEvent, EventId, Ids, Secret, UserId, UserNotFound
 from auth_core.sessions.model import EndReason
 from auth_core.sessions.ports import SessionsUnitOfWork
@@ -20,8 +25,10 @@ from auth_core.users import (
 Change = Callable[[User], User]
 
 
-class LifecycleUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
-    """A transaction over users, credentials and sessions."""
+class LifecycleUnitOfWork(
+    CredentialsUnitOfWork, OneTimeSecretsUnitOfWork, SessionsUnitOfWork, Protocol
+):
+    """A transaction over users, credentials, one-time secrets and sessions."""
 
 
 class AccountLifecycle:
@@ -89,7 +96,10 @@ class AccountLifecycle:
         )
 
     async def set_password(self, user_id: UserId, password: Secret[str]) -> None:
-        """Replace the password (one that `parse_password` admitted); ends every session."""
+        """Replace the password (one that `parse_password` admitted).
+
+        Ends every session and voids every mailed link and code (SEC-16).
+        """
         password_hash = await self._hasher.hash(password)
         now = self._clock.now()
 
@@ -97,6 +107,7 @@ class AccountLifecycle:
             async with self._unit_of_work() as uow:
                 if await uow.users.get(user_id) is None:
                     raise UserNotFound
+                await uow.one_time_secrets.void(user_id, OF_AN_ACCOUNT, now)
                 await uow.credentials.set_password(user_id, password_hash)
                 event = UserPasswordChanged(id=self._event_id(), occurred_at=now, user_id=user_id)
                 await uow.outbox.add([event])

@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -33,6 +34,7 @@ __all__ = [
     "InMemoryCredentialRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
+    "InMemoryOneTimeSecretRepository",
     "InMemoryOutbox",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",

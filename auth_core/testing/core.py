@@ -52,6 +52,7 @@ class InMemoryCore(Core):
             token_signer=SymmetricTokenSigner(),
             clock=clock,
             ids=DeterministicIds(clock, entropy),
+            entropy=entropy,
         )
         super().__init__(self.ports, options)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from auth_core.audit import AuditRecord
+from auth_core.credentials import OneTimeSecret, Purpose
 from auth_core.kernel import Conflict, DomainEvent, Letter, Secret, SessionId, Unavailable, UserId
 from auth_core.keys import Departure, SealedKey
 from auth_core.sessions import Session
@@ -28,6 +29,7 @@ class InMemoryStore:
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
         self.sessions: dict[SessionId, Session] = {}
+        self.one_time_secrets: dict[tuple[Purpose, str], OneTimeSecret] = {}
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
@@ -50,6 +52,9 @@ class Transaction:
         self.users = ChainMap[UserId, User]({}, store.users)
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
+        self.one_time_secrets = ChainMap[tuple[Purpose, str], OneTimeSecret](
+            {}, store.one_time_secrets
+        )
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
         self.departures = ChainMap[str, Departure]({}, store.departures)
         self.removed_keys: set[str] = set()
@@ -139,6 +144,7 @@ class Transaction:
         _apply(self.users)
         _apply(self.password_hashes)
         _apply(self.sessions)
+        _apply(self.one_time_secrets)
         _apply(self.keys)
         _apply(self.departures)
         for kid in self.removed_keys:

@@ -84,7 +84,7 @@ class SignIn:
         """
         if not self._policy.registration:
             raise RegistrationClosed
-        self._require_a_way_in()
+        self.require_a_way_in()
         password_hash = None
         if password is not None:
             minimum = DEVELOPMENT_PASSWORD_MIN if self._policy.development else PASSWORD_MIN
@@ -117,7 +117,7 @@ class SignIn:
         Raises AuthenticationFailed alike for unknown, wrong and inactive (SEC-01), InvalidInput
         when the password is missing, Unavailable.
         """
-        self._require_a_way_in()
+        self.require_a_way_in()
         if password is None and not self._policy.development:
             raise _password_required()
         keys = await self._tokens.signing_keys()
@@ -142,7 +142,8 @@ class SignIn:
             await uow.commit()
         return begun
 
-    def _require_a_way_in(self) -> None:
+    def require_a_way_in(self) -> None:
+        """Raises PermissionDenied when nobody could sign in to a new account."""
         if not (self._policy.development or self._policy.passwords):
             message = "Signing in with a password is turned off here."
             raise PermissionDenied(message)

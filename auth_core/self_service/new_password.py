@@ -1,0 +1,28 @@
+"""The one place that decides whether a text may become a password in these flows."""
+
+from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
+from auth_core.kernel import FieldProblem, InvalidInput, Secret
+
+
+class NewPassword:
+    """The rules of this deployment for passwords that people choose."""
+
+    def __init__(self, *, development: bool) -> None:
+        self._minimum = DEVELOPMENT_PASSWORD_MIN if development else PASSWORD_MIN
+
+    def accept(
+        self,
+        text: str | None,
+        *,
+        names: tuple[str, ...] = (),  # noqa: ARG002 - the blocklist will ask for them
+        field: str = "new_password",
+    ) -> Secret[str]:
+        """The password to hash. ``names`` are the account's own, which it must not be.
+
+        Raises InvalidInput naming ``field``.
+        """
+        if text is None:
+            raise InvalidInput(
+                FieldProblem(field=field, type="missing", message="a password is required")
+            )
+        return parse_password(text, minimum=self._minimum, field=field)

@@ -1,0 +1,44 @@
+"""A signed-in person shows their password once more before something that matters (SEC-23)."""
+
+from collections.abc import Callable
+
+from auth_core.credentials import Account, CredentialsUnitOfWork, PasswordHasher, normalize_password
+from auth_core.kernel import Email, ReauthenticationFailed, Username
+from auth_core.users import User
+
+
+class Reauthentication:
+    """Checks the password of an account."""
+
+    def __init__(
+        self,
+        unit_of_work: Callable[[], CredentialsUnitOfWork],
+        hasher: PasswordHasher,
+        *,
+        development: bool,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._hasher = hasher
+        self._development = development
+
+    async def require(self, user: User, password: str | None) -> Account:
+        """The account as it is now. Raises ReauthenticationFailed, Unavailable.
+
+        In development an account without a password needs none.
+        """
+        account = await self.proven(user.username, password)
+        if account is None or account.user.id != user.id or not account.user.is_active:
+            raise ReauthenticationFailed
+        return account
+
+    async def proven(self, name: Username | Email, password: str | None) -> Account | None:
+        """The account, in whatever state, if the password is right; as costly if not (SEC-01)."""
+        async with self._unit_of_work() as uow:
+            account = await uow.credentials.account(name)
+        if account is not None and account.password_hash is None and self._development:
+            return account
+        known = account.password_hash if account is not None else None
+        normalized = None if password is None else normalize_password(password)
+        if normalized is None or not await self._hasher.verify(normalized, known):
+            return None
+        return account
