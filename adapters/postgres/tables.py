@@ -68,6 +68,7 @@ users = Table(
     Column("last_login_at", _MOMENT),
     Column("version", Integer, nullable=False),
     Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("delete_after", _MOMENT),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     _canonical("username"),
@@ -81,6 +82,28 @@ password_credentials = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("updated_at", _MOMENT, nullable=False),
+)
+
+# Rows live for minutes. No foreign key: most of them belong to nobody yet.
+one_time_secrets = Table(
+    "one_time_secrets",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("subject", _CANONICAL, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("code_digest", LargeBinary),
+    Column("email", _CANONICAL, nullable=False),
+    Column("user_id", Uuid),
+    Column("sealed_payload", LargeBinary),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", _MOMENT, nullable=False),
+    Column("expires_at", _MOMENT, nullable=False),
+    Column("consumed_at", _MOMENT),
+    UniqueConstraint("purpose", "subject"),
+    UniqueConstraint("digest"),
+    Index("ix_one_time_secrets_user_id", "user_id"),
+    Index("ix_one_time_secrets_expires_at", "expires_at"),
 )
 
 # The defaults of what revision 0002 brought are for sign-ins by the version before it.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
+from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.transaction import Transaction
@@ -47,6 +48,10 @@ class PostgresUnitOfWork:
     @property
     def credentials(self) -> PostgresCredentialRepository:
         return PostgresCredentialRepository(self._entered)
+
+    @property
+    def one_time_secrets(self) -> PostgresOneTimeSecretRepository:
+        return PostgresOneTimeSecretRepository(self._entered)
 
     @property
     def sessions(self) -> PostgresSessionRepository:

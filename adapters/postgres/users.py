@@ -30,6 +30,7 @@ USER_COLUMNS = (
     users.c.last_login_at,
     users.c.version,
     users.c.epoch,
+    users.c.delete_after,
 )
 USER_WIDTH = len(USER_COLUMNS)
 
@@ -63,6 +64,7 @@ _PROFILE = (
     "is_dev_user",
     "updated_at",
     "version",
+    "delete_after",
 )
 _UPDATE = Statement(
     update(users)
@@ -123,6 +125,7 @@ def user_from(values: Sequence[Any]) -> User:
         last_login_at=values[11],
         version=values[12],
         epoch=values[13],
+        delete_after=values[14],
     )
 
 
@@ -213,6 +216,7 @@ def _profile(user: User) -> dict[str, object]:
         "is_dev_user": user.is_dev_user,
         "updated_at": user.updated_at,
         "version": user.version,
+        "delete_after": user.delete_after,
     }
 
 

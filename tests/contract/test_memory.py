@@ -26,6 +26,8 @@ from auth_core.testing.contracts import (
     Flush,
     IdsContract,
     KeyRepositoryContract,
+    OneTimeCodeContract,
+    OneTimeSecretRepositoryContract,
     PasswordHasherContract,
     RecordedEvents,
     RefreshCounterContract,
@@ -124,6 +126,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestOneTimeSecrets(OneTimeSecretRepositoryContract):
+    pass
+
+
+class TestOneTimeCodes(OneTimeCodeContract):
     pass
 
 

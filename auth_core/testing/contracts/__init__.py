@@ -34,6 +34,10 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     RecordedEvents,
     UnitOfWorkFactory,
 )
+from auth_core.testing.contracts.one_time_secrets import (  # noqa: E402
+    OneTimeCodeContract,
+    OneTimeSecretRepositoryContract,
+)
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
@@ -56,6 +60,8 @@ __all__ = [
     "Flush",
     "IdsContract",
     "KeyRepositoryContract",
+    "OneTimeCodeContract",
+    "OneTimeSecretRepositoryContract",
     "PasswordHasherContract",
     "RecordedEvents",
     "RefreshCounterContract",

@@ -10,6 +10,8 @@ from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     KeyRepositoryContract,
+    OneTimeCodeContract,
+    OneTimeSecretRepositoryContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -36,6 +38,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestOneTimeSecrets(OneTimeSecretRepositoryContract):
+    pass
+
+
+class TestOneTimeCodes(OneTimeCodeContract):
     pass
 
 
