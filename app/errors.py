@@ -25,6 +25,7 @@ from auth_core.kernel import (
     InvalidRequest,
     Misconfigured,
     NotFound,
+    OneTimeSecretRefused,
     PermissionDenied,
     TooManyRequests,
     Unauthenticated,
@@ -41,6 +42,7 @@ RETRY_AFTER = 5
 _STATUS: dict[type[AuthCoreError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
+    OneTimeSecretRefused: HTTPStatus.BAD_REQUEST,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     PermissionDenied: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,

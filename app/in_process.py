@@ -16,7 +16,7 @@ from adapters.crypto import (
 )
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
-from adapters.system import SystemClock, SystemIds
+from adapters.system import SystemClock, SystemEntropy, SystemIds
 from app.settings import Settings, TokenSettings, load_settings
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
@@ -67,6 +67,7 @@ class ConnectedCore(Core):
             token_signer=JoseSigner(),
             clock=self.clock,
             ids=self.ids,
+            entropy=SystemEntropy(),
         )
         super().__init__(self.ports, options)
 

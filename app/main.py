@@ -20,6 +20,7 @@ from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
 from app.security import Gate, origin_of, provide_principal
 from app.settings import CorsSettings
+from auth_core.self_service import RegistrationMode
 
 MAX_BODY_BYTES = 64 * 1024
 VERSION = version("fm-auth-service")
@@ -28,6 +29,7 @@ _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
 _EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
+    "Account": "Proving an address, another password or address, leaving.",
     "Sessions": "Seeing and ending sessions.",
     "Administration": "What platform administrators may do.",
     "Profile": "The signed-in user.",
@@ -82,9 +84,10 @@ def create_app(container: Container) -> Litestar:
 
 def _dependencies(container: Container) -> dict[str, Provide]:
     core, service = container.core, container.settings.service
-    policy = container.options.sign_in
+    policy, mode = container.options.sign_in, container.options.self_service.registration
     values: dict[str, Any] = {
         "sign_in": core.sign_in,
+        "self_service": core.self_service,
         "refresh": core.refresh,
         "introspection": core.introspection,
         "feed": core.revocations,
@@ -97,7 +100,10 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
         "configuration": AuthConfiguration.of(
             development=service.is_development,
-            registration=policy.registration and (policy.development or policy.passwords),
+            # by invitation is not for everybody who reads this
+            registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
+            and (policy.development or policy.passwords),
+            passwords=policy.passwords,
         ),
     }
     provided = {

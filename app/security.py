@@ -31,7 +31,7 @@ BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
 BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
 BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
 
-_WITH_BODY = ("POST", "PUT", "PATCH")
+_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def basic_credentials(authorization: str) -> tuple[str, str]:
