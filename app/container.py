@@ -24,6 +24,7 @@ from auth_core.kernel import (
     Username,
     UsernameTaken,
 )
+from auth_core.mail import RelayPolicy
 from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
@@ -31,6 +32,8 @@ from auth_core.users import Registration, User
 
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
+CLAIM_SLACK = timedelta(seconds=30)
+"""How much longer than the mail server may take a letter is left to the relay that has it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +72,7 @@ class Container:
                 effect="the JWKS is empty, and whoever can verify a token can make one",
                 advice="set JWT_ALGORITHM=ES256 as soon as every verifier reads the JWKS",
             )
+        self._warn_about_mail()
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
         await self.core.revocations.start()
@@ -86,6 +90,14 @@ class Container:
                 await asyncio.wait([task])
         await self._worker.close()
         await self.core.close()
+
+    def _warn_about_mail(self) -> None:
+        if self.settings.mail.host is None and not self.settings.service.is_development:
+            _log.warning(
+                "mail_not_configured",
+                effect="letters wait in the outbox: nobody gets a link or a code",
+                advice="set SMTP_HOST, SMTP_FROM and AUTH_PUBLIC_URL",
+            )
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
@@ -194,6 +206,10 @@ def options(settings: Settings) -> Options:
         retention=RetentionPolicy(
             sessions=timedelta(days=settings.worker.session_days),
             events=timedelta(days=settings.worker.event_days),
+        ),
+        mail_retention=timedelta(days=settings.mail.retention_days),
+        mail_relay=RelayPolicy(
+            claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
         ),
         sign_in=SignInPolicy(
             development=settings.service.is_development,

@@ -14,15 +14,25 @@ from adapters.crypto import (
     key_from_secret,
     require_public_half,
 )
+from adapters.mail import CatalogueRenderer, Sender, SmtpMailer, SmtpServer
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
 from adapters.system import SystemClock, SystemEntropy, SystemIds
-from app.settings import Settings, TokenSettings, load_settings
+from app.settings import (
+    MailSettings,
+    SecuritySettings,
+    Settings,
+    TokenSettings,
+    load_settings,
+)
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
 from auth_core.keys import SigningKey
+from auth_core.mail import LetterVault
 
 T = TypeVar("T", str, bytes)
+
+_SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class ConnectedCore(Core):
@@ -49,16 +59,15 @@ class ConnectedCore(Core):
         self.ids = SystemIds()
         self._hasher = Argon2Hasher()
         self.options = options
+        sealer = _sealer(settings.security)
+        self._vault = LetterVault(sealer)
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
             refresh_counter=PostgresRefreshCounter(self.database),
             session_cache=self.session_cache,
             revocation_stream=self.stream,
             password_hasher=self._hasher,
-            sealer=EnvelopeSealer(
-                _required(settings.security.master_key, "AUTH_MASTER_KEY"),
-                previous=settings.security.previous_master_key,
-            ),
+            sealer=sealer,
             key_generator=JoseKeyGenerator(
                 self.clock,
                 access_algorithm=settings.tokens.algorithm,
@@ -68,12 +77,14 @@ class ConnectedCore(Core):
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            letter_renderer=_renderer(settings),
+            mailer=_mailer(settings.mail, self.clock),
         )
         super().__init__(self.ports, options)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
-        return PostgresUnitOfWork(self.database)
+        return PostgresUnitOfWork(self.database, self._vault)
 
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""
@@ -116,6 +127,12 @@ async def open_core(
         await core.close()
 
 
+def _sealer(security: SecuritySettings) -> EnvelopeSealer:
+    return EnvelopeSealer(
+        _required(security.master_key, "AUTH_MASTER_KEY"), previous=security.previous_master_key
+    )
+
+
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:
     """How to read the access key that the settings bring along, if they do."""
     secret, private, public = tokens.secret_key, tokens.private_key_path, tokens.public_key_path
@@ -130,6 +147,32 @@ def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] 
         return key_from_pem(private, clock.now())
 
     return read
+
+
+def _renderer(settings: Settings) -> CatalogueRenderer | None:
+    """What writes letters, if it is known where their links lead."""
+    if settings.public_url is None:
+        return None
+    sender = settings.mail.sender
+    if sender is None or not sender.name:
+        return CatalogueRenderer(settings.public_url)
+    return CatalogueRenderer(settings.public_url, service_name=sender.name)
+
+
+def _mailer(mail: MailSettings, clock: Clock) -> SmtpMailer | None:
+    """What sends letters, if there is a mail server."""
+    if mail.host is None or mail.sender is None:
+        return None
+    server = SmtpServer(
+        host=mail.host,
+        port=mail.port or _SMTP_PORTS[mail.security],
+        security=mail.security,
+        username=mail.username,
+        password=mail.password,
+        ca_path=mail.ca_path,
+        timeout_seconds=mail.timeout_seconds,
+    )
+    return SmtpMailer(server, Sender(mail.sender.name, mail.sender.address), clock)
 
 
 def _required(secret: Secret[T] | None, name: str) -> Secret[T]:

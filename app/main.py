@@ -16,6 +16,7 @@ from app.api import CONTROLLERS
 from app.api.docs import OwnDocsPlugin
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
+from app.development_mail import DevelopmentMailbox
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
 from app.security import Gate, origin_of, provide_principal
@@ -94,6 +95,7 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "sessions": core.sessions,
         "users": core.users,
         "keys": core.keys,
+        "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),

@@ -13,10 +13,15 @@ import structlog
 
 from auth_core.core import Core
 from auth_core.kernel import AuthCoreError
+from auth_core.mail import Fate, MailRelay, Outcome
 
 _FIRST_RUN_SECONDS = 30.0
 """The first runs are spread over this time, so that a start does nothing but start."""
 
+MAIL_SECONDS = 0.8
+"""A letter leaves within a second of its commit."""
+
+_random = random.SystemRandom()
 _log = structlog.get_logger(__name__)
 
 Run = Callable[[], Awaitable[dict[str, int]]]
@@ -42,9 +47,53 @@ def tasks_of(core: Core) -> Sequence[Task]:
             "sessions": swept.sessions,
             "events": swept.events,
             "one_time_secrets": swept.one_time_secrets,
+            "letters": await core.mail.sweep(),
         }
 
-    return (Task("keys", 60.0, tend_keys), Task("retention", 3600.0, sweep))
+    tasks = [Task("keys", 60.0, tend_keys), Task("retention", 3600.0, sweep)]
+    if core.mail_relay is not None:
+        tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
+    return tasks
+
+
+class Postman:
+    """Sends the letters that are due, and tells of trouble: by letter, and once by mail server."""
+
+    def __init__(self, relay: MailRelay) -> None:
+        self._relay = relay
+        self._told = ""
+
+    async def __call__(self) -> dict[str, int]:
+        """Run the relay once."""
+        try:
+            relayed = await self._relay.run()
+        finally:
+            self._tell_of_server()
+        for outcome in relayed.outcomes:
+            if outcome.fate is Fate.DEAD:
+                _log.error("letter_undeliverable", **_facts(outcome))
+            elif outcome.fate is Fate.DELAYED:
+                _log.info("letter_delayed", **_facts(outcome))
+        return {"letters": relayed.count(Fate.SENT), "dead": relayed.count(Fate.DEAD)}
+
+    def _tell_of_server(self) -> None:
+        problem, told = self._relay.problem, self._told
+        if problem == told:
+            return
+        self._told = problem
+        if problem:
+            _log.error("mail_server_unavailable", reason=problem, effect="letters wait")
+        else:
+            _log.info("mail_server_available_again", after=told)
+
+
+def _facts(outcome: Outcome) -> dict[str, object]:
+    return {
+        "letter_id": outcome.id,
+        "template": outcome.template.value,
+        "attempts": outcome.attempts,
+        "reason": outcome.reason,
+    }
 
 
 class Worker:
@@ -78,11 +127,11 @@ class Worker:
         return all([await self._run(task) for task in self._todo])
 
     async def _repeat(self, task: Task) -> None:
-        pause = random.uniform(0, min(self._first_run_seconds, task.seconds))  # noqa: S311
+        pause = _random.uniform(0, min(self._first_run_seconds, task.seconds))
         while True:
             await asyncio.sleep(pause)
             await self._run(task)
-            pause = task.seconds * random.uniform(0.9, 1.1)  # noqa: S311 - not a secret
+            pause = task.seconds * _random.uniform(0.9, 1.1)
 
     async def _run(self, task: Task) -> bool:
         began = perf_counter()

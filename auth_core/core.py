@@ -16,6 +16,15 @@ from auth_core.keys import (
     RotationPolicy,
     Sealer,
 )
+from auth_core.mail import (
+    LetterRenderer,
+    LetterVault,
+    Mailer,
+    MailOffice,
+    MailQueueUnitOfWork,
+    MailRelay,
+    RelayPolicy,
+)
 from auth_core.self_service import SelfService, SelfServicePolicy, SelfServiceUnitOfWork
 from auth_core.sessions import (
     AccountLifecycle,
@@ -44,7 +53,9 @@ from auth_core.tokens import (
 from auth_core.users import UserService
 
 
-class CoreUnitOfWork(SignInUnitOfWork, SelfServiceUnitOfWork, KeysUnitOfWork, Protocol):
+class CoreUnitOfWork(
+    SignInUnitOfWork, SelfServiceUnitOfWork, KeysUnitOfWork, MailQueueUnitOfWork, Protocol
+):
     """A transaction over everything that the core stores."""
 
 
@@ -62,6 +73,9 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     ids: Ids
     entropy: Entropy
+    letter_renderer: LetterRenderer | None = None
+    mailer: Mailer | None = None
+    """Without one, or without a renderer, letters wait in the outbox."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +96,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     sign_in: SignInPolicy = SignInPolicy()
     self_service: SelfServicePolicy = SelfServicePolicy()
     retention: RetentionPolicy = RetentionPolicy()
+    mail_retention: timedelta = timedelta(days=7)
+    """Age at which a letter leaves the outbox, dead or not."""
+    mail_relay: RelayPolicy = RelayPolicy()
 
 
 class Core:
@@ -95,6 +112,9 @@ class Core:
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
+        vault = LetterVault(ports.sealer)
+        self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
+        self.mail_relay = _relay(ports, options, vault)
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )
@@ -179,6 +199,20 @@ class Core:
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
         )
+
+
+def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:
+    """What sends letters, if this process may."""
+    if ports.letter_renderer is None or ports.mailer is None:
+        return None
+    return MailRelay(
+        ports.unit_of_work,
+        vault,
+        ports.letter_renderer,
+        ports.mailer,
+        ports.clock,
+        options.mail_relay,
+    )
 
 
 def _keys(ports: Ports, options: Options) -> KeyService:

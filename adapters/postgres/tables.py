@@ -183,6 +183,25 @@ outbox = Table(
     UniqueConstraint("position"),
 )
 
+# No foreign keys, as above: a letter may go to somebody who has no account.
+mail_outbox = Table(
+    "mail_outbox",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("recipient", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("locale", Text),
+    Column("sealed_values", LargeBinary),
+    Column("created_at", _MOMENT, nullable=False),
+    Column("next_attempt_at", _MOMENT, nullable=False),
+    Column("claimed_at", _MOMENT),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
+    Column("dead_at", _MOMENT),
+    CheckConstraint("(dead_at IS NULL) = (sealed_values IS NOT NULL)", name="erased"),
+    Index("ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("dead_at IS NULL")),
+)
+
 # Append-only. No foreign keys, as above.
 audit_records = Table(
     "audit_records",

@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING, Self
 from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
+from adapters.postgres.mail import PostgresMailQueue
 from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresCredentialRepository, PostgresUserRepository
 from auth_core.core import CoreUnitOfWork
+from auth_core.mail import LetterVault
 
 
 class PostgresUnitOfWork:
     """One connection for one block of work. Leaving it without `commit` rolls back."""
 
-    __slots__ = ("_database", "_outbox", "_transaction")
+    __slots__ = ("_database", "_outbox", "_transaction", "_vault")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, vault: LetterVault | None = None) -> None:
+        """``vault`` seals letters; without one there is no `mail`."""
         self._database = database
+        self._vault = vault
         self._outbox = PostgresOutbox(lambda: self._entered)
         self._transaction: Transaction | None = None
 
@@ -64,6 +68,12 @@ class PostgresUnitOfWork:
     @property
     def audit(self) -> PostgresAuditTrail:
         return PostgresAuditTrail(self._entered)
+
+    @property
+    def mail(self) -> PostgresMailQueue:
+        if self._vault is None:  # nothing is stored unsealed
+            raise RuntimeError("this unit of work was made without a vault for letters")
+        return PostgresMailQueue(self._entered, self._vault)
 
     @property
     def outbox(self) -> PostgresOutbox:

@@ -1,6 +1,7 @@
 """The HTTP API, one module per resource, request and response types beside their handlers."""
 
 from app.api.account import AccountController
+from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
@@ -32,6 +33,7 @@ CONTROLLERS = [
     RevocationController,
     WellKnownController,
     DocsController,
+    DevelopmentMailController,
 ]
 
 __all__ = ["CONTROLLERS"]

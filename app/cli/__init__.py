@@ -11,15 +11,17 @@ _COMMANDS = {
     "config": "app.cli.config:config",
     "user": "app.cli.user:user",
     "key": "app.cli.key:key",
+    "mail": "app.cli.mail:mail",
     "version": "app.cli.version:version",
 }
 _SUMMARIES = {
     "serve": "Serve the API, on embedded servers unless others are configured.",
-    "worker": "Rotate keys and remove what is over; part of serve by default.",
+    "worker": "Rotate keys, send mail, remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
     "user": "Create and list accounts.",
     "key": "List, rotate and revoke signing keys.",
+    "mail": "List, show and retry letters that wait.",
     "version": "Show the version.",
 }
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.work import on_servers
-from app.settings import Settings
+from app.cli.work import with_core
 
 if TYPE_CHECKING:
+    from auth_core.core import Core
     from auth_core.keys import KeyService, SealedKey
 
 _USE = click.option(
@@ -113,15 +113,17 @@ def export_public() -> None:
 
 @key.command()
 def rewrap() -> None:
-    """Seal every key under AUTH_MASTER_KEY that is still under AUTH_MASTER_KEY_PREVIOUS.
+    """Seal every key and every waiting letter under AUTH_MASTER_KEY that is still under
+    AUTH_MASTER_KEY_PREVIOUS.
 
     Safe to run again. After it the previous master key opens nothing any more.
     """
 
-    async def run(keys: "KeyService") -> None:
-        click.echo(f"{await keys.rewrap()} keys are sealed anew.")
+    async def run(core: "Core") -> None:
+        keys, letters = await core.keys.rewrap(), await core.mail.rewrap()
+        click.echo(f"{keys} keys and {letters} letters are sealed anew.")
 
-    _with_keys(run)
+    with_core(run)
 
 
 async def _revoke(keys: "KeyService", kid: str) -> None:
@@ -132,17 +134,7 @@ async def _revoke(keys: "KeyService", kid: str) -> None:
 
 
 def _with_keys(run: Callable[["KeyService"], Awaitable[None]]) -> None:
-    async def work(settings: Settings) -> None:
-        from app.container import Container  # noqa: PLC0415 - slow to import
-
-        container = Container(settings)
-        try:
-            await container.database.check()
-            await run(container.core.keys)
-        finally:
-            await container.close()
-
-    on_servers(work)
+    with_core(lambda core: run(core.keys))
 
 
 def _line(stored: "SealedKey") -> str:

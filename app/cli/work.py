@@ -3,10 +3,14 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from app.cli.failures import explained
 from app.cli.servers import settled_environment
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.in_process import ConnectedCore
 
 
 def on_servers(run: Callable[[Settings], Awaitable[None]]) -> None:
@@ -22,6 +26,22 @@ def on_servers(run: Callable[[Settings], Awaitable[None]]) -> None:
             if settings.database.url is not None:
                 migrate(settings.database.url)
         asyncio.run(_awaited(run(settings)))
+
+
+def with_core(run: Callable[["ConnectedCore"], Awaitable[None]]) -> None:
+    """Run a command on the core of a deployment whose database answers."""
+
+    async def work(settings: Settings) -> None:
+        from app.container import Container  # noqa: PLC0415 - slow to import
+
+        container = Container(settings)
+        try:
+            await container.database.check()
+            await run(container.core)
+        finally:
+            await container.close()
+
+    on_servers(work)
 
 
 async def _awaited(work: Awaitable[None]) -> None:

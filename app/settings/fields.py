@@ -4,6 +4,7 @@
 
 from app.settings import clients, connect, parse
 from app.settings.field import Field, later
+from app.settings.mail import MAIL
 from app.settings.servers import DATABASE, REDIS, SERVICE
 
 EXAMPLE_PASSWORD = "changeme-please"  # noqa: S105  (documented, and refused outside development)
@@ -269,6 +270,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Sessions", _SESSIONS),
     ("Browsers", _CORS),
     ("Accounts", _REGISTRATION),
+    ("Mail", MAIL),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),

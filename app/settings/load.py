@@ -69,9 +69,14 @@ def _unknown_names(environ: Mapping[str, str]) -> list[str]:
     for name in sorted(environ):
         if not name.startswith(_PREFIX) or name in known or _is_service_link(name, environ[name]):
             continue
-        near = difflib.get_close_matches(name[:_MAX_SHOWN], known, n=1, cutoff=0.0)
-        problems.append(f"{_short(name)} is not a setting; the nearest is {near[0]}")
+        problems.append(f"{_short(name)} is not a setting; the nearest is {_nearest(name, known)}")
     return problems
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    if name.removeprefix(_PREFIX) in known:
+        return name.removeprefix(_PREFIX)
+    return difflib.get_close_matches(name[:_MAX_SHOWN], known, n=1, cutoff=0.0)[0]
 
 
 def _is_service_link(name: str, value: str) -> bool:

@@ -18,6 +18,10 @@ _STAR_WITH_CREDENTIALS = (
     'CORS_ORIGINS has "*" while CORS_ALLOW_CREDENTIALS is true: list the origins,'
     " or set CORS_ALLOW_CREDENTIALS=false"
 )
+_IN_THE_OPEN = (
+    "SMTP_SECURITY=none would send SMTP_PASSWORD unencrypted: use starttls or tls,"
+    " or a mail server that needs no password"
+)
 
 
 def check(values: Values, given: AbstractSet[str]) -> list[str]:
@@ -32,6 +36,8 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _no_example_password,
         _hs256_on_purpose,
         _public_key_of_a_private_one,
+        _whole_mail_server,
+        _mail_password_in_the_open,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -146,4 +152,31 @@ def _public_key_of_a_private_one(values: Values, given: AbstractSet[str]) -> lis
     alone = "JWT_PRIVATE_KEY_PATH" not in given
     if alone and values.get("JWT_PUBLIC_KEY_PATH") is not None:
         return ["JWT_PUBLIC_KEY_PATH is set but JWT_PRIVATE_KEY_PATH is not: set both or none"]
+    return []
+
+
+def _whole_mail_server(values: Values, given: AbstractSet[str]) -> list[str]:
+    problems = [
+        f"{present} is set but {missing} is not: set both or none"
+        for present, missing in (
+            ("SMTP_USERNAME", "SMTP_PASSWORD"),
+            ("SMTP_PASSWORD", "SMTP_USERNAME"),
+        )
+        if present in given and missing not in given
+    ]
+    if "SMTP_HOST" not in given:
+        return problems
+    if "SMTP_FROM" not in given:
+        problems.append("SMTP_HOST is set but SMTP_FROM is not: say who letters are from")
+    if "AUTH_PUBLIC_URL" not in given and values.get("ENVIRONMENT") != "development":
+        problems.append(
+            "SMTP_HOST is set but AUTH_PUBLIC_URL is not: say where the links in letters lead"
+        )
+    return problems
+
+
+def _mail_password_in_the_open(values: Values, given: AbstractSet[str]) -> list[str]:
+    in_the_open = values.get("SMTP_SECURITY") == "none" and "SMTP_PASSWORD" in given
+    if in_the_open and values.get("ENVIRONMENT") != "development":
+        return [_IN_THE_OPEN]
     return []

@@ -121,6 +121,31 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_seconds: int
 
 
+class MailSender(msgspec.Struct, frozen=True):
+    """Who letters are from."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The mail server. ``host`` None means: letters wait in the outbox."""
+
+    public_url: str | None
+    host: str | None
+    port: int | None
+    security: Literal["starttls", "tls", "none"]
+    ca_path: Path | None
+    username: str | None
+    password: Secret[str] | None
+    sender: MailSender | None
+    timeout_seconds: int
+    retention_days: int
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an operator decides."""
 
@@ -135,10 +160,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache: CacheSettings
     worker: WorkerSettings
     clients: ClientSettings
+    mail: MailSettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]
     """Where each setting that is not at its default came from, by its main name."""
+
+    @property
+    def public_url(self) -> str | None:
+        """Where people reach this service; None only outside development."""
+        if self.mail.public_url is None and self.service.is_development:
+            return f"http://127.0.0.1:{self.service.port}"
+        return self.mail.public_url
 
     @property
     def embedded(self) -> bool:

@@ -35,11 +35,20 @@ from auth_core.kernel.errors import (
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
-from auth_core.kernel.mail import Letter, LetterId, MailOutbox, MailTemplate, MailUnitOfWork
+from auth_core.kernel.mail import (
+    NOBODY,
+    Letter,
+    LetterId,
+    MailOutbox,
+    MailTemplate,
+    MailUnitOfWork,
+    has_mailbox,
+)
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
 
 __all__ = [
+    "NOBODY",
     "AuthCoreError",
     "AuthenticationFailed",
     "AuthenticationRequired",
@@ -90,5 +99,6 @@ __all__ = [
     "UsernameTaken",
     "WrongMasterKey",
     "display_name",
+    "has_mailbox",
     "uuid7",
 ]

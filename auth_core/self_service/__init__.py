@@ -3,7 +3,6 @@
 from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
-from auth_core.self_service.mailed import NOBODY
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.policy import RegistrationMode, SelfServicePolicy
 from auth_core.self_service.ports import SelfServiceUnitOfWork
@@ -14,7 +13,6 @@ from auth_core.self_service.sign_in_by_mail import MailSignInFlow
 from auth_core.self_service.verify_email import VerifyEmailFlow
 
 __all__ = [
-    "NOBODY",
     "ChangeEmailFlow",
     "ChangePasswordFlow",
     "DeletionFlow",

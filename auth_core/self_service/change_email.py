@@ -6,15 +6,17 @@ from collections.abc import Callable
 from auth_core.audit import AuditAction
 from auth_core.credentials import OF_AN_ACCOUNT, Purpose
 from auth_core.kernel import (
+    NOBODY,
     Clock,
     Email,
     FieldProblem,
     InvalidInput,
     InvalidLink,
     MailTemplate,
+    has_mailbox,
 )
 from auth_core.kernel.identity import USERNAME_MAX
-from auth_core.self_service.mailed import NOBODY, MailedSecrets, takes_mail
+from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.reauthentication import Reauthentication
 from auth_core.self_service.trail import Trail
@@ -77,7 +79,7 @@ class ChangeEmailFlow:
                 self._trail.updated(user.id, "email", "email_verified"),
                 reason="link",
             )
-            old = user.email if takes_mail(user.email) else NOBODY
+            old = user.email if has_mailbox(user.email) else NOBODY
             values = {"new_email": masked(secret.email)}
             await self._mailed.write(uow, MailTemplate.EMAIL_CHANGED, old, values)
             await uow.commit()
@@ -92,7 +94,7 @@ def masked(email: Email) -> str:
 
 
 def _require_usable(user: User, new_email: Email) -> None:
-    if not takes_mail(new_email):
+    if not has_mailbox(new_email):
         raise _refused("reserved", "an address of this domain is reserved")
     if new_email == user.email:
         raise _refused("unchanged", "this is your address already")

@@ -28,10 +28,10 @@ class ChangePasswordFlow:
         sessions: SessionService,
         reauthentication: Reauthentication,
         hasher: PasswordHasher,
-        *,
         mailed: MailedSecrets,
         passwords: NewPassword,
         start: SessionStart,
+        *,
         trail: Trail,
         clock: Clock,
     ) -> None:

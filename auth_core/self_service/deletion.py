@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from auth_core.audit import AuditAction
 from auth_core.credentials import OF_AN_ACCOUNT
 from auth_core.kernel import (
+    NOBODY,
     AuthenticationFailed,
     Clock,
     Email,
     MailTemplate,
     Username,
     UserNotFound,
+    has_mailbox,
 )
-from auth_core.self_service.mailed import NOBODY, MailedSecrets, takes_mail
+from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.reauthentication import Reauthentication
 from auth_core.self_service.sign_in import SessionStart
@@ -70,7 +72,7 @@ class DeletionFlow:
                 self._trail.updated(user.id, "delete_after"),
                 reason="by_owner",
             )
-            to = user.email if takes_mail(user.email) else NOBODY
+            to = user.email if has_mailbox(user.email) else NOBODY
             values = {"date": delete_after.date().isoformat()}
             await self._mailed.write(uow, MailTemplate.DELETION_SCHEDULED, to, values)
             await uow.commit()

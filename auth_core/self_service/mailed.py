@@ -16,6 +16,7 @@ from auth_core.credentials import (
     token_digest,
 )
 from auth_core.kernel import (
+    NOBODY,
     Clock,
     Email,
     Entropy,
@@ -27,19 +28,11 @@ from auth_core.kernel import (
     MailUnitOfWork,
     Secret,
     UserId,
+    has_mailbox,
 )
-from auth_core.kernel.identity import DEFAULT_EMAIL_DOMAIN
 from auth_core.keys import Sealer
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.users import User
-
-NOBODY = Email(f"nobody@{DEFAULT_EMAIL_DOMAIN}")
-"""Takes the letters that must be written for the time that it takes and reach nobody (SEC-02)."""
-
-
-def takes_mail(email: Email) -> bool:
-    """Whether there is a mailbox: the address that an account gets by default has none."""
-    return not email.value.endswith(f"@{DEFAULT_EMAIL_DOMAIN}")
 
 
 class MailedSecrets:
@@ -161,7 +154,7 @@ class MailedSecrets:
 
 def address_of(user: User | None) -> tuple[Email, UserId | None]:
     """Where to write to, and about whom: to nobody unless the account is active and has mail."""
-    if user is None or not user.is_active or not takes_mail(user.email):
+    if user is None or not user.is_active or not has_mailbox(user.email):
         return NOBODY, None
     return user.email, user.id
 

@@ -12,6 +12,7 @@ import msgspec
 from auth_core.audit import AuditAction
 from auth_core.credentials import PasswordHasher, Purpose
 from auth_core.kernel import (
+    NOBODY,
     Email,
     FieldProblem,
     InvalidInput,
@@ -20,8 +21,9 @@ from auth_core.kernel import (
     RegistrationClosed,
     Secret,
     Username,
+    has_mailbox,
 )
-from auth_core.self_service.mailed import NOBODY, MailedSecrets, takes_mail
+from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.policy import RegistrationMode
 from auth_core.self_service.ports import SelfServiceUnitOfWork
@@ -53,10 +55,10 @@ class RegistrationFlow:
         users: UserService,
         hasher: PasswordHasher,
         sign_in: SignIn,
-        *,
         mailed: MailedSecrets,
         passwords: NewPassword,
         start: SessionStart,
+        *,
         trail: Trail,
         mode: RegistrationMode,
     ) -> None:
@@ -120,7 +122,7 @@ class RegistrationFlow:
 
     async def invite(self, email: Email) -> None:
         """Mail an invitation; an earlier one for the same address is void. Raises InvalidInput."""
-        if not takes_mail(email):
+        if not has_mailbox(email):
             raise _no_mailbox()
         async with self._unit_of_work() as uow:
             await self._mailed.send_link(
@@ -130,7 +132,7 @@ class RegistrationFlow:
 
     async def _ask_for_proof(self, registration: Registration, password: str | None) -> None:
         self._sign_in.require_a_way_in()
-        if not takes_mail(registration.email):
+        if not has_mailbox(registration.email):
             raise _no_mailbox()
         accepted = self._passwords.accept(password, names=_names(registration), field="password")
         payload = _sealable(registration, await self._hasher.hash(accepted))

@@ -47,24 +47,16 @@ class SelfService:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
         start, passwords = SessionStart(sessions, tokens), NewPassword(development=development)
         again = Reauthentication(unit_of_work, hasher, development=development)
-        self.policy = policy
+        self.policy, mode = policy, policy.registration
         self.registration = RegistrationFlow(
-            *(unit_of_work, users, hasher, sign_in),
-            mailed=mailed,
-            passwords=passwords,
-            start=start,
-            trail=trail,
-            mode=policy.registration,
+            unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode
         )
         self.verify_email = VerifyEmailFlow(unit_of_work, mailed, trail, cache, clock)
         self.reset_password = ResetPasswordFlow(
             unit_of_work, sessions, hasher, mailed, passwords, trail, clock
         )
         self.change_password = ChangePasswordFlow(
-            *(unit_of_work, sessions, again, hasher),
-            mailed=mailed,
-            passwords=passwords,
-            start=start,
+            *(unit_of_work, sessions, again, hasher, mailed, passwords, start),
             trail=trail,
             clock=clock,
         )

@@ -14,6 +14,7 @@ from auth_core.credentials import (
     token_digest,
 )
 from auth_core.kernel import (
+    NOBODY,
     Clock,
     Email,
     InvalidCode,
@@ -23,7 +24,7 @@ from auth_core.kernel import (
     Secret,
     UserId,
 )
-from auth_core.self_service.mailed import NOBODY, MailedSecrets, address_of
+from auth_core.self_service.mailed import MailedSecrets, address_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from auth_core.audit import AuditAction
 from auth_core.credentials import Purpose
-from auth_core.kernel import Clock, Email, InvalidLink
-from auth_core.self_service.mailed import NOBODY, MailedSecrets, address_of
+from auth_core.kernel import NOBODY, Clock, Email, InvalidLink
+from auth_core.self_service.mailed import MailedSecrets, address_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.trail import Trail
 from auth_core.users import User, UserCache

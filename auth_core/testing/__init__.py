@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
@@ -21,7 +22,6 @@ from auth_core.testing.unit_of_work import (
     InMemoryAuditTrail,
     InMemoryCredentialRepository,
     InMemoryKeyRepository,
-    InMemoryMailOutbox,
     InMemoryOutbox,
     InMemoryUnitOfWork,
     InMemoryUserRepository,
@@ -34,6 +34,7 @@ __all__ = [
     "InMemoryCredentialRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
+    "InMemoryMailer",
     "InMemoryOneTimeSecretRepository",
     "InMemoryOutbox",
     "InMemoryRefreshCounter",
@@ -44,6 +45,7 @@ __all__ = [
     "InMemoryUnitOfWork",
     "InMemoryUserRepository",
     "ManualClock",
+    "PlainRenderer",
     "SeededEntropy",
     "SymmetricKeyGenerator",
     "SymmetricTokenSigner",

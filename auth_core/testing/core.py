@@ -5,6 +5,7 @@ from datetime import datetime
 from auth_core.audit import AuditRecord
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import DomainEvent, Letter, Secret
+from auth_core.mail import LetterVault
 from auth_core.testing.clock import DEFAULT_START, DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.crypto import (
     SymmetricKeyGenerator,
@@ -54,6 +55,7 @@ class InMemoryCore(Core):
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
         )
+        store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)
 
     @property

@@ -13,9 +13,21 @@ from typing import Any, TypeVar
 
 from auth_core.audit import AuditRecord
 from auth_core.credentials import OneTimeSecret, Purpose
-from auth_core.kernel import Conflict, DomainEvent, Letter, Secret, SessionId, Unavailable, UserId
-from auth_core.keys import Departure, SealedKey
+from auth_core.kernel import (
+    Conflict,
+    DomainEvent,
+    Letter,
+    LetterId,
+    Secret,
+    SessionId,
+    Unavailable,
+    UserId,
+)
+from auth_core.keys import Departure, SealedKey, Sealer
+from auth_core.mail import LetterVault, QueuedLetter
 from auth_core.sessions import Session
+from auth_core.testing.clock import SeededEntropy
+from auth_core.testing.crypto import ToySealer
 from auth_core.users import User
 
 K = TypeVar("K")
@@ -25,7 +37,11 @@ V = TypeVar("V")
 class InMemoryStore:
     """The committed truth, shared by all units of work over it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sealer: Sealer | None = None) -> None:
+        """``sealer`` seals letters; a toy unless given."""
+        if sealer is None:
+            sealer = ToySealer(Secret(b"a master key for letters"), SeededEntropy("letters"))
+        self.vault = LetterVault(sealer)
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
         self.sessions: dict[SessionId, Session] = {}
@@ -35,6 +51,8 @@ class InMemoryStore:
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
+        """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
+        self.mail: dict[LetterId, QueuedLetter] = {}
         self.down = False
         """While set, every statement and every commit raises Unavailable."""
         self.on_statement: Callable[[str], None] | None = None
@@ -61,6 +79,7 @@ class Transaction:
         self.events: list[DomainEvent] = []
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
+        self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._open = False
@@ -111,6 +130,15 @@ class Transaction:
         """Wait until this transaction is over."""
         await self._over.wait()
 
+    @property
+    def vault(self) -> LetterVault:
+        """What seals letters."""
+        return self._store.vault
+
+    def is_free(self, key: Hashable) -> bool:
+        """Whether nobody else holds ``key``."""
+        return self._store.locks.get(key, self) is self
+
     def insert(self, rows: MutableMapping[K, V], key: K, row: V) -> None:
         """Add a row under a primary key that nobody has."""
         if key in rows:
@@ -119,7 +147,7 @@ class Transaction:
 
     async def delete(self, rows: ChainMap[K, V], keys: Sequence[K]) -> int:
         """Remove committed rows with the commit, but for those that somebody else has locked."""
-        free = [key for key in keys if self._store.locks.get(key, self) is self]
+        free = [key for key in keys if self.is_free(key)]
         for key in free:
             await self.lock(key)
             rows.maps[0].pop(key, None)
@@ -147,6 +175,7 @@ class Transaction:
         _apply(self.one_time_secrets)
         _apply(self.keys)
         _apply(self.departures)
+        _apply(self.mail)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
         for rows, key in self._deleted:

@@ -15,8 +15,6 @@ from auth_core.kernel import (
     DomainEvent,
     Email,
     EmailTaken,
-    Letter,
-    MailOutbox,
     Outbox,
     Secret,
     UserId,
@@ -25,6 +23,7 @@ from auth_core.kernel import (
     UserNotFound,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
+from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
@@ -208,18 +207,6 @@ class InMemoryAuditTrail:
         self._transaction.audit.append(record)
 
 
-class InMemoryMailOutbox:
-    """Letters of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def enqueue(self, letter: Letter) -> None:
-        """Keep it until the commit."""
-        await self._transaction.statement("mail.enqueue")
-        self._transaction.letters.append(letter)
-
-
 class InMemoryUnitOfWork:
     """A transaction over an `InMemoryStore`: rolls back unless committed."""
 
@@ -268,6 +255,5 @@ if TYPE_CHECKING:
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
     _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository
-    _mail: type[MailOutbox] = InMemoryMailOutbox
     _outbox: type[Outbox] = InMemoryOutbox
     _unit_of_work: type[CoreUnitOfWork] = InMemoryUnitOfWork

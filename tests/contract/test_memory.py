@@ -26,6 +26,7 @@ from auth_core.testing.contracts import (
     Flush,
     IdsContract,
     KeyRepositoryContract,
+    MailOutboxContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
     PasswordHasherContract,
@@ -184,6 +185,10 @@ class TestSessionRaces(SessionRacesContract):
 
 
 class TestKeys(KeyRepositoryContract):
+    pass
+
+
+class TestMailOutbox(MailOutboxContract):
     pass
 
 

@@ -304,7 +304,11 @@ def test_keys_are_listed_rotated_revoked_and_sealed_anew(
     new = {**settings, "AUTH_MASTER_KEY": secrets.token_hex(32)}
     assert 78 == fm_auth("key", "rewrap", settings=new).returncode
     both = {**new, "AUTH_MASTER_KEY_PREVIOUS": settings["AUTH_MASTER_KEY"]}
-    assert "3 keys are sealed anew.\n" == fm_auth("key", "rewrap", settings=both).stdout
-    assert "0 keys are sealed anew.\n" == fm_auth("key", "rewrap", settings=new).stdout
+    assert (
+        "3 keys and 0 letters are sealed anew.\n" == fm_auth("key", "rewrap", settings=both).stdout
+    )
+    assert (
+        "0 keys and 0 letters are sealed anew.\n" == fm_auth("key", "rewrap", settings=new).stdout
+    )
     _, after = service.register()
     assert 200 == service.check(after)

@@ -29,6 +29,7 @@ from auth_core.testing.contracts.foundations import (  # noqa: E402
     IdsContract,
 )
 from auth_core.testing.contracts.keys import KeyRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.mail_outbox import MailOutboxContract  # noqa: E402
 from auth_core.testing.contracts.making import (  # noqa: E402
     Flush,
     RecordedEvents,
@@ -60,6 +61,7 @@ __all__ = [
     "Flush",
     "IdsContract",
     "KeyRepositoryContract",
+    "MailOutboxContract",
     "OneTimeCodeContract",
     "OneTimeSecretRepositoryContract",
     "PasswordHasherContract",

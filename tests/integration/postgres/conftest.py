@@ -9,10 +9,14 @@ from typing import Protocol
 import asyncpg
 import pytest
 
+from adapters.crypto import EnvelopeSealer
 from adapters.embedded.servers import EmbeddedServers
 from adapters.postgres import Database, PostgresUnitOfWork, migrate
 from adapters.postgres.url import dsn
 from auth_core.kernel import Secret
+from auth_core.mail import LetterVault
+
+VAULT = LetterVault(EnvelopeSealer(Secret(b"k" * 32)))
 
 MakeDatabase = Callable[[], Awaitable[Secret[str]]]
 
@@ -69,7 +73,7 @@ async def database(postgres_url: Secret[str]) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def unit_of_work(database: Database) -> Callable[[], PostgresUnitOfWork]:
-    return lambda: PostgresUnitOfWork(database)
+    return lambda: PostgresUnitOfWork(database, VAULT)
 
 
 @pytest.fixture

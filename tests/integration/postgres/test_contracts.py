@@ -10,6 +10,7 @@ from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     KeyRepositoryContract,
+    MailOutboxContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
     RecordedEvents,
@@ -81,4 +82,14 @@ class TestKeys(KeyRepositoryContract):
     ) -> Callable[[], PostgresUnitOfWork]:
         """A deployment that has no keys yet."""
         await observer.execute("TRUNCATE signing_keys, departed_keys")
+        return unit_of_work
+
+
+class TestMailOutbox(MailOutboxContract):
+    @pytest.fixture
+    async def unit_of_work(
+        self, unit_of_work: Callable[[], PostgresUnitOfWork], observer: asyncpg.Connection
+    ) -> Callable[[], PostgresUnitOfWork]:
+        """An outbox that is empty."""
+        await observer.execute("TRUNCATE mail_outbox")
         return unit_of_work

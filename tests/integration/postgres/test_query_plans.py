@@ -11,20 +11,35 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, select
 
-from adapters.postgres import audit, keys, migrate, outbox, refresh_counter, sessions, tables, users
+from adapters.postgres import (
+    audit,
+    keys,
+    mail,
+    migrate,
+    outbox,
+    refresh_counter,
+    sessions,
+    tables,
+    users,
+)
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys)
+_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
 INSERT INTO outbox (id, type, user_id, occurred_at, payload)
 SELECT uuidv7(-number * interval '1 minute'), 'user.updated', uuidv7(),
     now() - number * interval '1 minute', '{}'
+FROM generate_series(1, 20000) AS number"""
+_LETTERS = """\
+INSERT INTO mail_outbox (id, recipient, template, sealed_values, created_at, next_attempt_at)
+SELECT uuidv7(-number * interval '1 minute'), 'a@example.com', 'reset_password', 'x',
+    now() - number * interval '1 minute', now() + number * interval '1 minute'
 FROM generate_series(1, 20000) AS number"""
 _CREDENTIALS = """\
 INSERT INTO password_credentials (user_id, password_hash, updated_at)
@@ -44,7 +59,9 @@ def _statements() -> dict[str, Statement]:
 
 
 STATEMENTS = _statements()
-SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), *sessions._SWEEPS]
+STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
+CLAIM = STATEMENTS.pop("mail._CLAIM")
+SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +71,7 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
     await asyncio.to_thread(migrate, url)
     connection = await asyncpg.connect(dsn(url))
     await load(connection, Population(users=_SIZE, sessions=_SIZE, ended_every=10), _NOW)
-    for statement in (_EVENTS, _CREDENTIALS, "ANALYZE"):
+    for statement in (_EVENTS, _LETTERS, _CREDENTIALS, "ANALYZE"):
         await connection.execute(statement)
     yield connection
     await connection.close()
@@ -96,6 +113,13 @@ async def test_no_sweep_reads_a_whole_table(crowded: asyncpg.Connection, number:
     plan = await _plan(crowded, sweep, **values)
 
     assert set() == _scanned_whole(plan)
+
+
+async def test_no_claim_reads_a_whole_table(crowded: asyncpg.Connection) -> None:
+    now = datetime.now(UTC).isoformat()  # noqa: TID251 - as the database has it
+    values = {"now": now, "until": now, "limit": "8", "known": "{reset_password}"}
+
+    assert set() == _scanned_whole(await _plan(crowded, CLAIM, **values))
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS))

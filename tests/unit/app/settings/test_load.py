@@ -90,6 +90,11 @@ def test_all_problems_are_reported_at_once():
     ]
 
 
+MAIL = {
+    "SMTP_HOST": "mail.example.com",
+    "SMTP_FROM": "FaultMaven <no-reply@example.com>",
+    "AUTH_PUBLIC_URL": "https://auth.example.com/",
+}
 INTEGERS = {
     "PORT": (1, 65535),
     "WORKERS": (1, 256),
@@ -107,6 +112,9 @@ INTEGERS = {
     "AUTH_SESSION_RETENTION_DAYS": (1, 3650),
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
     "AUTH_REFRESH_PARALLEL_SECONDS": (0, 300),
+    "SMTP_PORT": (1, 65535),
+    "SMTP_TIMEOUT_SECONDS": (1, 300),
+    "AUTH_MAIL_RETENTION_DAYS": (3, 365),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -194,6 +202,20 @@ TEXTS = {
             * 2
         ) + "]",
     ],
+    "AUTH_PUBLIC_URL": [
+        "auth.example.com", "ftp://h", "https://", "https://h?a=b", "https://h/?", "https://h#f",
+        "https://u:canary@h", "https://h:0", "https://h:99999", "https://h/a b", "https://h\x00",
+        "https://[x", "javascript:x", "https://h/" + "x" * 2000,
+    ],
+    "SMTP_HOST": ["smtp://h", "a b", "h\x00"],
+    "SMTP_SECURITY": ["ssl", "off", "starttls,none"],
+    "SMTP_CA_PATH": ["a\x00b", "x" * 2000],
+    "SMTP_USERNAME": ["a\x00b", "x" * 255],
+    "SMTP_PASSWORD": ["canary\n", "canary\x00", "canary" * 500],
+    "SMTP_FROM": [
+        "nobody", "a@", "@b", "<>", "a@b c", "A <a@b> <c@d>", "a@b, c@d", "A <a@b",
+        "A\r\nBcc: b@h <a@b>", "A <a\r\n@b>", "ä@b.example", "A <" + "x" * 600 + "@b>",
+    ],
     "AUTH_MASTER_KEY_PREVIOUS": ["canary", "00" * 31, "00" * 32],
     "AUTH_MASTER_KEY": ["canary", "00" * 31, "g" * 64, "A" * 43, "00" * 32, "é" * 43, "A" * 44],
 }  # fmt: skip
@@ -205,6 +227,7 @@ BAD_TEXTS = [(name, value) for name, values in TEXTS.items() for value in values
 def test_a_wrong_value_is_refused_by_name_and_its_secret_is_not_shown(name, bad):
     """The message names the setting and what it takes; a credential in the value stays out."""
     base = {**SERVERS, "DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD": "a long password"}
+    base |= {**MAIL, "SMTP_USERNAME": "us", "SMTP_PASSWORD": "a password"}
     if name == "REDIS_URL":
         del base["REDIS_HOST"]
 
@@ -317,11 +340,49 @@ def test_redis_url_and_parts_say_the_same():
             "ACCESS_TOKEN_EXPIRE_MINUTES and JWT_ACCESS_TOKEN_EXPIRY_MINUTES are both set",
         ),
         ({"REDIS_PORT": "tcp://10.0.0.1:6379"}, "Kubernetes"),
+        ({"SMTP_USERNAME": "a"}, "SMTP_USERNAME is set but SMTP_PASSWORD is not"),
+        ({"SMTP_PASSWORD": "a"}, "SMTP_PASSWORD is set but SMTP_USERNAME is not"),
+        ({**MAIL, "SMTP_FROM": ""}, "SMTP_HOST is set but SMTP_FROM is not"),
+        ({**MAIL, "AUTH_PUBLIC_URL": ""}, "SMTP_HOST is set but AUTH_PUBLIC_URL is not"),
+        (
+            {**MAIL, "SMTP_SECURITY": "none", "SMTP_USERNAME": "a", "SMTP_PASSWORD": "canary"},
+            "SMTP_SECURITY=none would send SMTP_PASSWORD unencrypted",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(change, message):
     """Each contradiction has one message that says what to change."""
     assert message in only_problem(**{**SERVERS, **change})
+
+
+def test_a_mail_server_is_named_with_its_sender_and_the_place_of_the_links():
+    """The slash at the end goes: paths begin with one."""
+    loaded = load_settings({**SERVERS, **MAIL})
+
+    assert loaded.mail.host == "mail.example.com"
+    assert (loaded.mail.security, loaded.mail.port) == ("starttls", None)
+    assert loaded.public_url == "https://auth.example.com"
+    assert loaded.mail.sender is not None
+    assert str(loaded.mail.sender) == "FaultMaven <no-reply@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("a@b.example", ""), ("<a@b.example>", ""), ('"Us, Inc." <a@b.example>', "Us, Inc."),
+     ("Zoë's Dienst <a@b.example>", "Zoë's Dienst")],
+)  # fmt: skip
+def test_a_sender_is_an_address_alone_or_behind_a_name(text, name):
+    """Quotes around the name are taken off."""
+    sender = load_settings({**SERVERS, "SMTP_FROM": text}).mail.sender
+
+    assert sender is not None
+    assert (name, "a@b.example") == (sender.name, sender.address)
+
+
+def test_links_lead_to_this_machine_in_development_only():
+    """Elsewhere nobody guesses."""
+    assert load_settings({"PORT": "8123"}).public_url == "http://127.0.0.1:8123"
+    assert load_settings(SERVERS).public_url is None
 
 
 def test_redis_parts_without_a_host_are_refused():

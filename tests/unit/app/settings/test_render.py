@@ -83,6 +83,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "AUTH_CLIENTS",
         "AUTH_MASTER_KEY",
         "AUTH_MASTER_KEY_PREVIOUS",
+        "SMTP_PASSWORD",
     } == {field.name for field in FIELDS if field.secret}
 
 

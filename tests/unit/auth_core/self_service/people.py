@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from auth_core.core import Options
 from auth_core.credentials import parse_password
-from auth_core.kernel import Letter, MailTemplate
-from auth_core.self_service import NOBODY, RegistrationMode, SelfServicePolicy
+from auth_core.kernel import NOBODY, Letter, MailTemplate
+from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import SessionOrigin
 from auth_core.testing import InMemoryCore, in_memory_core
 from auth_core.tokens import SignInPolicy

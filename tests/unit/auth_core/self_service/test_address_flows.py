@@ -9,6 +9,7 @@ import pytest
 from auth_core.audit import AuditAction
 from auth_core.credentials import parse_password
 from auth_core.kernel import (
+    NOBODY,
     Email,
     EmailTaken,
     InvalidInput,
@@ -16,7 +17,6 @@ from auth_core.kernel import (
     MailTemplate,
     ReauthenticationFailed,
 )
-from auth_core.self_service import NOBODY
 from auth_core.users import Registration
 from tests.unit.auth_core.self_service.people import (
     PASSWORD,

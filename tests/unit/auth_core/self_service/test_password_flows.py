@@ -8,6 +8,7 @@ import pytest
 from auth_core.audit import AuditAction
 from auth_core.credentials import parse_password
 from auth_core.kernel import (
+    NOBODY,
     AuthenticationFailed,
     Email,
     InvalidInput,
@@ -19,7 +20,6 @@ from auth_core.kernel import (
     Unavailable,
     Username,
 )
-from auth_core.self_service import NOBODY
 from tests.unit.auth_core.self_service.people import (
     NEW_PASSWORD,
     ORIGIN,

@@ -8,6 +8,7 @@ import pytest
 from auth_core.audit import AuditAction
 from auth_core.credentials import Purpose
 from auth_core.kernel import (
+    NOBODY,
     Email,
     InvalidInput,
     InvalidLink,
@@ -16,7 +17,7 @@ from auth_core.kernel import (
     Unavailable,
     UsernameTaken,
 )
-from auth_core.self_service import NOBODY, RegistrationMode
+from auth_core.self_service import RegistrationMode
 from auth_core.users import Registration
 from tests.unit.auth_core.self_service.people import (
     ORIGIN,

@@ -1,0 +1,43 @@
+"""Mail: the queue of letters, and the relay that sends them."""
+
+from auth_core.mail.model import (
+    Fate,
+    LetterStatus,
+    MailDelayed,
+    MailFailure,
+    MailRejected,
+    MailServerDown,
+    Message,
+    Outcome,
+    QueuedLetter,
+    Relayed,
+    RetryPolicy,
+    written_at,
+)
+from auth_core.mail.office import MailOffice
+from auth_core.mail.ports import LetterRenderer, Mailer, MailQueue, MailQueueUnitOfWork
+from auth_core.mail.relay import MailRelay, RelayPolicy
+from auth_core.mail.vault import LetterVault
+
+__all__ = [
+    "Fate",
+    "LetterRenderer",
+    "LetterStatus",
+    "LetterVault",
+    "MailDelayed",
+    "MailFailure",
+    "MailOffice",
+    "MailQueue",
+    "MailQueueUnitOfWork",
+    "MailRejected",
+    "MailRelay",
+    "MailServerDown",
+    "Mailer",
+    "Message",
+    "Outcome",
+    "QueuedLetter",
+    "RelayPolicy",
+    "Relayed",
+    "RetryPolicy",
+    "written_at",
+]
