@@ -19,6 +19,7 @@ from app.container import Container
 from app.development_mail import DevelopmentMailbox
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
+from app.pages import AccountPagesController
 from app.security import Gate, origin_of, provide_principal
 from app.settings import CorsSettings
 from auth_core.self_service import RegistrationMode
@@ -53,7 +54,7 @@ def create_app(container: Container) -> Litestar:
             await container.close()
 
     app = Litestar(
-        route_handlers=CONTROLLERS,
+        route_handlers=[*CONTROLLERS, AccountPagesController],
         dependencies=_dependencies(container),
         middleware=[
             Gate(

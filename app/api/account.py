@@ -1,19 +1,17 @@
-"""Another address, leaving, and coming back."""
+"""Another address, and coming back after leaving (which is `DELETE /me`)."""
 
 from typing import Annotated
 
 import msgspec
-from litestar import Controller, delete, post
+from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 
-from app.api.answers import AuthAccepted, AuthDone, AuthTokens, Timestamp, json_answer, timestamp
+from app.api.answers import AuthAccepted, AuthDone, AuthTokens, json_answer
 from app.api.examples import (
     ADDRESS_ASKED,
     ADDRESS_CHANGED,
-    AGAIN,
-    LEAVING,
     NEW_EMAIL,
     RESTORE,
     TOKEN,
@@ -53,15 +51,6 @@ class AuthEmailChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return "AuthEmailChange(…)"
 
 
-class AuthLeaveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The password."""
-
-    password: _Password = None
-
-    def __repr__(self) -> str:
-        return "AuthLeaveRequest(…)"
-
-
 class AuthRestoreRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Either name of an account, and its password."""
 
@@ -71,12 +60,6 @@ class AuthRestoreRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     def __repr__(self) -> str:
         return "AuthRestoreRequest(…)"
-
-
-class AuthLeaving(AuthDone, frozen=True, kw_only=True):
-    """The account is closed. ``delete_after`` is when it may be erased."""
-
-    delete_after: Timestamp
 
 
 class AccountController(Controller):
@@ -133,29 +116,6 @@ class AccountController(Controller):
         """Prove the other address. The one before is told."""
         await self_service.change_email.confirm(data.token)
         return msgspec.convert(ADDRESS_CHANGED, AuthDone)
-
-    @delete(
-        security=BY_BEARER,
-        status_code=200,
-        operation_class=body(AuthLeaveRequest, AGAIN),
-        responses={
-            200: answer(AuthLeaving, LEAVING),
-            **errors(
-                *(400, 401, 403, 408, 409, 413, 415, 422, 503),
-                likely={403: ReauthenticationFailed(), 409: ConcurrentUpdate()},
-            ),
-        },
-        summary="Delete your account",
-    )
-    async def leave(
-        self,
-        data: JSONBody[AuthLeaveRequest],
-        principal: NamedDependency[Principal],
-        self_service: NamedDependency[SelfService],
-    ) -> AuthLeaving:
-        """Delete your account. It is closed at once, and erased after some days of grace."""
-        delete_after = await self_service.deletion.schedule(principal.user, data.password)
-        return AuthLeaving(message=str(LEAVING["message"]), delete_after=timestamp(delete_after))
 
     @post(
         "/restore",

@@ -130,6 +130,25 @@ class RegistrationFlow:
             )
             await uow.commit()
 
+    async def invited(self, invitation: str) -> Email:
+        """The address that a live invitation is for. Raises RegistrationClosed, InvalidLink."""
+        if self._mode is not RegistrationMode.INVITE:
+            raise RegistrationClosed
+        async with self._unit_of_work() as uow:
+            return (await self._mailed.find(uow, Purpose.INVITATION, invitation)).email
+
+    async def accept(self, registration: Registration, password: str, invitation: str) -> User:
+        """Make the account of somebody invited, without signing in.
+
+        Raises RegistrationClosed, InvalidInput, InvalidLink, UsernameTaken, EmailTaken,
+        Unavailable.
+        """
+        password_hash = await self._checked(registration, password, invitation)
+        async with self._unit_of_work() as uow:
+            user = await self._take(uow, registration, password_hash, invitation)
+            await uow.commit()
+        return user
+
     async def _ask_for_proof(self, registration: Registration, password: str | None) -> None:
         self._sign_in.require_a_way_in()
         if not has_mailbox(registration.email):
@@ -168,22 +187,36 @@ class RegistrationFlow:
         invitation: str | None,
         origin: SessionOrigin,
     ) -> SignedIn:
-        self._sign_in.require_a_way_in()
         if invitation is None:
             message = "an invitation is needed to register here"
             raise InvalidInput(
                 FieldProblem(field="invitation_token", type="missing", message=message)
             )
+        password_hash = await self._checked(registration, password, invitation)
+        keys = await self._start.keys()
         async with self._unit_of_work() as uow:
-            found = await self._mailed.find(uow, Purpose.INVITATION, invitation)
-        if found.email != registration.email:  # somebody else's invitation (SEC-59)
+            user = await self._take(uow, registration, password_hash, invitation)
+            return await self._start.commit(uow, user, origin, keys)
+
+    async def _checked(
+        self, registration: Registration, password: str | None, invitation: str
+    ) -> Secret[str]:
+        """The hash of the password, if the invitation is for this address (SEC-59)."""
+        self._sign_in.require_a_way_in()
+        if await self.invited(invitation) != registration.email:
             raise InvalidLink
         accepted = self._passwords.accept(password, names=_names(registration), field="password")
-        password_hash, keys = await self._hasher.hash(accepted), await self._start.keys()
-        async with self._unit_of_work() as uow:
-            await self._mailed.redeem(uow, Purpose.INVITATION, invitation)
-            user = await self._create(uow, registration, password_hash, reason="invited")
-            return await self._start.commit(uow, user, origin, keys)
+        return await self._hasher.hash(accepted)
+
+    async def _take(
+        self,
+        uow: SelfServiceUnitOfWork,
+        registration: Registration,
+        password_hash: Secret[str],
+        invitation: str,
+    ) -> User:
+        await self._mailed.redeem(uow, Purpose.INVITATION, invitation)
+        return await self._create(uow, registration, password_hash, reason="invited")
 
     async def _activate(self, uow: SelfServiceUnitOfWork, token: str) -> User:
         secret = await self._mailed.redeem(uow, Purpose.VERIFY_REGISTRATION, token)

@@ -47,7 +47,7 @@ class SelfService:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
         start, passwords = SessionStart(sessions, tokens), NewPassword(development=development)
         again = Reauthentication(unit_of_work, hasher, development=development)
-        self.policy, mode = policy, policy.registration
+        mode, enabled = policy.registration, policy.email_sign_in
         self.registration = RegistrationFlow(
             unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode
         )
@@ -61,9 +61,7 @@ class SelfService:
             clock=clock,
         )
         self.change_email = ChangeEmailFlow(unit_of_work, again, mailed, trail, cache, clock)
-        self.sign_in = MailSignInFlow(
-            unit_of_work, mailed, start, trail, clock, enabled=policy.email_sign_in
-        )
+        self.sign_in = MailSignInFlow(unit_of_work, mailed, start, trail, clock, enabled=enabled)
         self.deletion = DeletionFlow(
             *(unit_of_work, sessions, again, mailed, start, trail, clock),
             grace=policy.deletion_grace,

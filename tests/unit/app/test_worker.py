@@ -79,6 +79,7 @@ async def test_the_tasks_of_a_deployment_tend_its_keys_and_sweep_its_tables():
     core = in_memory_core()
     await core.keys.ring()
 
-    assert {"keys": {"keys": 0}, "retention": {"sessions": 0, "events": 0, "letters": 0}} == {
-        task.name: await task.run() for task in tasks_of(core)
-    }
+    assert {
+        "keys": {"keys": 0},
+        "retention": {"sessions": 0, "events": 0, "one_time_secrets": 0, "letters": 0},
+    } == {task.name: await task.run() for task in tasks_of(core)}
