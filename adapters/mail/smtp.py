@@ -73,6 +73,8 @@ class SmtpMailer:
         try:
             async with asyncio.timeout(self._server.timeout_seconds):
                 await client.connect()
+                if client.last_ehlo_response is None:
+                    await client.ehlo()
                 admitted = True
                 await client.sendmail(
                     self._sender.address, [message.to.value], mail.as_bytes(policy=SMTP)
@@ -113,9 +115,10 @@ class SmtpMailer:
         mail["Date"] = format_datetime(self._clock.now())
         mail["Message-ID"] = f"<{message.id}@{domain}>"  # the same for a repeat
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no vacation replies, please
-        mail["Content-Language"] = message.language
         mail.set_content(message.text, cte="quoted-printable")
         mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
+        # last: those above would move it into the first part
+        mail["Content-Language"] = message.language
         return mail
 
 
@@ -155,8 +158,10 @@ def _failure(error: Exception, *, admitted: bool) -> MailFailure:
         return MailDelayed("smtp_timeout" if timed_out else "smtp_connection_lost")
     if timed_out:
         return MailServerDown("smtp_connect_timeout")
-    unsupported = isinstance(error, aiosmtplib.SMTPNotSupported)
-    return MailServerDown("smtp_not_supported" if unsupported else "smtp_no_connection")
+    # no ConnectionError: it offers no STARTTLS, or no AUTH
+    return MailServerDown(
+        "smtp_no_connection" if isinstance(error, OSError) else "smtp_not_supported"
+    )
 
 
 def _is_about_tls(error: BaseException | None) -> bool:

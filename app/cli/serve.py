@@ -32,7 +32,7 @@ Try it:
     -d '{{"username": "john.doe"}}'
   curl -s {url}/api/v1/auth/me -H 'Authorization: Bearer <access_token>'
 
-API reference: {url}/docs. Stop with Ctrl-C.
+Mail that would be sent: {url}/dev/mail. API reference: {url}/docs. Stop with Ctrl-C.
 """
 
 

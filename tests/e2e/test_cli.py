@@ -34,11 +34,13 @@ COMMANDS = [
     ("user", "list"),
     ("key",),
     *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
+    ("mail",),
+    *(("mail", name) for name in ("list", "show", "retry")),
     ("version",),
 ]
 HEAVY = {
     *("litestar", "advanced_alchemy", "asyncpg", "redis", "joserfc", "structlog", "sqlalchemy"),
-    *("granian", "alembic", "cryptography", "argon2"),
+    *("granian", "alembic", "cryptography", "argon2", "jinja2", "aiosmtplib"),
 }
 PASSWORD = "correct-horse-battery"
 

@@ -102,6 +102,8 @@ def test_each_wheel_holds_its_packages_and_nothing_else(wheels: dict[str, Path])
     assert {"auth_core/py.typed", "auth_core/testing/__init__.py"} <= core
     assert {"app/py.typed", "migrations/env.py", "migrations/script.py.mako"} <= service
     assert any(path.startswith("app/static/") for path in service)
+    assert {"adapters/mail/letters/en.toml", "adapters/mail/layouts/letter.html"} <= service
+    assert "app/templates/dev_mail/list.html" in service
     assert any(path.startswith("migrations/versions/0001") for path in service)
 
 

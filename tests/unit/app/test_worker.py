@@ -1,12 +1,16 @@
 """What runs beside the requests."""
 
 import asyncio
+from datetime import timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
-from app.worker import Task, Worker, tasks_of
+from app.worker import Postman, Task, Worker, tasks_of
 from auth_core.kernel import Unavailable
-from auth_core.testing import in_memory_core
+from auth_core.mail import LetterVault, MailRejected, MailRelay, MailServerDown, RelayPolicy
+from auth_core.testing import InMemoryMailer, PlainRenderer, in_memory_core
+from auth_core.testing.contracts.mail_outbox import new_letter
 
 
 class Counting:
@@ -83,3 +87,36 @@ async def test_the_tasks_of_a_deployment_tend_its_keys_and_sweep_its_tables():
         "keys": {"keys": 0},
         "retention": {"sessions": 0, "events": 0, "one_time_secrets": 0, "letters": 0},
     } == {task.name: await task.run() for task in tasks_of(core)}
+
+
+@pytest.mark.sec("SEC-67")
+async def test_the_postman_tells_of_each_trouble_once_and_of_no_person():
+    core, mailer = in_memory_core(), InMemoryMailer()
+    vault = LetterVault(core.ports.sealer)
+    relay = MailRelay(core.unit_of_work, vault, PlainRenderer(), mailer, core.clock, RelayPolicy())
+    postman = Postman(relay)
+    letter = new_letter(core.clock.now())
+    await core.mail.send(letter)
+
+    with capture_logs() as lines:
+        mailer.failing = lambda _: MailServerDown("smtp_no_connection")
+        done = [await postman() for _ in range(3)]
+        core.clock.advance(timedelta(minutes=1))
+        done.append(await postman())
+        mailer.failing = lambda _: MailRejected("smtp_550")
+        core.clock.advance(timedelta(minutes=1))
+        done.append(await postman())
+
+    assert [0] * 4 + [1] == [each["dead"] for each in done]
+    events = [line["event"] for line in lines]
+    assert 1 == events.count("mail_server_unavailable")
+    assert 1 == events.count("mail_server_available_again")
+    [dead] = [line for line in lines if line["event"] == "letter_undeliverable"]
+    assert (letter.id, "reset_password", "smtp_550", 3) == (
+        dead["letter_id"],
+        dead["template"],
+        dead["reason"],
+        dead["attempts"],
+    )
+    for secret in (letter.to.value, letter.values["token"]):
+        assert secret not in repr(lines)

@@ -1,0 +1,243 @@
+"""From a commit to a mail server, through PostgreSQL: the relay is killed at every step."""
+
+import asyncio
+import hashlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from adapters.postgres import migrate
+from app.container import Container
+from app.in_process import ConnectedCore
+from app.settings import load_settings
+from auth_core.kernel import Letter, MailTemplate, Secret
+from auth_core.mail import Fate, LetterStatus
+from auth_core.testing.contracts.mail_outbox import new_letter
+from tests.e2e.running import FM_AUTH, environment
+from tests.integration.mail.conftest import MailServer
+
+SECONDS = 60
+BLOCKED = (
+    "pg_stat_activity WHERE wait_event_type = 'Lock'"
+    " AND query LIKE 'DELETE FROM mail_outbox%' AND datname = current_database()"
+)
+
+
+@pytest.fixture(scope="module")
+async def database_url(servers) -> AsyncIterator[str]:
+    """A database whose outbox nobody else fills."""
+    name = f"fm_mail_{uuid4().hex}"
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute(f'CREATE DATABASE "{name}"')
+    path = urlsplit(servers.database_url).path
+    url = (
+        servers.database_url.replace(f"{path}?", f"/{name}?")
+        if "?" in servers.database_url
+        else (servers.database_url.removesuffix(path) + f"/{name}")
+    )
+    await asyncio.to_thread(migrate, Secret(url))
+    yield url
+    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await admin.close()
+
+
+@pytest.fixture
+async def observer(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("TRUNCATE mail_outbox")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def holder(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Another connection, in whose transaction nobody has to look around."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+def settings_of(database_url: str, redis_url: str, port: int) -> dict[str, str]:
+    return {
+        "ENVIRONMENT": "production",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "AUTH_MASTER_KEY": hashlib.sha256(database_url.encode()).hexdigest(),
+        "AUTH_PUBLIC_URL": "https://id.example.com",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(port),
+        "SMTP_SECURITY": "none",
+        "SMTP_FROM": "FaultMaven <no-reply@example.com>",
+        "SMTP_TIMEOUT_SECONDS": "20",
+    }
+
+
+@asynccontextmanager
+async def core_of(settings: dict[str, str]) -> AsyncIterator[ConnectedCore]:
+    container = Container(load_settings(settings))
+    try:
+        yield container.core
+    finally:
+        await container.close()
+
+
+async def enqueue(core: ConnectedCore) -> Letter:
+    letter = new_letter(values={"token": "canary-token", "minutes": "10"}, locale="de")
+    async with core.unit_of_work() as uow:
+        await uow.mail.enqueue(letter)
+        await uow.commit()
+    return letter
+
+
+async def test_a_committed_letter_reaches_its_reader_and_leaves_nothing(
+    serve, database_url, redis_url, observer
+):
+    async with (
+        serve() as server,
+        core_of(settings_of(database_url, redis_url, server.port)) as core,
+    ):
+        letter = await enqueue(core)
+        stored = await observer.fetchrow("SELECT * FROM mail_outbox")
+        assert b"canary-token" not in stored["sealed_values"]
+
+        relayed = await core.mail_relay.run()
+
+    assert [Fate.SENT] == [outcome.fate for outcome in relayed.outcomes]
+    [taken] = server.taken
+    assert letter.to.value == taken["To"]
+    link = "https://id.example.com/account/reset-password?token=canary-token"
+    for part in taken.iter_parts():
+        assert link in part.get_content()
+    assert 0 == await observer.fetchval("SELECT count(*) FROM mail_outbox")
+
+
+async def test_a_mail_server_that_is_down_and_comes_back(serve, database_url, redis_url, observer):
+    async with serve() as gone:
+        port = gone.port
+    async with core_of(settings_of(database_url, redis_url, port)) as core:
+        letters = {(await enqueue(core)).id for _ in range(3)}
+        relayed = await core.mail_relay.run()
+        assert {"smtp_no_connection"} == {each.reason for each in relayed.outcomes}
+        assert "smtp_no_connection" == core.mail_relay.problem
+
+        async with serve(port=port) as server:
+            await core.mail.retry()
+            core.mail_relay._paused_until = None  # as if the rest were over
+            relayed = await core.mail_relay.run()
+
+    assert letters == {outcome.id for outcome in relayed.outcomes}
+    assert 3 == len(server.taken)
+
+
+async def test_a_dead_letter_is_listed_without_what_it_said(
+    serve, database_url, redis_url, observer
+):
+    async with (
+        serve(MailServer(answers={"RCPT": "550 no such user"})) as server,
+        core_of(settings_of(database_url, redis_url, server.port)) as core,
+    ):
+        letter = await enqueue(core)
+        await core.mail_relay.run()
+
+        [stored] = await core.mail.page()
+        assert (letter.id, "smtp_550") == (stored.id, stored.last_error)
+        assert LetterStatus.DEAD is stored.status(core.mail.now())
+        assert 0 == await core.mail.retry([letter.id])
+    assert None is await observer.fetchval("SELECT sealed_values FROM mail_outbox")
+
+
+@pytest.mark.parametrize("step", ["EHLO", "MAIL", "RCPT", "DATA", "TAKEN", "record"])
+async def test_a_relay_that_is_killed_loses_no_letter(
+    serve, database_url, redis_url, observer, holder, step
+):
+    """Before the server has it: sent once. Afterwards: sent twice, with one Message-ID."""
+    at = "TAKEN" if step == "record" else step
+    async with serve(MailServer(hangs_at=at)) as server:
+        settings = settings_of(database_url, redis_url, server.port)
+        async with core_of(settings) as core:
+            letter = await enqueue(core)
+            relay = await asyncio.create_subprocess_exec(
+                *(FM_AUTH, "worker", "--once"), env=environment(settings), cwd="/"
+            )
+            async with asyncio.timeout(SECONDS):
+                await server.reached.wait()
+                if step == "record":
+                    await block_the_record(server, holder, observer)
+            os.kill(relay.pid, signal.SIGKILL)
+            await relay.wait()
+            if step == "record":
+                # with its relay, or it would go on as soon as it may
+                await observer.execute(f"SELECT pg_terminate_backend(pid) FROM {BLOCKED}")
+                await holder.execute("ROLLBACK")
+            assert [(letter.id, 1)] == [(each.id, each.attempts) for each in await core.mail.page()]
+            assert () == (await core.mail_relay.run()).outcomes  # somebody may be about to send it
+
+            await observer.execute("UPDATE mail_outbox SET next_attempt_at = now()")
+            server.hangs_at = ""
+            [outcome] = (await core.mail_relay.run()).outcomes
+
+    assert (Fate.SENT, 2) == (outcome.fate, outcome.attempts)
+    assert (2 if at == "TAKEN" else 1) == len(server.taken)
+    assert 1 == len({taken["Message-ID"] for taken in server.taken})
+    assert 0 == await observer.fetchval("SELECT count(*) FROM mail_outbox")
+
+
+async def block_the_record(
+    server: MailServer, holder: asyncpg.Connection, observer: asyncpg.Connection
+) -> None:
+    """Let the server take the letter and hold the relay while it writes that down."""
+    await holder.execute("BEGIN")
+    await holder.execute("SELECT FROM mail_outbox FOR UPDATE")
+    server.goes_on.set()
+    while not await observer.fetchval(f"SELECT true FROM {BLOCKED}"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.sec("SEC-46")
+async def test_the_master_key_changes_under_waiting_letters(
+    serve, database_url, redis_url, observer
+):
+    async with serve() as server:
+        old = settings_of(database_url, redis_url, server.port)
+        new = {**old, "AUTH_MASTER_KEY": hashlib.sha256(b"the next one").hexdigest()}
+        async with core_of(old) as core:
+            letter = await enqueue(core)
+        both = {**new, "AUTH_MASTER_KEY_PREVIOUS": old["AUTH_MASTER_KEY"]}
+        async with core_of(both) as core:
+            assert [1, 0] == [await core.mail.rewrap(), await core.mail.rewrap()]
+        async with core_of(new) as core:
+            [outcome] = (await core.mail_relay.run()).outcomes
+
+    assert (letter.id, Fate.SENT) == (outcome.id, outcome.fate)
+
+
+async def test_without_a_mail_server_letters_wait(database_url, redis_url, observer):
+    settings = settings_of(database_url, redis_url, 25)
+    without = {name: value for name, value in settings.items() if not name.startswith("SMTP")}
+    async with core_of(without) as core:
+        assert None is core.mail_relay
+        await enqueue(core)
+
+    assert 1 == await observer.fetchval("SELECT count(*) FROM mail_outbox")
+
+
+async def test_a_letter_of_a_later_version_is_left_to_it(serve, database_url, redis_url, observer):
+    async with (
+        serve() as server,
+        core_of(settings_of(database_url, redis_url, server.port)) as core,
+    ):
+        later, ours = await enqueue(core), await enqueue(core)
+        await observer.execute(
+            "UPDATE mail_outbox SET template = 'of_a_later_version' WHERE id = $1", later.id
+        )
+        [outcome] = (await core.mail_relay.run()).outcomes
+
+        assert (ours.id, MailTemplate.RESET_PASSWORD) == (outcome.id, outcome.template)
+        assert [] == await core.mail.page()
+    assert 1 == await observer.fetchval("SELECT count(*) FROM mail_outbox WHERE attempts = 0")
