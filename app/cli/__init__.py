@@ -19,7 +19,7 @@ _SUMMARIES = {
     "worker": "Rotate keys, send mail, remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
-    "user": "Create and list accounts.",
+    "user": "Create and list accounts, invite people.",
     "key": "List, rotate and revoke signing keys.",
     "mail": "List, show and retry letters that wait.",
     "version": "Show the version.",

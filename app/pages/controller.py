@@ -18,7 +18,7 @@ from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MAX_BYTES, 
 from auth_core.kernel import AuthCoreError, InvalidInput, InvalidLink, Unavailable
 from auth_core.kernel.identity import DISPLAY_NAME_MAX, USERNAME_MAX
 from auth_core.self_service import SelfService
-from auth_core.users import Registration
+from auth_core.users import Registration, User
 
 HtmlRequest = Request[Any, Any, Any]
 Html = Response[str]
@@ -102,12 +102,23 @@ class AccountPagesController(Controller):
 
         return await _answered(request, take)
 
-    @get("/reset-password", sync_to_thread=False)
-    def show_reset(
-        self, request: HtmlRequest, options: NamedDependency[Options], token: FromQuery[str] = ""
+    @get("/reset-password")
+    async def show_reset(
+        self,
+        request: HtmlRequest,
+        options: NamedDependency[Options],
+        self_service: NamedDependency[SelfService],
+        token: FromQuery[str] = "",
     ) -> Html:
-        """Ask for the new password."""
-        return _plain(request, "reset_password", token, _new_password(_said(request), options))
+        """Ask for the new password, and show whose it is."""
+
+        async def show(said: Words) -> Html:
+            user = await self_service.reset_password.whose(token)
+            intro = said["reset_password"]["intro"]
+            fields = _whose(said, options, user)
+            return form(said, "reset_password", token, intro=intro, fields=fields)
+
+        return await _answered(request, show)
 
     @post("/reset-password", status_code=200)
     async def take_reset(
@@ -124,8 +135,8 @@ class AccountPagesController(Controller):
             try:
                 await self_service.reset_password.reset(token, sent.get("new_password", ""))
             except InvalidInput as error:
-                fields = (_new_password(said, options),)
-                return _again(said, "reset_password", token, fields, error)
+                user = await self_service.reset_password.whose(token)
+                return _again(said, "reset_password", token, _whose(said, options, user), error)
             return _done(said, "reset_password")
 
         return await _answered(request, take)
@@ -182,11 +193,11 @@ def _said(request: HtmlRequest) -> Words:
     return words(preferred(request.headers.get("accept-language", "")))
 
 
-def _plain(request: HtmlRequest, name: str, token: str, *fields: FormField) -> Html:
+def _plain(request: HtmlRequest, name: str, token: str) -> Html:
     said = _said(request)
     if not token:
         return _problem(said, InvalidLink())
-    return form(said, name, token, intro=said[name]["intro"], fields=fields)
+    return form(said, name, token, intro=said[name]["intro"])
 
 
 async def _clicked(
@@ -246,6 +257,18 @@ def _new_password(said: Words, options: Options, name: str = "new_password") -> 
         maximum=PASSWORD_MAX_BYTES,
         hint=said["length"].format(minimum=minimum),
     )
+
+
+def _whose(said: Words, options: Options, user: User) -> tuple[FormField, ...]:
+    # a password manager saves the new password under this name
+    name = FormField(
+        name="username",
+        label=said["username"],
+        autocomplete="username",
+        value=user.username.value,
+        fixed=True,
+    )
+    return name, _new_password(said, options)
 
 
 def _names(said: Words, options: Options, sent: Mapping[str, str]) -> tuple[FormField, ...]:

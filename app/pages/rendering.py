@@ -31,6 +31,7 @@ class FormField(msgspec.Struct, frozen=True, kw_only=True):
     autocomplete: str = "off"
     maximum: int = 254
     required: bool = True
+    fixed: bool = False
     value: str = ""
     hint: str = ""
 

@@ -45,14 +45,17 @@ class ResetPasswordFlow:
             await self._mailed.send_link(uow, Purpose.RESET_PASSWORD, to, user_id=user_id)
             await uow.commit()
 
+    async def whose(self, token: str) -> User:
+        """The account that a live link is for; it stays live. Raises InvalidLink."""
+        async with self._unit_of_work() as uow:
+            return await _owner(uow, await self._mailed.find(uow, Purpose.RESET_PASSWORD, token))
+
     async def reset(self, token: str, new_password: str) -> User:
         """Replace the password in one commit; every other link and code is void after it.
 
         Raises InvalidLink; InvalidInput, and the link still works; Unavailable.
         """
-        async with self._unit_of_work() as uow:
-            secret = await self._mailed.find(uow, Purpose.RESET_PASSWORD, token)
-            user = await _owner(uow, secret)
+        user = await self.whose(token)
         accepted = self._passwords.accept(new_password, names=names_of(user))
         # before the transaction, and only for a live link: a hash is what an attacker would buy
         password_hash = await self._hasher.hash(accepted)
