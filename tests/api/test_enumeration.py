@@ -6,7 +6,7 @@ no difference, 1.0 is a difference that always shows.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -68,7 +68,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 @pytest.fixture
 async def people(
     work: Work, verified: Client, mailbox: Any, new_name: Any, database: asyncpg.Connection
-) -> dict[str, str]:
+) -> AsyncIterator[dict[str, str]]:
     """Addresses by the state of their account."""
     from auth_core.kernel import MailTemplate
 
@@ -84,9 +84,10 @@ async def people(
         await database.execute(change, names[state], state)
     leave = "UPDATE users SET delete_after = now() + interval '1 day' WHERE username = $1"
     await database.execute(leave, names["leaving"])
-    return {state: f"{name}@example.com" for state, name in names.items()} | {
+    yield {state: f"{name}@example.com" for state, name in names.items()} | {
         "unknown": f"{new_name()}@example.com"
     }
+    await database.execute("DELETE FROM password_credentials WHERE password_hash LIKE '$toy%'")
 
 
 async def compare(work: Work, ways: dict[str, Ask]) -> dict[tuple[str, str], float]:

@@ -438,7 +438,7 @@ ROUTES = [
     ("/", {"GET"}),
     ("/health", {"GET"}),
     (f"{AUTH}/config", {"GET"}),
-    (f"{AUTH}/me", {"GET", "PATCH"}),
+    (f"{AUTH}/me", {"GET", "PATCH", "DELETE"}),
     (f"{AUTH}/dev-login", {"POST"}),
     (f"{AUTH}/logout", {"POST"}),
     ("/v1/auth/logout", {"POST"}),
