@@ -65,6 +65,11 @@ _ANY_DUE = Statement(
     .order_by(_letters.next_attempt_at)
     .limit(literal_column("1"))
 )
+_WITHDRAW = Statement(
+    delete(mail_outbox)
+    .where(_letters.recipient == bindparam("to", type_=Text))
+    .returning(_letters.id)
+)
 # a CTE, so that it runs once whatever the plan: a repeated LIMIT would claim more
 _due = (
     select(_letters.id)
@@ -164,6 +169,9 @@ class PostgresMailQueue:
             created_at=written,
             next_attempt_at=written,
         )
+
+    async def withdraw(self, to: Email) -> int:
+        return len(await self._transaction.rows(_WITHDRAW, to=to.value))
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[QueuedLetter]:
         # most of the time there is nothing, and to know that needs no transaction

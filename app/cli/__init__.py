@@ -21,7 +21,7 @@ _SUMMARIES = {
     "config": "Check or show the settings.",
     "user": "Create and list accounts, invite people.",
     "key": "List, rotate and revoke signing keys.",
-    "mail": "List, show and retry letters that wait.",
+    "mail": "List, show and retry letters that wait; test the mail server.",
     "version": "Show the version.",
 }
 

@@ -1,4 +1,4 @@
-"""`fm-auth mail list|show|retry`."""
+"""`fm-auth mail list|show|retry|test`."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -72,6 +72,34 @@ def retry(letter_id: UUID | None, every: bool) -> None:  # noqa: FBT001 - click 
             await _found(core, letter_id)
         ids = None if letter_id is None else [LetterId(letter_id)]
         click.echo(f"{await core.mail.retry(ids)} letters are due now.")
+
+    with_core(run)
+
+
+@mail.command()
+@click.argument("address")
+def test(address: str) -> None:
+    """Send a message to ADDRESS now, past the outbox, and say what the mail server answers."""
+
+    async def run(core: "ConnectedCore") -> None:
+        from auth_core.kernel import Email, LetterId, Misconfigured, Unavailable  # noqa: PLC0415
+        from auth_core.mail import MailFailure, Message  # noqa: PLC0415 - slow to import
+
+        if core.ports.mailer is None:
+            raise Misconfigured("SMTP_HOST is not set: there is no mail server to test")
+        message = Message(
+            id=LetterId(core.ids.uuid()),
+            to=Email.parse(address, field="ADDRESS"),
+            language="en",
+            subject="A test of the mail server",
+            text="Your authentication service can send mail.\n",
+            html="<p>Your authentication service can send mail.</p>\n",
+        )
+        try:
+            await core.ports.mailer.send(message)
+        except MailFailure as failure:
+            raise Unavailable(f"The mail server did not take it: {failure.reason}.") from failure
+        click.echo(f"The mail server has taken a message to {message.to}.")
 
     with_core(run)
 

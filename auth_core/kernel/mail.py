@@ -73,6 +73,13 @@ class MailOutbox(Protocol):
         """Record a letter in the current transaction."""
         ...
 
+    async def withdraw(self, to: Email) -> int:
+        """Remove every letter to an address, dead or not: its owner is erased (SEC-71).
+
+        Returns how many. One that is being sent may arrive all the same.
+        """
+        ...
+
 
 class MailUnitOfWork(UnitOfWork, Protocol):
     """A transaction that may send mail."""

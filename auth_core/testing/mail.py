@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auth_core.kernel import Conflict, Letter, LetterId
+from auth_core.kernel import Conflict, Email, Letter, LetterId
 from auth_core.mail import (
     LetterRenderer,
     Mailer,
@@ -42,6 +42,14 @@ class InMemoryMailOutbox:
             created_at=written,
             next_attempt_at=written,
         )
+
+    async def withdraw(self, to: Email) -> int:
+        """Remove them."""
+        await self._transaction.statement("mail.withdraw")
+        theirs = [letter.id for letter in self._transaction.mail.values() if letter.to == to]
+        for letter_id in theirs:
+            await self._transaction.lock(("letter", letter_id))
+        return await self._transaction.delete(self._transaction.mail, theirs)
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[QueuedLetter]:
         """Take those that nobody else holds."""

@@ -35,7 +35,7 @@ COMMANDS = [
     ("key",),
     *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
     ("mail",),
-    *(("mail", name) for name in ("list", "show", "retry")),
+    *(("mail", name) for name in ("list", "show", "retry", "test")),
     ("version",),
 ]
 HEAVY = {

@@ -278,6 +278,26 @@ class MailOutboxContract:
         assert [None] * 3 == [await _stored(unit_of_work, letter.id) for letter in old]
         assert None is not await _stored(unit_of_work, kept.id)
 
+    @pytest.mark.sec("SEC-71")
+    async def test_of_an_erased_person_no_letter_is_left(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        gone = Email.parse("gone@example.com")
+        theirs = [await _enqueued(unit_of_work, to=gone) for _ in range(3)]
+        other = await _enqueued(unit_of_work)
+        claimed = await _claim(unit_of_work, limit=2)
+        await _bury(unit_of_work, claimed[0], now(), "smtp_550")
+
+        withdrawn = []
+        for _ in range(2):
+            async with unit_of_work() as uow:
+                withdrawn.append(await uow.mail.withdraw(gone))
+                await uow.commit()
+
+        assert [3, 0] == withdrawn
+        assert [None] * 3 == [await _stored(unit_of_work, letter.id) for letter in theirs]
+        assert None is not await _stored(unit_of_work, other.id)
+
 
 async def _enqueued(
     unit_of_work: UnitOfWorkFactory, at: datetime | None = None, **changes: Any

@@ -19,8 +19,8 @@ from app.settings import load_settings
 from auth_core.kernel import Letter, MailTemplate, Secret
 from auth_core.mail import Fate, LetterStatus
 from auth_core.testing.contracts.mail_outbox import new_letter
-from tests.e2e.running import FM_AUTH, environment
-from tests.integration.mail.conftest import MailServer
+from tests.e2e.running import FM_AUTH, environment, fm_auth, services_in
+from tests.integration.mail.conftest import PASSWORD, USERNAME, MailServer
 
 SECONDS = 60
 BLOCKED = (
@@ -217,6 +217,35 @@ async def test_the_master_key_changes_under_waiting_letters(
     assert (letter.id, Fate.SENT) == (outcome.id, outcome.fate)
 
 
+@pytest.mark.sec("SEC-67")
+async def test_the_service_itself_sends_and_its_log_tells_no_secret(
+    serve, certificates, database_url, redis_url, observer, tmp_path
+):
+    """On its own event loop, over STARTTLS and with a login."""
+    async with serve(tls=certificates.server, login=True) as server:
+        settings = {
+            **settings_of(database_url, redis_url, server.port),
+            "SMTP_SECURITY": "starttls",
+            "SMTP_CA_PATH": str(certificates.ca_path),
+            "SMTP_USERNAME": USERNAME,
+            "SMTP_PASSWORD": PASSWORD,
+            "LOG_LEVEL": "debug",
+        }
+        with services_in(tmp_path) as services:
+            service = await asyncio.to_thread(services(settings).start)
+            async with core_of(settings) as core:
+                letter = await enqueue(core)
+            async with asyncio.timeout(SECONDS):
+                await server.arrived.wait()
+                while await observer.fetchval("SELECT count(*) FROM mail_outbox"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            log = service.output
+
+    assert [True] == [encrypted for _, _, encrypted in server.envelopes]
+    for secret in ("canary-token", PASSWORD, letter.to.value):
+        assert secret not in log
+
+
 async def test_without_a_mail_server_letters_wait(database_url, redis_url, observer):
     settings = settings_of(database_url, redis_url, 25)
     without = {name: value for name, value in settings.items() if not name.startswith("SMTP")}
@@ -241,3 +270,27 @@ async def test_a_letter_of_a_later_version_is_left_to_it(serve, database_url, re
         assert (ours.id, MailTemplate.RESET_PASSWORD) == (outcome.id, outcome.template)
         assert [] == await core.mail.page()
     assert 1 == await observer.fetchval("SELECT count(*) FROM mail_outbox WHERE attempts = 0")
+
+
+async def test_an_operator_tests_the_mail_server(serve, database_url, redis_url):
+    async def ask(settings: dict[str, str], address: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(fm_auth, "mail", "test", address, settings=settings)
+        return done.returncode, done.stdout + done.stderr
+
+    async with serve() as server:
+        settings = settings_of(database_url, redis_url, server.port)
+        taken = await ask(settings, "Somebody@Example.com")
+        server.answers = {"RCPT": "550 no such user"}
+        refused = await ask(settings, "nobody@example.com")
+        bad = await ask(settings, "nobody")
+    gone = await ask(settings, "somebody@example.com")
+    unset = await ask({**settings, "SMTP_HOST": ""}, "somebody@example.com")
+
+    assert (0, "The mail server has taken a message to somebody@example.com.\n") == taken
+    assert ["somebody@example.com"] == [message["To"] for message in server.taken]
+    assert (1, "Error: The mail server did not take it: smtp_550.\n") == refused
+    assert 1 == bad[0]
+    assert "ADDRESS" in bad[1]
+    assert (1, "Error: The mail server did not take it: smtp_no_connection.\n") == gone
+    assert 78 == unset[0]
+    assert "SMTP_HOST is not set" in unset[1]

@@ -16,6 +16,7 @@ from adapters.postgres import (
     keys,
     mail,
     migrate,
+    one_time_secrets,
     outbox,
     refresh_counter,
     sessions,
@@ -28,7 +29,7 @@ from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail)
+_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail, one_time_secrets)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
@@ -40,6 +41,12 @@ _LETTERS = """\
 INSERT INTO mail_outbox (id, recipient, template, sealed_values, created_at, next_attempt_at)
 SELECT uuidv7(-number * interval '1 minute'), 'a@example.com', 'reset_password', 'x',
     now() - number * interval '1 minute', now() + number * interval '1 minute'
+FROM generate_series(1, 20000) AS number"""
+_SECRETS = """\
+INSERT INTO one_time_secrets
+    (id, purpose, subject, digest, email, user_id, attempts, created_at, expires_at)
+SELECT uuidv7(), 'reset_password', number::text, sha256(number::text::bytea), 'a@example.com',
+    uuidv7(), 0, now(), now() - number * interval '1 minute'
 FROM generate_series(1, 20000) AS number"""
 _CREDENTIALS = """\
 INSERT INTO password_credentials (user_id, password_hash, updated_at)
@@ -60,8 +67,12 @@ def _statements() -> dict[str, Statement]:
 
 STATEMENTS = _statements()
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
+STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
 CLAIM = STATEMENTS.pop("mail._CLAIM")
-SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
+SWEEPS = [
+    *(STATEMENTS.pop(f"{name}._SWEEP") for name in ("outbox", "mail", "one_time_secrets")),
+    *sessions._SWEEPS,
+]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +82,7 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
     await asyncio.to_thread(migrate, url)
     connection = await asyncpg.connect(dsn(url))
     await load(connection, Population(users=_SIZE, sessions=_SIZE, ended_every=10), _NOW)
-    for statement in (_EVENTS, _LETTERS, _CREDENTIALS, "ANALYZE"):
+    for statement in (_EVENTS, _LETTERS, _SECRETS, _CREDENTIALS, "ANALYZE"):
         await connection.execute(statement)
     yield connection
     await connection.close()

@@ -1,6 +1,7 @@
 """How few statements go to the server, and that holding writes back changes nothing else."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from adapters.postgres import Database, PostgresUnitOfWork
 from auth_core.kernel import Secret
 from auth_core.sessions import EndReason
+from auth_core.testing.contracts.mail_outbox import new_letter
 from auth_core.testing.contracts.making import (
     new_hash,
     new_session,
@@ -57,6 +59,32 @@ async def test_a_read_takes_one_round_trip(unit_of_work: UnitOfWork, statements)
 
     async with unit_of_work() as uow:
         assert await uow.sessions.state(session.id, now()) is not None
+
+    assert ["SELECT"] == statements
+
+
+async def test_a_letter_costs_its_transaction_no_round_trip(
+    unit_of_work: UnitOfWork, statements, observer
+) -> None:
+    user, letter = await stored_user(unit_of_work), new_letter()
+    statements.clear()
+
+    async with unit_of_work() as uow:
+        await uow.sessions.add(new_session(user))
+        await uow.mail.enqueue(letter)
+        await uow.outbox.add([user_created(user.id)])
+        await uow.commit()
+
+    assert ["WITH"] == statements
+    assert 1 == await observer.fetchval("SELECT count(*) FROM mail_outbox WHERE id=$1", letter.id)
+
+
+async def test_a_look_for_due_letters_takes_one_round_trip(
+    unit_of_work: UnitOfWork, statements
+) -> None:
+    long_ago = now() - timedelta(days=10_000)
+    async with unit_of_work() as uow:
+        assert [] == await uow.mail.claim(long_ago, long_ago, 8)
 
     assert ["SELECT"] == statements
 
