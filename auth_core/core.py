@@ -25,7 +25,12 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
-from auth_core.self_service import SelfService, SelfServicePolicy, SelfServiceUnitOfWork
+from auth_core.self_service import (
+    NewPassword,
+    SelfService,
+    SelfServicePolicy,
+    SelfServiceUnitOfWork,
+)
 from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
@@ -141,6 +146,7 @@ class Core:
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
 
     def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
+        development = options.sign_in.development
         return SelfService(
             ports.unit_of_work,
             users=self.users,
@@ -154,7 +160,8 @@ class Core:
             ids=ports.ids,
             entropy=ports.entropy,
             policy=options.self_service,
-            development=options.sign_in.development,
+            passwords=NewPassword(development=development, enabled=options.sign_in.passwords),
+            development=development,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:

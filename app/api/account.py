@@ -29,6 +29,7 @@ from auth_core.kernel import (
     FieldProblem,
     InvalidInput,
     InvalidLink,
+    PermissionDenied,
     ReauthenticationFailed,
 )
 from auth_core.self_service import SelfService
@@ -36,6 +37,7 @@ from auth_core.sessions import SessionOrigin
 from auth_core.tokens import Principal
 
 _Password = Annotated[str, msgspec.Meta(description="Needed if the account has a password.")] | None
+_OFF = PermissionDenied("Signing in with a password is turned off here.")
 _NO_ADDRESS = FieldProblem(
     field="new_email", type="email", message="not an e-mail address like name@example.com"
 )
@@ -126,8 +128,8 @@ class AccountController(Controller):
         responses={
             200: answer(AuthTokens, TOKENS),
             **errors(
-                *(400, 401, 408, 409, 413, 415, 422, 503),
-                likely={401: AuthenticationFailed(), 409: ConcurrentUpdate()},
+                *(400, 401, 403, 408, 409, 413, 415, 422, 503),
+                likely={401: AuthenticationFailed(), 403: _OFF, 409: ConcurrentUpdate()},
             ),
         },
         summary="Take back a deletion",

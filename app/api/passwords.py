@@ -18,6 +18,7 @@ from auth_core.kernel import (
     FieldProblem,
     InvalidInput,
     InvalidLink,
+    PermissionDenied,
     ReauthenticationFailed,
 )
 from auth_core.self_service import SelfService
@@ -27,7 +28,8 @@ from auth_core.tokens import Principal
 _TOO_SHORT = FieldProblem(
     field="new_password", type="too_short", message="at least 15 characters; any characters will do"
 )
-_RESET_REFUSED = {400: InvalidLink(), 422: InvalidInput(_TOO_SHORT)}
+_OFF = PermissionDenied("Signing in with a password is turned off here.")
+_RESET_REFUSED = {400: InvalidLink(), 403: _OFF, 422: InvalidInput(_TOO_SHORT)}
 _CHANGE_REFUSED = {
     403: ReauthenticationFailed(),
     409: ConcurrentUpdate(),
@@ -78,7 +80,7 @@ class PasswordController(Controller):
         operation_class=body(AuthForgotRequest, EMAIL),
         responses={
             202: answer(AuthAccepted, LINK_SENT),
-            **errors(400, 408, 413, 415, 422, 503),
+            **errors(400, 403, 408, 413, 415, 422, 503, likely={403: _OFF}),
         },
         summary="Ask for a link that resets your password",
     )
@@ -99,7 +101,7 @@ class PasswordController(Controller):
         operation_class=body(AuthResetRequest, RESET),
         responses={
             200: answer(AuthDone, PASSWORD_RESET),
-            **errors(400, 408, 413, 415, 422, 503, likely=_RESET_REFUSED),
+            **errors(400, 403, 408, 413, 415, 422, 503, likely=_RESET_REFUSED),
         },
         summary="Reset your password",
     )

@@ -1,14 +1,21 @@
 """The one place that decides whether a text may become a password in these flows."""
 
 from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
-from auth_core.kernel import FieldProblem, InvalidInput, Secret
+from auth_core.kernel import FieldProblem, InvalidInput, PermissionDenied, Secret
 
 
 class NewPassword:
     """The rules of this deployment for passwords that people choose."""
 
-    def __init__(self, *, development: bool) -> None:
+    def __init__(self, *, development: bool, enabled: bool) -> None:
+        self._enabled = enabled or development
         self._minimum = DEVELOPMENT_PASSWORD_MIN if development else PASSWORD_MIN
+
+    def require_enabled(self) -> None:
+        """Raises PermissionDenied where no password signs in: none is set there (SEC-60)."""
+        if not self._enabled:
+            message = "Signing in with a password is turned off here."
+            raise PermissionDenied(message)
 
     def accept(
         self,
@@ -19,8 +26,9 @@ class NewPassword:
     ) -> Secret[str]:
         """The password to hash. ``names`` are the account's own, which it must not be.
 
-        Raises InvalidInput naming ``field``.
+        Raises InvalidInput naming ``field``, PermissionDenied.
         """
+        self.require_enabled()
         if text is None:
             raise InvalidInput(
                 FieldProblem(field=field, type="missing", message="a password is required")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from auth_core.credentials import Account, CredentialsUnitOfWork, PasswordHasher, normalize_password
 from auth_core.kernel import Email, ReauthenticationFailed, Username
+from auth_core.self_service.new_password import NewPassword
 from auth_core.users import User
 
 
@@ -14,15 +15,19 @@ class Reauthentication:
         self,
         unit_of_work: Callable[[], CredentialsUnitOfWork],
         hasher: PasswordHasher,
+        passwords: NewPassword,
         *,
         development: bool,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._hasher = hasher
+        self._passwords = passwords
         self._development = development
 
     async def require(self, user: User, password: str | None) -> Account:
-        """The account as it is now. Raises ReauthenticationFailed, Unavailable.
+        """The account as it is now.
+
+        Raises ReauthenticationFailed, PermissionDenied (no passwords here), Unavailable.
 
         In development an account without a password needs none.
         """
@@ -32,7 +37,11 @@ class Reauthentication:
         return account
 
     async def proven(self, name: Username | Email, password: str | None) -> Account | None:
-        """The account, in whatever state, if the password is right; as costly if not (SEC-01)."""
+        """The account, in whatever state, if the password is right; as costly if not (SEC-01).
+
+        Raises PermissionDenied (no passwords here), Unavailable.
+        """
+        self._passwords.require_enabled()
         async with self._unit_of_work() as uow:
             account = await uow.credentials.account(name)
         if account is not None and account.password_hash is None and self._development:

@@ -38,8 +38,9 @@ class ResetPasswordFlow:
     async def send(self, name: Username | Email) -> None:
         """Mail a link to the address of this account, if it is active and has one.
 
-        The work is the same if there is none (SEC-02). Raises Unavailable.
+        The work is the same if there is none (SEC-02). Raises PermissionDenied, Unavailable.
         """
+        self._passwords.require_enabled()
         async with self._unit_of_work() as uow:
             to, user_id = address_of(await uow.users.find(name))
             await self._mailed.send_link(uow, Purpose.RESET_PASSWORD, to, user_id=user_id)
@@ -53,7 +54,7 @@ class ResetPasswordFlow:
     async def reset(self, token: str, new_password: str) -> User:
         """Replace the password in one commit; every other link and code is void after it.
 
-        Raises InvalidLink; InvalidInput, and the link still works; Unavailable.
+        Raises InvalidLink; InvalidInput, and the link still works; PermissionDenied, Unavailable.
         """
         user = await self.whose(token)
         accepted = self._passwords.accept(new_password, names=names_of(user))

@@ -42,11 +42,12 @@ class SelfService:
         ids: Ids,
         entropy: Entropy,
         policy: SelfServicePolicy,
+        passwords: NewPassword,
         development: bool,
     ) -> None:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
-        start, passwords = SessionStart(sessions, tokens), NewPassword(development=development)
-        again = Reauthentication(unit_of_work, hasher, development=development)
+        start = SessionStart(sessions, tokens)
+        again = Reauthentication(unit_of_work, hasher, passwords, development=development)
         mode, enabled = policy.registration, policy.email_sign_in
         self.registration = RegistrationFlow(
             unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode

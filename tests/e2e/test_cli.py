@@ -314,3 +314,23 @@ def test_keys_are_listed_rotated_revoked_and_sealed_anew(
     )
     _, after = service.register()
     assert 200 == service.check(after)
+
+
+def test_an_invitation_is_mailed_and_names_whom_it_is_for(deployed: Service) -> None:
+    email = f"{new_name()}@example.com"
+    invite = {**deployed._settings, "REGISTRATION_MODE": "invite"}
+
+    done = fm_auth("user", "invite", email, settings=invite)
+    warned = fm_auth("user", "invite", email, settings=deployed._settings)
+    refused = fm_auth("user", "invite", "nobody", settings=invite)
+
+    told = f"An invitation is on its way to {email}.\n"
+    assert (0, told, "") == (done.returncode, done.stdout, done.stderr)
+    assert (0, told) == (warned.returncode, warned.stdout)
+    assert "REGISTRATION_MODE is not invite" in warned.stderr
+    assert 0 != refused.returncode
+    assert "e-mail address" in refused.stderr
+    listed = fm_auth("mail", "list", settings=deployed._settings)
+    assert 2 == sum(
+        email in line and "registration_invitation" in line for line in listed.stdout.splitlines()
+    )

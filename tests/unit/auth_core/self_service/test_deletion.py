@@ -5,15 +5,18 @@ from datetime import timedelta
 import pytest
 
 from auth_core.audit import AuditAction
+from auth_core.core import Core, Options
 from auth_core.kernel import (
     AuthenticationFailed,
     Email,
     InvalidLink,
     InvalidToken,
     MailTemplate,
+    PermissionDenied,
     ReauthenticationFailed,
     UserNotFound,
 )
+from auth_core.tokens import SignInPolicy
 from tests.unit.auth_core.self_service.people import ORIGIN, PASSWORD, letters, named, token_in
 
 ALICE = named("alice")
@@ -113,3 +116,22 @@ async def test_links_from_before_are_void(core, alice):
 
     with pytest.raises(InvalidLink):
         await core.self_service.reset_password.reset(token, PASSWORD * 2)
+
+
+@pytest.mark.sec("SEC-60")
+async def test_where_passwords_are_off_none_opens_or_changes_anything(core, alice):
+    signed_in = await alice()
+    await leave(core, signed_in)
+    off = Core(core.ports, Options(sign_in=SignInPolicy(passwords=False))).self_service
+
+    for use in (
+        off.deletion.restore(ALICE, PASSWORD, origin=ORIGIN),
+        off.deletion.schedule(signed_in.user, PASSWORD),
+        off.reset_password.send(ALICE),
+        off.change_email.request(signed_in.user, Email("other@example.com"), PASSWORD),
+        off.change_password.change(
+            signed_in.user, current_password=PASSWORD, new_password=PASSWORD * 2, origin=ORIGIN
+        ),
+    ):
+        with pytest.raises(PermissionDenied):
+            await use
