@@ -20,8 +20,10 @@ from tests.api.asking import AUTH, PASSWORD
 from tests.serving import Client
 
 ROUNDS = 120
-BOUND = 0.75
-"""A database look-up or a hash more or less gives 0.9 and beyond with a toy hash."""
+BOUND = 0.85
+"""A round trip or a hash more or less gives 0.95 and beyond. A row that is there to be read gives
+up to 0.7 beside a toy hash, and nothing that shows beside the real one, which takes a thousand
+times as long."""
 
 Ask = Callable[[], Awaitable[Any]]
 
