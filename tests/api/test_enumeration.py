@@ -21,9 +21,8 @@ from tests.serving import Client
 
 ROUNDS = 120
 BOUND = 0.85
-"""A round trip or a hash more or less gives 0.95 and beyond. A row that is there to be read gives
-up to 0.7 beside a toy hash, and nothing that shows beside the real one, which takes a thousand
-times as long."""
+"""A row that is there to be read gives up to 0.7 beside a toy hash. Beside the real one, which
+takes a thousand times as long, it does not show."""
 
 Ask = Callable[[], Awaitable[Any]]
 

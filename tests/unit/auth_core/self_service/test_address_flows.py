@@ -17,6 +17,7 @@ from auth_core.kernel import (
     MailTemplate,
     ReauthenticationFailed,
 )
+from auth_core.testing import in_memory_core
 from auth_core.users import Registration
 from tests.unit.auth_core.self_service.people import (
     PASSWORD,
@@ -186,3 +187,26 @@ class TestChanging:
 
         with pytest.raises(InvalidLink):
             await self.confirm(core)
+
+    async def test_an_address_too_long_for_a_user_name_is_refused_where_it_is_one(self, core):
+        registration = Registration.parse(username="alice@example.com")
+        user = await core.accounts.create(registration, password=parse_password(PASSWORD))
+
+        with pytest.raises(InvalidInput, match="new_email"):
+            await self.request(core, user, Email(f"{'a' * 45}@example.com"))
+
+    async def test_an_account_disabled_meanwhile_keeps_its_address(self, core, alice):
+        user = (await alice()).user
+        await self.request(core, user)
+        await core.lifecycle.disable(user.id)
+
+        with pytest.raises(InvalidLink):
+            await self.confirm(core)
+
+    async def test_in_development_an_account_without_a_password_needs_none(self):
+        core = in_memory_core()
+        signed_in = await core.sign_in.register(Registration.parse(username="alice"))
+
+        await self.request(core, signed_in.user, password=None)
+
+        assert OTHER == (await self.confirm(core)).email

@@ -329,3 +329,44 @@ class TestInvitations:
     async def test_nobody_can_be_invited_where_there_is_no_mailbox(self, core):
         with pytest.raises(InvalidInput):
             await core.self_service.registration.invite(NOBODY)
+
+    async def test_the_invited_may_be_given_an_account_without_a_session(self, core):
+        token = await self.invited(core)
+        assert Email("alice@example.com") == await core.self_service.registration.invited(token)
+
+        await core.self_service.registration.accept(registration(), PASSWORD, token)
+
+        assert {} == core.store.sessions
+        assert await core.sign_in.log_in(named("alice"), PASSWORD)
+        with pytest.raises(InvalidLink):
+            await core.self_service.registration.accept(registration(), PASSWORD, token)
+
+
+@pytest.mark.sec("SEC-60")
+async def test_where_nobody_is_invited_an_invitation_opens_nothing(core):
+    await core.self_service.registration.invite(Email("alice@example.com"))
+
+    with pytest.raises(RegistrationClosed):
+        await core.self_service.registration.invited(
+            token_in(core, MailTemplate.REGISTRATION_INVITATION)
+        )
+
+
+@pytest.mark.sec("SEC-29")
+async def test_a_sign_in_that_somebody_ends_meanwhile_comes_to_nothing(core):
+    """Here an administrator shuts the new account in the moment of its making."""
+    user = await verified_user(core)
+    await core.self_service.sign_in.send_link(user.email)
+    token = token_in(core, MailTemplate.SIGN_IN_LINK)
+
+    outcomes = await asyncio.gather(
+        core.self_service.sign_in.redeem_link(token, origin=ORIGIN),
+        core.lifecycle.disable(user.id),
+        return_exceptions=True,
+    )
+
+    assert isinstance(outcomes[0], InvalidLink | Unavailable) or not isinstance(
+        outcomes[0], Exception
+    )
+    live = [one for one in core.store.sessions.values() if one.ended_at is None]
+    assert [] == live
