@@ -5,10 +5,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from auth_core.kernel import MailTemplate
+from app.container import Container
+from app.settings import load_settings
+from auth_core.kernel import Email, MailTemplate
 from tests.api.asking import AUTH, PASSWORD, ask_at_once, expect_invalid, expect_problem
 from tests.mailbox import Mailbox
-from tests.serving import Client, bearer
+from tests.serving import Client, bearer, serving
 
 NEW_PASSWORD = "an altogether different sentence"
 MANY = 50
@@ -341,6 +343,88 @@ async def test_where_mail_does_not_sign_in_it_does_not(production: Client) -> No
     for path in ("link", "link/redeem", "code", "code/redeem"):
         answer = await production.post(f"{AUTH}/sign-in/{path}", json=FIELDS[f"sign-in/{path}"])
         expect_problem(answer, 403, "permission_denied")
+
+
+@pytest.mark.sec("SEC-61")
+async def test_of_fifty_registrations_of_one_identity_one_makes_the_account(
+    person: Person, second_verified: Client, database: asyncpg.Connection
+) -> None:
+    variants = [person.name, person.name.upper(), person.name.title()]
+    bodies = [
+        {"username": name, "email": f"{name}@Example.com", "password": PASSWORD}
+        for name in variants * 17
+    ][:MANY]
+    workers = [person.client, second_verified]
+
+    asked = await ask_at_once(workers, "POST", f"{AUTH}/register", bodies)
+    tokens = [letter.values["token"] for letter in await person.mailbox.letters(person.email)]
+    taken = await ask_at_once(
+        workers, "POST", f"{AUTH}/verify-registration", [{"token": token} for token in tokens]
+    )
+
+    assert {(202, asked[0].content)} == {(answer.status_code, answer.content) for answer in asked}
+    assert MANY == len(tokens)
+    statuses = [answer.status_code for answer in taken]
+    assert (1, MANY - 1) == (statuses.count(201), statuses.count(400)), statuses
+    assert 1 == await database.fetchval("SELECT count(*) FROM users WHERE email = $1", person.email)
+
+
+@pytest.mark.sec("SEC-59")
+async def test_an_invitation_makes_the_account_of_its_address(
+    verified_environ: dict[str, str], mailbox: Mailbox, new_name: Any
+) -> None:
+    name = new_name()
+    email = f"{name}@example.com"
+    invite = verified_environ | {"REGISTRATION_MODE": "invite"}
+    container = Container(load_settings(invite))
+    await container.core.self_service.registration.invite(Email(email))
+    await container.core.close()
+    token = await mailbox.token(email, MailTemplate.REGISTRATION_INVITATION)
+    body = {"username": name, "email": email, "password": PASSWORD}
+
+    async with serving(invite) as client:
+        without = await client.post(f"{AUTH}/register", json=body)
+        assert {("body.invitation_token", "missing")} == expect_invalid(without)
+        mine = {**body, "email": f"x{email}", "invitation_token": token}
+        stolen = await client.post(f"{AUTH}/register", json=mine)
+        expect_problem(stolen, 400, "invalid_or_expired_link")
+        body["invitation_token"] = token
+        made = await client.post(f"{AUTH}/register", json=body)
+        assert 201 == made.status_code, made.text
+        again = await client.post(f"{AUTH}/register", json={**body, "username": new_name()})
+        expect_problem(again, 400, "invalid_or_expired_link")
+        me = await client.get(f"{AUTH}/me", headers=bearer(made.json()["access_token"]))
+
+    assert me.json()["email_verified"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "registration", "reset"),
+    [
+        ({"REGISTRATION_MODE": "open"}, True, True),
+        ({"REGISTRATION_MODE": "verified"}, True, True),
+        ({"REGISTRATION_MODE": "invite"}, False, True),
+        ({"REGISTRATION_MODE": "closed"}, False, True),
+        ({"ENABLE_REGISTRATION": "false", "REGISTRATION_MODE": "open"}, False, True),
+        ({"ENABLE_PASSWORD_AUTH": "false"}, False, False),
+    ],
+)
+async def test_the_configuration_is_truthful(
+    verified_environ: dict[str, str],
+    settings: dict[str, str],
+    registration: bool,  # noqa: FBT001
+    reset: bool,  # noqa: FBT001
+) -> None:
+    async with serving(verified_environ | settings) as client:
+        config = (await client.get(f"{AUTH}/config")).json()
+
+    assert registration is config["supports_registration"]
+    assert {
+        "supports_registration": registration,
+        "supports_password_reset": reset,
+        "supports_email_verification": True,
+        "requires_redirect": False,
+    } == config["features"]
 
 
 def _names(answer: Any) -> tuple[str, ...]:
