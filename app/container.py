@@ -27,6 +27,7 @@ from auth_core.kernel import (
     end_tasks,
 )
 from auth_core.mail import RelayPolicy
+from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration, User
@@ -191,6 +192,7 @@ class Container:
 
 def options(settings: Settings) -> Options:
     """The core's view of the settings."""
+    mode = _registration_mode(settings)
     return Options(
         issuer=settings.tokens.issuer,
         audience=settings.tokens.audience,
@@ -216,7 +218,17 @@ def options(settings: Settings) -> Options:
         ),
         sign_in=SignInPolicy(
             development=settings.service.is_development,
-            registration=settings.registration.enabled,
+            registration=mode is RegistrationMode.OPEN,
             passwords=settings.registration.password_auth,
         ),
+        self_service=SelfServicePolicy(
+            registration=mode,
+            email_sign_in=settings.registration.email_sign_in,
+            deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
+        ),
     )
+
+
+def _registration_mode(settings: Settings) -> RegistrationMode:
+    registration = settings.registration
+    return RegistrationMode(registration.mode) if registration.enabled else RegistrationMode.CLOSED

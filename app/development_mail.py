@@ -1,6 +1,6 @@
 """The development mailbox: letters that wait in the outbox, as their readers would get them."""
 
-from auth_core.kernel import LetterId, Misconfigured
+from auth_core.kernel import NOBODY, LetterId, Misconfigured
 from auth_core.mail import LetterRenderer, MailOffice, Message, QueuedLetter
 
 _PAGE = 500
@@ -20,7 +20,7 @@ class DevelopmentMailbox:
         letters: list[QueuedLetter] = []
         after = None
         while page := await self._office.page(after=after, limit=_PAGE):
-            letters = [*letters, *page][-SHOWN:]
+            letters = [*letters, *(one for one in page if one.to != NOBODY)][-SHOWN:]
             after = page[-1].id
         read = ((letter, self._message(letter)) for letter in reversed(letters))
         return [(letter, message) for letter, message in read if message is not None]

@@ -25,6 +25,7 @@ from auth_core.kernel import (
     InvalidRequest,
     Misconfigured,
     NotFound,
+    OneTimeSecretRefused,
     PermissionDenied,
     TooManyRequests,
     Unauthenticated,
@@ -41,6 +42,7 @@ RETRY_AFTER = 5
 _STATUS: dict[type[AuthCoreError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
+    OneTimeSecretRefused: HTTPStatus.BAD_REQUEST,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     PermissionDenied: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -153,11 +155,16 @@ def problem(
     return Response(body, status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
+def status_of(error: AuthCoreError) -> HTTPStatus:
+    """The status that the nearest class of an error has."""
+    return next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+
+
 def handle_core_error(
     request: Request[Any, Any, Any], error: AuthCoreError
 ) -> Response[AuthProblem]:
     """Map an error of the core by its class; the leaf's code goes out as it is."""
-    status = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+    status = status_of(error)
     match error:
         case Misconfigured():  # the message is for the operator, not for the caller
             _log.error("misconfigured", error_code=error.code, detail=error.message)

@@ -18,7 +18,7 @@ from adapters.crypto import (
 from adapters.mail import CatalogueRenderer, Sender, SmtpMailer, SmtpServer
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
-from adapters.system import SystemClock, SystemIds
+from adapters.system import SystemClock, SystemEntropy, SystemIds
 from app.settings import (
     DatabaseSettings,
     MailSettings,
@@ -76,6 +76,7 @@ class ConnectedCore(Core):
             token_signer=JoseSigner(),
             clock=self.clock,
             ids=self.ids,
+            entropy=SystemEntropy(),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),

@@ -21,8 +21,10 @@ from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
+from app.pages import AccountPagesController
 from app.security import Gate, origin_of, principal_of
 from app.settings import CorsSettings
+from auth_core.self_service import RegistrationMode
 
 VERSION = version("fm-auth-service")
 
@@ -30,6 +32,7 @@ _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
 _EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
+    "Account": "Proving an address, another password or address, leaving.",
     "Sessions": "Seeing and ending sessions.",
     "Administration": "What platform administrators may do.",
     "Profile": "The signed-in user.",
@@ -53,7 +56,7 @@ def create_app(container: Container) -> Litestar:
 
     constants, of_scope = _constants(container), _of_scope(container)
     app = Litestar(
-        route_handlers=CONTROLLERS,
+        route_handlers=[*CONTROLLERS, AccountPagesController],
         dependencies={name: _always(value) for name, value in constants.items()}
         | {name: Provide(of, sync_to_thread=False) for name, of in of_scope.items()},
         middleware=[
@@ -92,9 +95,10 @@ def _put_behind_edge(app: Litestar, container: Container) -> None:
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
     core, service = container.core, container.settings.service
-    policy = container.options.sign_in
+    policy, mode = container.options.sign_in, container.options.self_service.registration
     return {
         "sign_in": core.sign_in,
+        "self_service": core.self_service,
         "refresh": core.refresh,
         "introspection": core.introspection,
         "clients": container.clients,
@@ -110,7 +114,10 @@ def _constants(container: Container) -> dict[str, object]:
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
         "configuration": AuthConfiguration.of(
             development=service.is_development,
-            registration=policy.registration and (policy.development or policy.passwords),
+            # by invitation is not for everybody who reads this
+            registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
+            and (policy.development or policy.passwords),
+            passwords=policy.passwords,
         ),
     }
 

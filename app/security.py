@@ -46,7 +46,7 @@ _FORM = b"application/x-www-form-urlencoded"
 
 Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
 """What answers a request that may pass, by itself or through the application at the end."""
-_WITH_BODY = ("POST", "PUT", "PATCH")
+_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def basic_credentials(authorization: str) -> tuple[str, str]:

@@ -45,6 +45,7 @@ def tasks_of(core: Core) -> Sequence[Task]:
         return {
             "sessions": swept.sessions,
             "events": swept.events,
+            "one_time_secrets": swept.one_time_secrets,
             "letters": await core.mail.sweep(),
         }
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Username,
         UsernameTaken,
     )
+    from auth_core.self_service import RegistrationMode, SelfServicePolicy
     from auth_core.sessions import EndReason, Session, SessionOrigin, SessionState
     from auth_core.testing import InMemoryCore, in_memory_core
     from auth_core.tokens import AccessClaims, Principal, SignedIn, SignInPolicy
@@ -59,6 +60,10 @@ _HOMES = {
         "UserId",
         "Username",
         "UsernameTaken",
+    ),
+    "auth_core.self_service": (
+        "RegistrationMode",
+        "SelfServicePolicy",
     ),
     "auth_core.sessions": (
         "EndReason",
@@ -107,7 +112,9 @@ __all__ = [
     "Ports",
     "Principal",
     "Registration",
+    "RegistrationMode",
     "Secret",
+    "SelfServicePolicy",
     "Session",
     "SessionId",
     "SessionOrigin",

@@ -17,7 +17,7 @@ from auth_core.credentials import (
     PasswordRules,
     shipped_blocklist,
 )
-from auth_core.kernel import Clock, Ids
+from auth_core.kernel import Clock, Entropy, Ids
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
@@ -36,6 +36,12 @@ from auth_core.mail import (
     RelayPolicy,
 )
 from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
+from auth_core.self_service import (
+    NewPassword,
+    SelfService,
+    SelfServicePolicy,
+    SelfServiceUnitOfWork,
+)
 from auth_core.sessions import (
     AccountLifecycle,
     RefreshCounter,
@@ -64,7 +70,12 @@ from auth_core.users import UserService
 
 
 class CoreUnitOfWork(
-    SignInUnitOfWork, KeysUnitOfWork, MailQueueUnitOfWork, PrivacyUnitOfWork, Protocol
+    SignInUnitOfWork,
+    SelfServiceUnitOfWork,
+    KeysUnitOfWork,
+    MailQueueUnitOfWork,
+    PrivacyUnitOfWork,
+    Protocol,
 ):
     """A transaction over everything that the core stores."""
 
@@ -82,6 +93,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     token_signer: TokenSigner
     clock: Clock
     ids: Ids
+    entropy: Entropy
     letter_renderer: LetterRenderer | None = None
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""
@@ -107,6 +119,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     passwords: PasswordRules = PasswordRules()
     """In development, 8 characters are enough whatever these say."""
     failures: FailurePolicy = FailurePolicy()
+    self_service: SelfServicePolicy = SelfServicePolicy()
     retention: RetentionPolicy = RetentionPolicy()
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
@@ -144,6 +157,7 @@ class Core:
         self.personal_data = self._personal_data(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
+        self.self_service = self._self_service(ports, options, issuer)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = Authenticator(
@@ -176,6 +190,28 @@ class Core:
             self.password_policy,
             self.password_proof,
             options.sign_in,
+        )
+
+    def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
+        development = options.sign_in.development
+        return SelfService(
+            ports.unit_of_work,
+            users=self.users,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
+            tokens=issuer,
+            hasher=ports.password_hasher,
+            sealer=ports.sealer,
+            cache=ports.session_cache,
+            clock=ports.clock,
+            ids=ports.ids,
+            entropy=ports.entropy,
+            policy=options.self_service,
+            passwords=NewPassword(
+                self.password_policy, enabled=options.sign_in.passwords or development
+            ),
+            proof=self.password_proof,
+            development=development,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:

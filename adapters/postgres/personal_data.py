@@ -78,10 +78,7 @@ DELETIONS = {
 
 _DUE = Statement(
     select(users.c.id)
-    .where(
-        users.c.status == bindparam("deleted"),
-        users.c.delete_after <= bindparam("now"),
-    )
+    .where(users.c.delete_after <= bindparam("now"))
     .order_by(users.c.delete_after)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True),
@@ -89,7 +86,10 @@ _DUE = Statement(
 )
 _HOLD = Statement(
     select(users.c.id)
-    .where(users.c.id == bindparam("user_id"), users.c.status == bindparam("deleted"))
+    .where(
+        users.c.id == bindparam("user_id"),
+        or_(users.c.status == bindparam("deleted"), users.c.delete_after.is_not(None)),
+    )
     .with_for_update(),
     writes=True,
 )
@@ -152,7 +152,7 @@ class PostgresPersonalDataRepository:
         return records
 
     async def claim_due(self, now: datetime) -> UserId | None:
-        row = await self._transaction.row(_DUE, deleted=UserStatus.DELETED.value, now=now, limit=1)
+        row = await self._transaction.row(_DUE, now=now, limit=1)
         return None if row is None else row[0]
 
     async def erase(self, user_id: UserId, *, endings_since: datetime) -> list[SessionId] | None:

@@ -48,6 +48,7 @@ _ADVANCE = Statement(
         sessions.c.expires_at > _NOW,
         users.c.id == sessions.c.user_id,
         users.c.status == bindparam("active"),
+        users.c.delete_after.is_(None),
         users.c.epoch == sessions.c.user_epoch,
     )
     .values(

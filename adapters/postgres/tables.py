@@ -103,6 +103,28 @@ password_credentials = Table(
     Column("must_change", Boolean, nullable=False, server_default=text("false"), info=PERSONAL),
 )
 
+# Rows live for minutes. No foreign key: most of them belong to nobody yet.
+one_time_secrets = Table(
+    "one_time_secrets",
+    metadata,
+    Column("id", Uuid, primary_key=True, info=OPERATIONAL),
+    Column("purpose", Text, nullable=False, info=PERSONAL),
+    Column("subject", _CANONICAL, nullable=False, info=PERSONAL),
+    Column("digest", LargeBinary, nullable=False, info=SECRET),
+    Column("code_digest", LargeBinary, info=SECRET),
+    Column("email", _CANONICAL, nullable=False, info=ADDRESS),
+    Column("user_id", Uuid, info=SUBJECT),
+    Column("sealed_payload", LargeBinary, info=SECRET),
+    Column("attempts", Integer, nullable=False, info=OPERATIONAL),
+    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("expires_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("consumed_at", _MOMENT, info=PERSONAL),
+    UniqueConstraint("purpose", "subject"),
+    UniqueConstraint("digest"),
+    Index("ix_one_time_secrets_user_id", "user_id"),
+    Index("ix_one_time_secrets_expires_at", "expires_at"),
+)
+
 # The defaults of what revisions 0002 and 0004 brought are for sign-ins by the version before it.
 sessions = Table(
     "sessions",

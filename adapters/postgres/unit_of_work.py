@@ -8,6 +8,7 @@ from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
+from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.sessions import PostgresSessionRepository
@@ -53,6 +54,10 @@ class PostgresUnitOfWork:
     @property
     def credentials(self) -> PostgresCredentialRepository:
         return PostgresCredentialRepository(self._entered)
+
+    @property
+    def one_time_secrets(self) -> PostgresOneTimeSecretRepository:
+        return PostgresOneTimeSecretRepository(self._entered)
 
     @property
     def sessions(self) -> PostgresSessionRepository:

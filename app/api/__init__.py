@@ -1,9 +1,13 @@
 """The HTTP API, one module per resource, request and response types beside their handlers."""
 
+from app.api.account import AccountController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
+from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
 from app.api.my_data import MyDataController
+from app.api.passwords import PasswordController
+from app.api.proving import ProvingController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
 from app.api.session_list import SessionListController, UserSessionsController
@@ -17,12 +21,16 @@ CONTROLLERS = [
     StatusController,
     SignInController,
     DevelopmentSignInController,
+    MailSignInController,
+    ProvingController,
+    PasswordController,
     RefreshController,
     SessionController,
     SessionListController,
     UserSessionsController,
     MeController,
     MyDataController,
+    AccountController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

@@ -99,6 +99,18 @@ class AuthTokens(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class AuthAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Done as far as can be told; whatever else there is to know comes by mail."""
+
+    message: str
+
+
+class AuthDone(msgspec.Struct, frozen=True, kw_only=True):
+    """It is done."""
+
+    message: str
+
+
 class AuthScopes(msgspec.Struct, frozen=True):
     """The scopes that the caller may act in."""
 

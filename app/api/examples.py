@@ -51,6 +51,30 @@ TOKENS: Final[Json] = {
     "session_id": "0198f3a1-7c5e-7d10-9b1f-0a4c6e8b9d21",
     "user": USER,
 }
+_LINK_SENT: Final = "If there is an account for it, a link is on its way."
+_CODE_SENT: Final = "If there is an account for it, a code is on its way."
+PROOF_NEEDED: Final = "Look into your mail: a link there completes the registration."
+REGISTRATION_ACCEPTED: Final[Json] = {"message": PROOF_NEEDED}
+TOKEN: Final[Json] = {"token": "3q2-7wAbCdEfGhIjKlMnOpQrStUvWxYz0123456789A"}
+EMAIL: Final[Json] = {"email": "john.doe@example.com"}
+RESET: Final[Json] = {**TOKEN, "new_password": "… at least 15 characters …"}
+PASSWORDS: Final[Json] = {"new_password": "… at least 15 characters …"}
+NEW_EMAIL: Final[Json] = {"new_email": "john@example.org"}
+AGAIN: Final[Json] = {}
+RESTORE: Final[Json] = {"username": "john.doe"}
+CHALLENGE: Final = "Zk3x9wAbCdEfGhIjKlMnOpQrStUvWxYz0123456789A"
+CODE: Final[Json] = {"challenge_id": CHALLENGE, "code": "123456"}
+LINK_SENT: Final[Json] = {"message": _LINK_SENT}
+CODE_SENT: Final[Json] = {"message": _CODE_SENT, "challenge_id": CHALLENGE}
+ADDRESS_ASKED: Final[Json] = {"message": "Look into the mail of the new address."}
+ADDRESS_PROVEN: Final[Json] = {"message": "The address is proven."}
+ADDRESS_CHANGED: Final[Json] = {"message": "The address is changed."}
+PASSWORD_RESET: Final[Json] = {"message": "The password is changed. Sign in with it."}
+LEAVING: Final[Json] = {
+    "message": "The account is closed. Until then it can be restored.",
+    "delete_after": "2026-02-15T08:00:00.654321+00:00",
+}
+
 SCOPES: Final[Json] = {"scopes": ["personal"]}
 PERSONAL_DATA: Final[Json] = {
     "schema_version": 1,
@@ -124,8 +148,8 @@ CONFIGURATION: Final[Json] = {
     "login_url": None,
     "features": {
         "supports_registration": True,
-        "supports_password_reset": False,
-        "supports_email_verification": False,
+        "supports_password_reset": True,
+        "supports_email_verification": True,
         "requires_redirect": False,
     },
 }

@@ -1,19 +1,33 @@
-"""GET and PATCH /me: the signed-in user."""
+"""GET, PATCH and DELETE /me: the signed-in user."""
 
 from typing import Annotated
 
 import msgspec
-from litestar import Controller, get, patch
+from litestar import Controller, delete, get, patch
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.types import Scope
 
-from app.api.answers import AuthProfile, AuthScopes, json_answer
-from app.api.examples import PROFILE, PROFILE_CHANGES, RENAMED, SCOPES
+from app.api.answers import (
+    AuthDone,
+    AuthProfile,
+    AuthScopes,
+    Timestamp,
+    json_answer,
+    timestamp,
+)
+from app.api.examples import AGAIN, LEAVING, PROFILE, PROFILE_CHANGES, RENAMED, SCOPES
 from app.api.responses import answer, body, errors
 from app.security import BY_BEARER, principal_of
-from auth_core.kernel import ConcurrentUpdate, FieldProblem, InvalidInput, display_name
+from auth_core.kernel import (
+    ConcurrentUpdate,
+    FieldProblem,
+    InvalidInput,
+    ReauthenticationFailed,
+    display_name,
+)
+from auth_core.self_service import SelfService
 from auth_core.tokens import Principal
 from auth_core.users import UserService
 
@@ -28,6 +42,23 @@ class AuthProfileChanges(msgspec.Struct, frozen=True, kw_only=True):
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
+
+
+class AuthLeaveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The password."""
+
+    password: (
+        Annotated[str, msgspec.Meta(description="Needed if the account has a password.")] | None
+    ) = None
+
+    def __repr__(self) -> str:
+        return "AuthLeaveRequest(…)"
+
+
+class AuthLeaving(AuthDone, frozen=True, kw_only=True):
+    """The account is closed. ``delete_after`` is when it may be erased."""
+
+    delete_after: Timestamp
 
 
 _CHANGE_REFUSED = {
@@ -75,6 +106,29 @@ class MeController(Controller):
             renamed = await users.rename(state.user.id, display_name(data.display_name))
             state = msgspec.structs.replace(state, user=renamed)
         return AuthProfile.of_state(state)
+
+    @delete(
+        tags=("Account",),
+        status_code=200,
+        operation_class=body(AuthLeaveRequest, AGAIN),
+        responses={
+            200: answer(AuthLeaving, LEAVING),
+            **errors(
+                *(400, 401, 403, 408, 409, 413, 415, 422, 503),
+                likely={403: ReauthenticationFailed(), 409: ConcurrentUpdate()},
+            ),
+        },
+        summary="Delete your account",
+    )
+    async def leave(
+        self,
+        data: JSONBody[AuthLeaveRequest],
+        principal: NamedDependency[Principal],
+        self_service: NamedDependency[SelfService],
+    ) -> AuthLeaving:
+        """Delete your account. It is closed at once, and erased after some days of grace."""
+        delete_after = await self_service.deletion.schedule(principal.user, data.password)
+        return AuthLeaving(message=str(LEAVING["message"]), delete_after=timestamp(delete_after))
 
     @get(
         "/available-scopes",

@@ -35,7 +35,7 @@ from auth_core.kernel import (
 )
 
 _WHEN = {
-    400: "The request is not valid HTTP.",
+    400: "The request is not valid HTTP, or its link or code does not work.",
     401: "Not signed in, or the token is not valid.",
     403: "Not allowed.",
     404: "Not available here.",

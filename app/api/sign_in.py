@@ -8,8 +8,8 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 
-from app.api.answers import AuthTokens, json_answer
-from app.api.examples import LOGIN, REGISTRATION, TOKENS
+from app.api.answers import AuthAccepted, AuthTokens, json_answer
+from app.api.examples import LOGIN, PROOF_NEEDED, REGISTRATION, REGISTRATION_ACCEPTED, TOKENS
 from app.api.responses import answer, body, errors
 from app.security import BY_ANYBODY_OR_CLIENT, CLIENTS_WELCOME, DEVELOPMENT_ONLY, PUBLIC
 from auth_core.kernel import (
@@ -18,10 +18,12 @@ from auth_core.kernel import (
     FieldProblem,
     InvalidClient,
     InvalidInput,
+    InvalidLink,
     PermissionDenied,
     RegistrationClosed,
     Username,
 )
+from auth_core.self_service import SelfService
 from auth_core.sessions import SessionOrigin
 from auth_core.tokens import SignIn
 from auth_core.users import Registration
@@ -49,6 +51,10 @@ class AuthRegisterRequest(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     password: _Password | None = None
+    invitation_token: (
+        Annotated[str, msgspec.Meta(description="Needed where registration is by invitation.")]
+        | None
+    ) = None
 
     def __repr__(self) -> str:
         return "AuthRegisterRequest(…)"
@@ -66,21 +72,27 @@ class AuthLoginRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def name(self) -> Username | Email:
         """The canonical name to look up; raises InvalidInput."""
-        if self.username is not None:
-            if "@" in self.username:
-                return Email.parse(self.username, field="username")
-            return Username.parse(self.username)
-        if self.email is not None:
-            return Email.parse(self.email)
-        raise InvalidInput(
-            FieldProblem(field="username", type="missing", message="a user name or an e-mail")
-        )
+        return account_name(self.username, self.email)
+
+
+def account_name(username: str | None, email: str | None) -> Username | Email:
+    """The canonical name to look an account up by; raises InvalidInput."""
+    if username is not None:
+        if "@" in username:
+            return Email.parse(username, field="username")
+        return Username.parse(username)
+    if email is not None:
+        return Email.parse(email)
+    raise InvalidInput(
+        FieldProblem(field="username", type="missing", message="a user name or an e-mail")
+    )
 
 
 _SIGNED_IN = answer(AuthTokens, TOKENS)
 _REGISTERING = body(AuthRegisterRequest, REGISTRATION)
 _LOGGING_IN = body(AuthLoginRequest, LOGIN)
-_NOT_REGISTERED = {401: InvalidClient(), 403: RegistrationClosed()}
+_NOT_REGISTERED = {400: InvalidLink(), 401: InvalidClient(), 403: RegistrationClosed()}
+_PROOF_NEEDED = answer(AuthAccepted, REGISTRATION_ACCEPTED)
 _LOGIN_REFUSED = {
     401: AuthenticationFailed(),
     403: PermissionDenied("Signing in with a password is turned off here."),
@@ -100,6 +112,7 @@ class SignInController(Controller):
         operation_class=_REGISTERING,
         responses={
             201: _SIGNED_IN,
+            202: _PROOF_NEEDED,
             **errors(400, 401, 403, 408, 409, 413, 415, 422, 503, likely=_NOT_REGISTERED),
         },
         summary="Register",
@@ -107,14 +120,15 @@ class SignInController(Controller):
     async def register(
         self,
         data: JSONBody[AuthRegisterRequest],
-        sign_in: NamedDependency[SignIn],
+        self_service: NamedDependency[SelfService],
         origin: NamedDependency[SessionOrigin],
     ) -> ASGIResponse:
-        """Register and sign in. Outside development a password is needed.
+        """Register. Outside development a password is needed.
 
-        A registered client that authenticates binds the session to itself: only it can refresh it.
+        Where addresses are proven first, the answer is 202 whatever is taken: see your mail. A
+        registered client that authenticates binds the session to itself: only it can refresh it.
         """
-        return await _register(data, sign_in, origin)
+        return await _register(data, self_service, origin)
 
     @post(
         "/login",
@@ -152,6 +166,7 @@ class DevelopmentSignInController(Controller):
         operation_class=_REGISTERING,
         responses={
             201: _SIGNED_IN,
+            202: _PROOF_NEEDED,
             **errors(400, 401, 403, 404, 408, 409, 413, 415, 422, 503, likely=_NOT_REGISTERED),
         },
         summary="Register in development",
@@ -159,11 +174,11 @@ class DevelopmentSignInController(Controller):
     async def dev_register(
         self,
         data: JSONBody[AuthRegisterRequest],
-        sign_in: NamedDependency[SignIn],
+        self_service: NamedDependency[SelfService],
         origin: NamedDependency[SessionOrigin],
     ) -> ASGIResponse:
         """Register without a password. 404 outside development."""
-        return await _register(data, sign_in, origin)
+        return await _register(data, self_service, origin)
 
     @post(
         "/dev-login",
@@ -186,12 +201,16 @@ class DevelopmentSignInController(Controller):
 
 
 async def _register(
-    data: AuthRegisterRequest, sign_in: SignIn, origin: SessionOrigin
+    data: AuthRegisterRequest, self_service: SelfService, origin: SessionOrigin
 ) -> ASGIResponse:
     registration = Registration.parse(
         username=data.username, email=data.email, display_name=data.display_name
     )
-    signed_in = await sign_in.register(registration, data.password, origin=origin)
+    signed_in = await self_service.registration.register(
+        registration, data.password, invitation=data.invitation_token, origin=origin
+    )
+    if signed_in is None:
+        return json_answer(AuthAccepted(message=PROOF_NEEDED), status=202)
     return json_answer(AuthTokens.of(signed_in), status=201)
 
 

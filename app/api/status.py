@@ -68,8 +68,8 @@ class AuthFeatures(msgspec.Struct, frozen=True, kw_only=True):
     """What a client may offer its user."""
 
     supports_registration: bool
-    supports_password_reset: bool = False
-    supports_email_verification: bool = False
+    supports_password_reset: bool
+    supports_email_verification: bool = True
     requires_redirect: bool = False
 
 
@@ -86,14 +86,16 @@ class AuthConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     features: AuthFeatures
 
     @classmethod
-    def of(cls, *, development: bool, registration: bool) -> "AuthConfiguration":
+    def of(cls, *, development: bool, registration: bool, passwords: bool) -> "AuthConfiguration":
         """The configuration that clients of this deployment need."""
         prefix = "/api/v1/auth/dev-" if development else "/api/v1/auth/"
         return cls(
             login_endpoint=f"{prefix}login",
             register_endpoint=f"{prefix}register",
             supports_registration=registration,
-            features=AuthFeatures(supports_registration=registration),
+            features=AuthFeatures(
+                supports_registration=registration, supports_password_reset=passwords
+            ),
         )
 
 

@@ -30,7 +30,7 @@ Try it:
     -d '{{"username": "john.doe"}}'
   curl -s {url}/api/v1/auth/me -H 'Authorization: Bearer <access_token>'
 
-Mail that would be sent: {url}/dev/mail. API reference: {url}/docs. Stop with Ctrl-C.
+API reference: {url}/docs, mail that waits: {url}/dev/mail. Stop with Ctrl-C.
 """
 
 

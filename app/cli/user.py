@@ -1,4 +1,4 @@
-"""`fm-auth user create|list|unlock|import|export|export-data|erase`."""
+"""`fm-auth user create|list|invite|unlock|import|export|export-data|erase`."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ PAGE = 500
 
 @click.group()
 def user() -> None:
-    """Create, list, unlock, import, export and erase accounts."""
+    """Create, list, invite, unlock, import, export and erase accounts."""
 
 
 user.add_command(import_)
@@ -64,6 +64,32 @@ def create(
         finally:
             await container.close()
         click.echo(f"{account.id}  {account.username}  {account.email}  {','.join(account.roles)}")
+
+    on_servers(run)
+
+
+@user.command()
+@click.argument("email")
+def invite(email: str) -> None:
+    """Mail an invitation to EMAIL; an earlier one for the same address is void.
+
+    It is for REGISTRATION_MODE=invite and works for three days.
+    """
+
+    async def run(settings: Settings) -> None:
+        from app.container import Container  # noqa: PLC0415 - slow to import
+        from auth_core.kernel import Email  # noqa: PLC0415
+
+        address = Email.parse(email)
+        if settings.registration.mode != "invite":
+            click.echo("warning: REGISTRATION_MODE is not invite: the link will not work", err=True)
+        container = Container(settings)
+        try:
+            await container.database.check()
+            await container.core.self_service.registration.invite(address)
+        finally:
+            await container.close()
+        click.echo(f"An invitation is on its way to {address}.")
 
     on_servers(run)
 

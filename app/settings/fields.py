@@ -133,7 +133,32 @@ _REGISTRATION = (
         attribute="registration.enabled",
         kind=parse.boolean(),
         default="true",
-        description="Whether people can register themselves",
+        description="false is the same as REGISTRATION_MODE=closed",
+    ),
+    Field(
+        name="REGISTRATION_MODE",
+        attribute="registration.mode",
+        kind=parse.choice("open", "verified", "invite", "closed"),
+        default="verified",
+        development="open",
+        description="Who gets an account: everybody at once; everybody who proves their address by"
+        " a mailed link first; whoever `fm-auth user invite` has invited; nobody",
+    ),
+    Field(
+        name="AUTH_EMAIL_SIGN_IN",
+        attribute="registration.email_sign_in",
+        kind=parse.boolean(),
+        default="false",
+        development="true",
+        description="Whether a mailed link or 6-digit code signs in. Mail is no authenticator under"
+        " NIST SP 800-63B-4 (3.1.3): whoever reads the mailbox has the account",
+    ),
+    Field(
+        name="AUTH_DELETION_GRACE_DAYS",
+        attribute="registration.deletion_grace_days",
+        kind=parse.integer(0, 365),
+        default="30",
+        description="How long an account can be restored after its owner has deleted it",
     ),
     Field(
         name="ENABLE_PASSWORD_AUTH",

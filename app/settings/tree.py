@@ -82,9 +82,12 @@ class CorsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistrationSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may sign up, how they log in, and the administrator seeded at start."""
+    """Who may sign up, how they log in and leave, and the administrator seeded at start."""
 
     enabled: bool
+    mode: Literal["open", "verified", "invite", "closed"]
+    email_sign_in: bool
+    deletion_grace_days: int
     password_auth: bool
     admin_username: str | None
     admin_password: Secret[str] | None

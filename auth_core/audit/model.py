@@ -16,6 +16,14 @@ class AuditAction(StrEnum):
     SIGN_IN_FAILED = "sign_in:failed"
     PASSWORD_DISABLED = "password:disabled"  # noqa: S105 - a word
     PASSWORD_UNLOCKED = "password:unlocked"  # noqa: S105
+    USER_REGISTERED = "user:registered"
+    EMAIL_VERIFIED = "user:email_verified"
+    EMAIL_CHANGED = "user:email_changed"
+    PASSWORD_CHANGED = "user:password_changed"  # noqa: S105 - an action
+    PASSWORD_RESET = "user:password_reset"  # noqa: S105 - an action
+    SIGNED_IN_BY_MAIL = "user:signed_in_by_mail"
+    DELETION_SCHEDULED = "user:deletion_scheduled"
+    DELETION_CANCELLED = "user:deletion_cancelled"
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,21 @@
 
 from auth_core.credentials.blocklist import Blocklist, BloomFilter, shipped_blocklist
 from auth_core.credentials.failures import FailurePolicy
+from auth_core.credentials.one_time import (
+    CODE_DIGITS,
+    LIFETIMES,
+    MAX_ATTEMPTS,
+    OF_AN_ACCOUNT,
+    OneTimeSecret,
+    OneTimeSecretId,
+    OneTimeSecretRepository,
+    OneTimeSecretsUnitOfWork,
+    Purpose,
+    code_digest,
+    new_code,
+    new_token,
+    token_digest,
+)
 from auth_core.credentials.password import (
     DEVELOPMENT_PASSWORD_MIN,
     PASSWORD_MAX_BYTES,
@@ -29,7 +44,11 @@ from auth_core.credentials.service import AccountService
 from auth_core.credentials.transfer import AccountTransfer, Entry, Refusal, TransferRecord
 
 __all__ = [
+    "CODE_DIGITS",
     "DEVELOPMENT_PASSWORD_MIN",
+    "LIFETIMES",
+    "MAX_ATTEMPTS",
+    "OF_AN_ACCOUNT",
     "PASSWORD_MAX_BYTES",
     "PASSWORD_MIN",
     "SECOND_FACTOR_MIN",
@@ -48,15 +67,24 @@ __all__ = [
     "FailurePolicy",
     "ForeignHashes",
     "OnLookupFailure",
+    "OneTimeSecret",
+    "OneTimeSecretId",
+    "OneTimeSecretRepository",
+    "OneTimeSecretsUnitOfWork",
     "PasswordHasher",
     "PasswordPolicy",
     "PasswordProof",
     "PasswordRules",
     "Proof",
     "ProvingUnitOfWork",
+    "Purpose",
     "Refusal",
     "TransferRecord",
+    "code_digest",
+    "new_code",
+    "new_token",
     "normalize_password",
     "parse_password",
     "shipped_blocklist",
+    "token_digest",
 ]

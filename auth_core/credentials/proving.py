@@ -24,7 +24,7 @@ from auth_core.kernel import (
     Unavailable,
     UserId,
 )
-from auth_core.users import UserPasswordDisabled, UserPasswordUnlocked, UserSignInFailed
+from auth_core.users import UserPasswordDisabled, UserPasswordUnlocked, UserSignInFailed, UserStatus
 
 
 class ProvingUnitOfWork(CredentialsUnitOfWork, AuditUnitOfWork, Protocol):
@@ -59,8 +59,12 @@ class PasswordProof:
         self._ids = ids
         self._policy = policy
 
-    async def prove(self, account: Account | None, password: str) -> Proof:
+    async def prove(
+        self, account: Account | None, password: str, *, leaving: bool = False
+    ) -> Proof:
         """The proof, for `settle`. Raises AuthenticationFailed, once the failure is durable.
+
+        With ``leaving`` an account on its way out may prove itself, too.
 
         While the account backs off nothing is counted: an attempt that is not looked at is no
         guess, and nobody can keep the owner out by making more of them. Raises Unavailable.
@@ -68,7 +72,7 @@ class PasswordProof:
         normalized = normalize_password(password)
         if normalized is None:  # never a password of anybody; the same flat cost for everybody
             raise AuthenticationFailed
-        admitted = self._admitted(account)
+        admitted = self._admitted(account, leaving=leaving)
         matches = await self._hasher.verify(
             normalized, None if admitted is None else admitted.password_hash
         )
@@ -99,9 +103,12 @@ class PasswordProof:
                 await uow.commit()
         return unlocked
 
-    def _admitted(self, account: Account | None) -> Account | None:
+    def _admitted(self, account: Account | None, *, leaving: bool) -> Account | None:
         """The account, if its password may be tried now."""
-        if account is None or account.password_hash is None or not account.user.is_active:
+        if account is None or account.password_hash is None:
+            return None
+        user = account.user
+        if not (user.is_active or (leaving and user.status is UserStatus.ACTIVE)):
             return None
         return account if self._policy.admits(account, self._clock.now()) else None
 

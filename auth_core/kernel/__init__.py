@@ -9,7 +9,9 @@ from auth_core.kernel.errors import (
     EmailTaken,
     FieldProblem,
     InvalidClient,
+    InvalidCode,
     InvalidInput,
+    InvalidLink,
     InvalidRefreshToken,
     InvalidRequest,
     InvalidToken,
@@ -19,8 +21,10 @@ from auth_core.kernel.errors import (
     LifecycleConflict,
     Misconfigured,
     NotFound,
+    OneTimeSecretRefused,
     PasswordChangeRequired,
     PermissionDenied,
+    ReauthenticationFailed,
     RegistrationClosed,
     TokenExpired,
     TooManyRequests,
@@ -33,12 +37,21 @@ from auth_core.kernel.errors import (
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
-from auth_core.kernel.mail import Letter, LetterId, MailOutbox, MailTemplate, MailUnitOfWork
+from auth_core.kernel.mail import (
+    NOBODY,
+    Letter,
+    LetterId,
+    MailOutbox,
+    MailTemplate,
+    MailUnitOfWork,
+    has_mailbox,
+)
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
 from auth_core.kernel.tasks import end_tasks
 
 __all__ = [
+    "NOBODY",
     "AuthCoreError",
     "AuthenticationFailed",
     "AuthenticationRequired",
@@ -53,7 +66,9 @@ __all__ = [
     "FieldProblem",
     "Ids",
     "InvalidClient",
+    "InvalidCode",
     "InvalidInput",
+    "InvalidLink",
     "InvalidRefreshToken",
     "InvalidRequest",
     "InvalidToken",
@@ -68,10 +83,12 @@ __all__ = [
     "MailUnitOfWork",
     "Misconfigured",
     "NotFound",
+    "OneTimeSecretRefused",
     "OrganizationId",
     "Outbox",
     "PasswordChangeRequired",
     "PermissionDenied",
+    "ReauthenticationFailed",
     "RegistrationClosed",
     "Secret",
     "SessionId",
@@ -88,5 +105,6 @@ __all__ = [
     "WrongMasterKey",
     "display_name",
     "end_tasks",
+    "has_mailbox",
     "uuid7",
 ]

@@ -96,6 +96,24 @@ class InvalidRequest(AuthCoreError):
     default_message = "The request lacks a parameter, or has one twice."
 
 
+class OneTimeSecretRefused(AuthCoreError):
+    """What was sent by mail does not work: never issued, used, void or too old; one answer."""
+
+
+class InvalidLink(OneTimeSecretRefused):
+    """The token of a mailed link opens nothing."""
+
+    code = "invalid_or_expired_link"
+    default_message = "This link does not work any more. Ask for a new one."
+
+
+class InvalidCode(OneTimeSecretRefused):
+    """Wrong, used or too old, or tried too often, or for another challenge."""
+
+    code = "invalid_code"
+    default_message = "This code is wrong or does not work any more. Ask for a new one."
+
+
 class PermissionDenied(AuthCoreError):
     """The caller is known and may not do this."""
 
@@ -115,6 +133,13 @@ class RegistrationClosed(PermissionDenied):
 
     code = "registration_closed"
     default_message = "Registration is closed. Ask an administrator for an account."
+
+
+class ReauthenticationFailed(PermissionDenied):
+    """A signed-in caller did not prove that they know the password. Their session is fine."""
+
+    code = "reauthentication_failed"
+    default_message = "The password is wrong."
 
 
 class NotFound(AuthCoreError):

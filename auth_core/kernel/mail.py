@@ -7,10 +7,18 @@ from uuid import UUID
 
 import msgspec
 
-from auth_core.kernel.identity import Email
+from auth_core.kernel.identity import DEFAULT_EMAIL_DOMAIN, Email
 from auth_core.kernel.ports import UnitOfWork
 
 LetterId = NewType("LetterId", UUID)
+
+NOBODY = Email(f"nobody@{DEFAULT_EMAIL_DOMAIN}")
+"""Takes the letters that are written for the time that it takes, and reach nobody (SEC-02)."""
+
+
+def has_mailbox(email: Email) -> bool:
+    """Whether mail can be sent there: the address that an account gets by default takes none."""
+    return not email.value.endswith(f"@{DEFAULT_EMAIL_DOMAIN}")
 
 
 class MailTemplate(StrEnum):

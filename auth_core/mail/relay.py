@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.kernel import Clock, WrongMasterKey
+from auth_core.kernel import Clock, WrongMasterKey, has_mailbox
 from auth_core.mail.model import (
     Fate,
     MailDelayed,
@@ -106,11 +106,16 @@ class MailRelay:
         return claimed
 
     async def _deliver(self, letter: QueuedLetter) -> Outcome:
+        if not has_mailbox(letter.to):  # written for the time that it takes: forgotten unsent
+            return await self._concluded(letter, None)
         failure = await self._send(letter)
         if isinstance(failure, MailServerDown):
             self._rest(failure)
         elif not isinstance(failure, MailDelayed) or not failure.reason.startswith("cannot_"):
             self._failures, self._paused_until, self.problem = 0, None, ""
+        return await self._concluded(letter, failure)
+
+    async def _concluded(self, letter: QueuedLetter, failure: MailFailure | None) -> Outcome:
         fate = await self._record(letter, failure)
         return Outcome(
             id=letter.id,

@@ -19,7 +19,7 @@ class PersonalDataRepository(Protocol):
         ...
 
     async def claim_due(self, now: datetime) -> UserId | None:
-        """The deleted account whose grace period has been over for longest at ``now``, or None.
+        """The account whose ``delete_after`` has been reached for longest at ``now``, or None.
 
         It is held until the transaction ends; those that others hold are passed over.
         """
@@ -31,7 +31,7 @@ class PersonalDataRepository(Protocol):
         What names them by id only stays: events, audit records, and the sessions that ended at or
         after ``endings_since``, which `SessionRepository.ended_since` goes on to tell. Returns the
         sessions that caches may still know. None, and nothing is written, when there is no such
-        account or it is not deleted.
+        account, or it is neither deleted nor leaving.
         """
         ...
 

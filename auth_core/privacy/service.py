@@ -65,7 +65,7 @@ class PersonalDataService:
                 raise ConcurrentUpdate
 
     async def erase_due(self) -> int:
-        """Erase every deleted account whose grace period is over; returns how many.
+        """Erase every account, deleted or left, whose grace period is over; returns how many.
 
         Each in a transaction of its own. Accounts that somebody holds are left for the next time.
         Raises Unavailable.

@@ -5,7 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
-from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher, PasswordPolicy
+from auth_core.credentials import (
+    OF_AN_ACCOUNT,
+    CredentialsUnitOfWork,
+    OneTimeSecretsUnitOfWork,
+    PasswordHasher,
+    PasswordPolicy,
+)
 from auth_core.kernel import Clock, DomainEvent, EventId, Ids, Secret, UserId, UserNotFound
 from auth_core.sessions.model import EndReason
 from auth_core.sessions.ports import SessionsUnitOfWork
@@ -22,8 +28,10 @@ from auth_core.users import (
 Change = Callable[[User], User]
 
 
-class LifecycleUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
-    """A transaction over users, credentials and sessions."""
+class LifecycleUnitOfWork(
+    CredentialsUnitOfWork, OneTimeSecretsUnitOfWork, SessionsUnitOfWork, Protocol
+):
+    """A transaction over users, credentials, one-time secrets and sessions."""
 
 
 class AccountLifecycle:
@@ -98,7 +106,8 @@ class AccountLifecycle:
     async def set_password(self, user_id: UserId, password: Secret[str]) -> None:
         """Replace the password; ends every session.
 
-        Failures are forgotten, and nothing is left to change. Raises InvalidInput when the policy
+        Every mailed link and code is void (SEC-16), failures are forgotten, and nothing is left to
+        change. Raises InvalidInput when the policy
         refuses it.
         """
         async with self._unit_of_work() as uow:
@@ -113,6 +122,7 @@ class AccountLifecycle:
             async with self._unit_of_work() as uow:
                 if await uow.users.get(user_id) is None:
                     raise UserNotFound
+                await uow.one_time_secrets.void(user_id, OF_AN_ACCOUNT, now)
                 await uow.credentials.set_password(user_id, password_hash)
                 event = UserPasswordChanged(id=self._event_id(), occurred_at=now, user_id=user_id)
                 await uow.outbox.add([event])

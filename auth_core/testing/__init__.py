@@ -14,6 +14,7 @@ from auth_core.testing.crypto import (
     ToySealer,
 )
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
+from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
@@ -35,6 +36,7 @@ __all__ = [
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryMailer",
+    "InMemoryOneTimeSecretRepository",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
     "InMemoryRefreshCounter",

@@ -53,6 +53,7 @@ class InMemoryCore(Core):
             token_signer=SymmetricTokenSigner(),
             clock=clock,
             ids=DeterministicIds(clock, entropy),
+            entropy=entropy,
         )
         store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)

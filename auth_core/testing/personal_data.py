@@ -63,8 +63,7 @@ class InMemoryPersonalDataRepository:
         due = [
             (user.delete_after, user.id)
             for user in self._transaction.users.values()
-            if user.status is UserStatus.DELETED
-            and user.delete_after is not None
+            if user.delete_after is not None
             and user.delete_after <= now
             and self._transaction.is_free(user.id)
         ]
@@ -80,7 +79,7 @@ class InMemoryPersonalDataRepository:
         rows = self._transaction
         await rows.lock(user_id)
         user = rows.users.get(user_id)
-        if user is None or user.status is not UserStatus.DELETED:
+        if user is None or (user.status is not UserStatus.DELETED and user.delete_after is None):
             return None
         mine = self._sessions(user_id)
         for session in mine:
@@ -89,6 +88,13 @@ class InMemoryPersonalDataRepository:
                 rows.erased[session.id] = EndedSession(user_id, session.id, session.ended_at)
         await rows.delete(rows.sessions, [session.id for session in mine])
         await rows.delete(rows.password_hashes, [user_id])
+        secrets = rows.one_time_secrets.items()
+        mine_or_to_me = [
+            key
+            for key, secret in secrets
+            if secret.user_id == user_id or secret.email == user.email
+        ]
+        await rows.delete(rows.one_time_secrets, mine_or_to_me)
         await rows.delete(rows.users, [user_id])
         rows.remove_letters(user.email)
         return [

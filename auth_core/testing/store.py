@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from auth_core.audit import AuditRecord
-from auth_core.credentials import Account
+from auth_core.credentials import Account, OneTimeSecret, Purpose
 from auth_core.kernel import (
     ConcurrentUpdate,
     Conflict,
@@ -71,6 +71,7 @@ class InMemoryStore:
         self.sessions: dict[SessionId, Session] = {}
         self.erased: dict[SessionId, EndedSession] = {}
         """Sessions that had ended when their user was erased."""
+        self.one_time_secrets: dict[tuple[Purpose, str], OneTimeSecret] = {}
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
@@ -97,6 +98,9 @@ class Transaction:
         self.password_states = ChainMap[UserId, PasswordState]({}, store.password_states)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
         self.erased = ChainMap[SessionId, EndedSession]({}, store.erased)
+        self.one_time_secrets = ChainMap[tuple[Purpose, str], OneTimeSecret](
+            {}, store.one_time_secrets
+        )
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
         self.departures = ChainMap[str, Departure]({}, store.departures)
         self.removed_keys: set[str] = set()
@@ -218,6 +222,7 @@ class Transaction:
         _apply(self.password_states)
         _apply(self.sessions)
         _apply(self.erased)
+        _apply(self.one_time_secrets)
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)

@@ -23,6 +23,7 @@ from auth_core.kernel import (
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.credentials import InMemoryCredentialRepository, find_user
 from auth_core.testing.mail import InMemoryMailOutbox
+from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
@@ -70,6 +71,12 @@ class InMemoryUserRepository:
         stored = self._transaction.users.get(user.id)
         if stored is None or stored.version != user.version - 1:
             raise ConcurrentUpdate
+        for name, taken in ((user.username, UsernameTaken()), (user.email, EmailTaken())):
+            if name not in {stored.username, stored.email}:
+                await self._transaction.lock(name)
+            other = find_user(self._transaction, name)
+            if other is not None and other.id != user.id:
+                self._transaction.violated(taken)
         self._transaction.users[user.id] = msgspec.structs.replace(
             user, last_login_at=stored.last_login_at, epoch=stored.epoch
         )
@@ -186,6 +193,7 @@ class InMemoryUnitOfWork:
         self.users = InMemoryUserRepository(self._transaction)
         self.credentials = InMemoryCredentialRepository(self._transaction)
         self.sessions = InMemorySessionRepository(self._transaction)
+        self.one_time_secrets = InMemoryOneTimeSecretRepository(self._transaction)
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)

@@ -88,7 +88,7 @@ class SignIn:
         """
         if not self._policy.registration:
             raise RegistrationClosed
-        self._require_a_way_in()
+        self.require_a_way_in()
         password_hash = None
         if password is not None:
             admitted = await self._passwords.check(password, names=registration.names)
@@ -122,7 +122,7 @@ class SignIn:
         (SEC-01), InvalidInput when the password is missing, PasswordChangeRequired after the right
         password, Unavailable.
         """
-        self._require_a_way_in()
+        self.require_a_way_in()
         if password is None and not self._policy.development:
             raise _password_required()
         keys = await self._tokens.signing_keys()
@@ -168,7 +168,8 @@ class SignIn:
             account = None
         return await self._proof.prove(account, password)
 
-    def _require_a_way_in(self) -> None:
+    def require_a_way_in(self) -> None:
+        """Raises PermissionDenied when nobody could sign in to a new account."""
         if not (self._policy.development or self._policy.passwords):
             message = "Signing in with a password is turned off here."
             raise PermissionDenied(message)

@@ -54,12 +54,12 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     """Raised when every session is ended at once: what was begun in an earlier one is over."""
     delete_after: datetime | None = None
-    """When a deleted account is erased."""
+    """Set when the account was deleted, or its owner asked for it: erased after this moment."""
 
     @property
     def is_active(self) -> bool:
-        """Only an active account may sign in or use a session."""
-        return self.status is UserStatus.ACTIVE
+        """Only an active account may sign in or use a session; one that is leaving is not."""
+        return self.status is UserStatus.ACTIVE and self.delete_after is None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,6 +106,39 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         """
         return msgspec.structs.replace(
             self._moved(UserStatus.DELETED, at), delete_after=delete_after
+        )
+
+    def with_verified_email(self, *, at: datetime) -> Self:
+        """The same user, who has proven that they read the mail of their address."""
+        return msgspec.structs.replace(
+            self, email_verified=True, updated_at=at, version=self.version + 1
+        )
+
+    def with_email(self, email: Email, *, at: datetime) -> Self:
+        """The same user with another, proven address; a user name that was the old one follows."""
+        follows = self.username.value == self.email.value
+        return msgspec.structs.replace(
+            self,
+            email=email,
+            username=Username(email.value) if follows else self.username,
+            email_verified=True,
+            updated_at=at,
+            version=self.version + 1,
+        )
+
+    def leaving(self, *, at: datetime, delete_after: datetime) -> Self:
+        """The same user on their way out, which `stayed` undoes. Raises LifecycleConflict."""
+        if not self.is_active:
+            message = "Only an active account can be scheduled for deletion."
+            raise LifecycleConflict(message)
+        return msgspec.structs.replace(
+            self, delete_after=delete_after, updated_at=at, version=self.version + 1
+        )
+
+    def stayed(self, *, at: datetime) -> Self:
+        """The same user, not on their way out any more."""
+        return msgspec.structs.replace(
+            self, delete_after=None, updated_at=at, version=self.version + 1
         )
 
     def _moved(self, status: UserStatus, at: datetime) -> Self:

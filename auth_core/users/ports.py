@@ -29,7 +29,8 @@ class UserRepository(Protocol):
     async def update(self, user: User) -> None:
         """Store all but the last login and the epoch, if the stored version is the one before.
 
-        Raises ConcurrentUpdate, and writes nothing, when it is another one.
+        Raises ConcurrentUpdate, and writes nothing, when it is another one; UsernameTaken or
+        EmailTaken when another account has the name, also when racing: nothing can commit then.
         """
         ...
 

@@ -31,6 +31,7 @@ class UserService:
         *,
         roles: tuple[str, ...] = ("user",),
         is_dev_user: bool = False,
+        email_verified: bool = False,
     ) -> User:
         """Add an active account to ``uow``; the caller commits.
 
@@ -44,6 +45,7 @@ class UserService:
             display_name=registration.display_name,
             roles=roles,
             is_dev_user=is_dev_user,
+            email_verified=email_verified,
             created_at=now,
             updated_at=now,
         )

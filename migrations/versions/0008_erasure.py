@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -12,7 +12,6 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    op.add_column("users", sa.Column("delete_after", MOMENT))
     # they were closed by a version that knew no erasure: from now they have the usual time
     op.execute(
         "UPDATE users SET delete_after = now() + interval '30 days' WHERE status = 'deleted'"
@@ -37,4 +36,3 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("erased_sessions")
     op.drop_index("ix_users_delete_after", "users")
-    op.drop_column("users", "delete_after")

@@ -6,7 +6,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from tests.mailbox import Mailbox, mailbox_of
 from tests.serving import Client, development, serving
+
+PRODUCTION = {"ENVIRONMENT": "production", "REGISTRATION_MODE": "open"}
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +35,35 @@ async def second_worker(environ: dict[str, str]) -> AsyncIterator[Client]:
 @pytest.fixture(scope="session")
 async def production(environ: dict[str, str]) -> AsyncIterator[Client]:
     """A client of a worker outside development, on the same servers."""
-    async with serving(environ | {"ENVIRONMENT": "production"}) as client:
+    async with serving(environ | PRODUCTION) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def verified_environ(environ: dict[str, str]) -> dict[str, str]:
+    """Outside development, where addresses are proven first, and mail signs in."""
+    return environ | {"ENVIRONMENT": "production", "AUTH_EMAIL_SIGN_IN": "true"}
+
+
+@pytest.fixture(scope="session")
+async def verified(verified_environ: dict[str, str]) -> AsyncIterator[Client]:
+    """A client of a worker of that deployment."""
+    async with serving(verified_environ) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def second_verified(verified_environ: dict[str, str]) -> AsyncIterator[Client]:
+    """A client of another one."""
+    async with serving(verified_environ) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def mailbox(verified_environ: dict[str, str]) -> AsyncIterator[Mailbox]:
+    """The letters of all deployments on these servers."""
+    async with mailbox_of(verified_environ) as mailbox:
+        yield mailbox
 
 
 @pytest.fixture

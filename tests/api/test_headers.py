@@ -317,7 +317,11 @@ async def test_a_preflight_of_an_allowed_origin_passes_without_a_token(
 async def test_origins_come_from_the_settings_and_extensions_are_always_allowed(
     environ: dict[str, str],
 ) -> None:
-    own = {"ENVIRONMENT": "production", "CORS_ORIGINS": '["https://app.example.com"]'}
+    own = {
+        "ENVIRONMENT": "production",
+        "REGISTRATION_MODE": "open",
+        "CORS_ORIGINS": '["https://app.example.com"]',
+    }
     async with serving(environ | own) as client:
         echoed = {
             origin: (await client.get("/", headers={"Origin": origin})).headers.get(
@@ -458,7 +462,7 @@ ROUTES = [
     ("/", {"GET"}),
     ("/health", {"GET"}),
     (f"{AUTH}/config", {"GET"}),
-    (f"{AUTH}/me", {"GET", "PATCH"}),
+    (f"{AUTH}/me", {"GET", "PATCH", "DELETE"}),
     (f"{AUTH}/dev-login", {"POST"}),
     (f"{AUTH}/logout", {"POST"}),
     ("/v1/auth/logout", {"POST"}),

@@ -130,7 +130,7 @@ async def test_each_kind_of_problem_arises_on_the_real_routes(
 
     expect_problem(await client.get(f"{AUTH}/me"), 401, "authentication_required")
     expect_problem(await client.get("/nothing"), 404, "not_found")
-    expect_problem(await client.delete(f"{AUTH}/me"), 405, "method_not_allowed")
+    expect_problem(await client.put(f"{AUTH}/me"), 405, "method_not_allowed")
     expect_problem(again, 409, "username_taken")
     expect_problem(large, 413, "body_too_large")
     expect_problem(form, 415, "unsupported_media_type")

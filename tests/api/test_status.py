@@ -168,8 +168,8 @@ async def test_the_configuration_is_what_clients_need_to_stay_with_local_sign_in
         "login_url": None,
         "features": {
             "supports_registration": True,
-            "supports_password_reset": False,
-            "supports_email_verification": False,
+            "supports_password_reset": True,
+            "supports_email_verification": True,
             "requires_redirect": False,
         },
     } == answer.json()

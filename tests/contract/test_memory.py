@@ -28,6 +28,8 @@ from auth_core.testing.contracts import (
     IdsContract,
     KeyRepositoryContract,
     MailOutboxContract,
+    OneTimeCodeContract,
+    OneTimeSecretRepositoryContract,
     PasswordHasherContract,
     PasswordStateContract,
     PersonalDataContract,
@@ -128,6 +130,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestOneTimeSecrets(OneTimeSecretRepositoryContract):
+    pass
+
+
+class TestOneTimeCodes(OneTimeCodeContract):
     pass
 
 

@@ -398,3 +398,23 @@ def test_a_public_key_that_was_swapped_in_the_database_is_refused_with_a_way_out
     assert 0 == fm_auth("key", "revoke", swapped["kid"], settings=settings).returncode
     service = services(settings).start()
     assert swapped["kid"] != service.kid()
+
+
+def test_an_invitation_is_mailed_and_names_whom_it_is_for(deployed: Service) -> None:
+    email = f"{new_name()}@example.com"
+    invite = {**deployed._settings, "REGISTRATION_MODE": "invite"}
+
+    done = fm_auth("user", "invite", email, settings=invite)
+    warned = fm_auth("user", "invite", email, settings=deployed._settings)
+    refused = fm_auth("user", "invite", "nobody", settings=invite)
+
+    told = f"An invitation is on its way to {email}.\n"
+    assert (0, told, "") == (done.returncode, done.stdout, done.stderr)
+    assert (0, told) == (warned.returncode, warned.stdout)
+    assert "REGISTRATION_MODE is not invite" in warned.stderr
+    assert 0 != refused.returncode
+    assert "e-mail address" in refused.stderr
+    listed = fm_auth("mail", "list", settings=deployed._settings)
+    assert 2 == sum(
+        email in line and "registration_invitation" in line for line in listed.stdout.splitlines()
+    )

@@ -24,7 +24,7 @@ from tests.e2e.running import (
 def banner_commands(service: Service) -> list[str]:
     """The shell commands that the service prints when it is ready."""
     text = eventually(lambda: service.output.partition("Try it:\n")[2].partition("API ref")[0])
-    commands = text.strip().replace("\\\n", " ").splitlines()
+    commands = text.partition("Mail that")[0].strip().replace("\\\n", " ").splitlines()
     return [command.strip() for command in commands]
 
 

@@ -25,10 +25,11 @@ from app.main import create_app
 from app.observability import configure_logging
 from app.security import PUBLIC
 from app.settings import describe, load_settings
-from auth_core.kernel import Secret
+from auth_core.kernel import MailTemplate, Secret
 from auth_core.keys import KeyUse
 from auth_core.users import Registration
 from tests.api.asking import AUTH, JSON, ask_raw
+from tests.mailbox import mailbox_of
 from tests.serving import Client, bearer
 
 NewName = Callable[[], str]
@@ -152,6 +153,7 @@ async def flow(
     answers: list[httpx.Response] = []
     async with AsyncTestClient(app, raise_server_exceptions=False) as client:
         await _sign_ins(client, canaries, answers)
+        await _mailed(client, environ, canaries, answers)
         await _failures(client, canaries, answers)
         await _faults(client, canaries, answers)
         await _registered_client(client, canaries, answers)
@@ -215,6 +217,51 @@ async def _sign_ins(client: Client, canaries: Canaries, answers: list[httpx.Resp
         answers.append(await client.get(path))
     for path in ("/.well-known/openid-configuration", f"{AUTH}/config", f"{AUTH}/health", "/docs"):
         answers.append(await client.get(path))
+
+
+async def _mailed(
+    client: Client, environ: dict[str, str], canaries: Canaries, answers: list[httpx.Response]
+) -> None:
+    name = f"user-{secrets.token_hex(6)}"
+    email, other = f"{name}@example.com", f"other-{name}@example.com"
+    body = {"username": name, "email": email, "password": canaries.new("password before")}
+    signed_up = (await client.post(f"{AUTH}/dev-register", json=body)).json()
+    canaries.add_tokens(signed_up)
+    changed, reset = canaries.new("changed password"), canaries.new("reset password")
+    async with mailbox_of(environ) as mailbox:
+
+        async def mailed(template: MailTemplate, address: str = email) -> dict[str, str]:
+            token = await mailbox.token(address, template)
+            return {"token": canaries.add(f"{template.value} token", token)}
+
+        answers.append(await client.post(f"{AUTH}/verify-email/resend", json={"email": email}))
+        proof = await mailed(MailTemplate.VERIFY_EMAIL)
+        answers += [await client.post(f"{AUTH}/verify-email", json=proof) for _ in range(2)]
+        answers.append(await client.post(f"{AUTH}/sign-in/link", json={"email": email}))
+        link = await mailed(MailTemplate.SIGN_IN_LINK)
+        signed_in = (await client.post(f"{AUTH}/sign-in/link/redeem", json=link)).json()
+        canaries.add_tokens(signed_in)
+        code = (await client.post(f"{AUTH}/sign-in/code", json={"email": email})).json()
+        challenge = canaries.add("challenge", code["challenge_id"])
+        wrong = {"challenge_id": challenge, "code": "not the code"}
+        answers.append(await client.post(f"{AUTH}/sign-in/code/redeem", json=wrong))
+        passwords = {"current_password": body["password"], "new_password": changed}
+        fresh = await client.post(
+            f"{AUTH}/me/password", json=passwords, headers=bearer(signed_in["access_token"])
+        )
+        canaries.add_tokens(fresh.json())
+        headers = bearer(fresh.json()["access_token"])
+        asked = {"new_email": other, "password": changed}
+        answers.append(await client.post(f"{AUTH}/me/email", json=asked, headers=headers))
+        moved = await mailed(MailTemplate.CHANGE_EMAIL, other)
+        answers += [await client.post(f"{AUTH}/me/email/confirm", json=moved) for _ in range(2)]
+        answers.append(await client.post(f"{AUTH}/forgot-password", json={"email": other}))
+        forgotten = await mailed(MailTemplate.RESET_PASSWORD, other)
+        await client.get("/account/reset-password", params=forgotten)  # whose form has the token
+        sent = {**forgotten, "new_password": reset}
+        answers += [await client.post(f"{AUTH}/reset-password", json=sent) for _ in range(2)]
+        answers.append(await client.post("/account/reset-password", data=sent))
+    assert {200, 202, 400} == {answer.status_code for answer in answers[-11:]}
 
 
 async def _failures(client: Client, canaries: Canaries, answers: list[httpx.Response]) -> None:

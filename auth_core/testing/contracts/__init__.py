@@ -36,6 +36,10 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     RecordedEvents,
     UnitOfWorkFactory,
 )
+from auth_core.testing.contracts.one_time_secrets import (  # noqa: E402
+    OneTimeCodeContract,
+    OneTimeSecretRepositoryContract,
+)
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
 from auth_core.testing.contracts.password_state import PasswordStateContract  # noqa: E402
 from auth_core.testing.contracts.personal_data import PersonalDataContract  # noqa: E402
@@ -62,6 +66,8 @@ __all__ = [
     "IdsContract",
     "KeyRepositoryContract",
     "MailOutboxContract",
+    "OneTimeCodeContract",
+    "OneTimeSecretRepositoryContract",
     "PasswordHasherContract",
     "PasswordStateContract",
     "PersonalDataContract",

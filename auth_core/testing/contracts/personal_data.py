@@ -206,13 +206,13 @@ class PersonalDataContract:
 
         assert [[]] == [outcome for outcome in outcomes if outcome is not None]
 
-    async def test_due_are_the_deleted_whose_grace_is_over_the_longest_first(
+    async def test_due_are_those_whose_grace_is_over_the_longest_first(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:
         start = now() - LONG_AGO
         second = await _deleted(unit_of_work, start + timedelta(hours=1))
-        first = await _deleted(unit_of_work, start)
-        await stored_user(unit_of_work, delete_after=start)  # somebody changed their mind
+        first = await stored_user(unit_of_work, delete_after=start)  # leaving, by their own wish
+        await stored_user(unit_of_work)
         await stored_user(unit_of_work, status=UserStatus.DELETED)
 
         claimed = []

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from auth_core.kernel import ConcurrentUpdate, UserId
+from auth_core.kernel import ConcurrentUpdate, Conflict, EmailTaken, UserId, UsernameTaken
 from auth_core.testing.contracts.making import (
     RACERS,
     UnitOfWorkFactory,
@@ -72,6 +72,46 @@ class UserUpdatesContract:
             stored = await uow.users.get(user.id)
         assert stored is not None
         assert (winners[0], 2) == (stored.display_name, stored.version)
+
+    @pytest.mark.parametrize(
+        ("field", "error"), [("username", UsernameTaken), ("email", EmailTaken)]
+    )
+    async def test_an_update_cannot_take_the_name_of_another(
+        self, unit_of_work: UnitOfWorkFactory, field: str, error: type[Conflict]
+    ) -> None:
+        user, other = await stored_user(unit_of_work), await stored_user(unit_of_work)
+        changed = msgspec.structs.replace(
+            user.renamed("Another", at=now()), **{field: getattr(other, field)}
+        )
+
+        with pytest.raises(error):
+            await _update(unit_of_work, changed)
+
+        assert [user, user, user] == await read_back(unit_of_work, user)
+
+    async def test_of_racing_updates_to_one_address_one_wins(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        users = [await stored_user(unit_of_work) for _ in range(RACERS)]
+        email = new_user().email
+
+        outcomes = await asyncio.gather(
+            *(_update(unit_of_work, user.with_email(email, at=now())) for user in users),
+            return_exceptions=True,
+        )
+
+        assert 1 == outcomes.count(None)
+        assert RACERS - 1 == sum(isinstance(outcome, EmailTaken) for outcome in outcomes)
+
+    async def test_an_account_that_is_leaving_is_stored_as_such(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        leaving = user.leaving(at=now(), delete_after=now())
+
+        await _update(unit_of_work, leaving)
+
+        assert [leaving, leaving, leaving] == await read_back(unit_of_work, user)
 
     async def test_a_rolled_back_update_changes_nothing(
         self, unit_of_work: UnitOfWorkFactory

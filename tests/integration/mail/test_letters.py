@@ -56,6 +56,16 @@ def test_the_values_of_these_tests_are_those_of_all_templates():
     assert set(MailTemplate) == set(VALUES)
 
 
+@pytest.mark.parametrize(("language", "days"), [("en", "3 days"), ("de", "3 Tage")])
+def test_an_invitation_that_lasts_for_days_says_so(renderer, language, days):
+    letter = letter_of(MailTemplate.REGISTRATION_INVITATION, language, minutes="4320")
+
+    message = renderer.render(letter)
+
+    assert days in message.text
+    assert "4320" not in message.text
+
+
 @every
 def test_every_letter_is_whole_in_every_language(renderer, language, template):
     letter = letter_of(template, language)

@@ -12,6 +12,8 @@ from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     KeyRepositoryContract,
     MailOutboxContract,
+    OneTimeCodeContract,
+    OneTimeSecretRepositoryContract,
     PasswordStateContract,
     PersonalDataContract,
     RecordedEvents,
@@ -40,6 +42,14 @@ class TestUsers(UserRepositoryContract):
 
 
 class TestCredentials(CredentialRepositoryContract):
+    pass
+
+
+class TestOneTimeSecrets(OneTimeSecretRepositoryContract):
+    pass
+
+
+class TestOneTimeCodes(OneTimeCodeContract):
     pass
 
 

@@ -207,6 +207,22 @@ async def test_a_password_of_before_failures_survives_them_both_ways(make_databa
     assert [("new",)] == await fetch(url, "SELECT password_hash FROM password_credentials")
 
 
+async def test_who_is_leaving_is_not_let_in_by_the_version_before(make_database) -> None:
+    """And the version before can still make accounts and change them on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0006")
+    leaving, staying = uuid4(), uuid4()
+    await fetch(url, USER_OF_0001, leaving, NOW)
+    await fetch(url, "UPDATE users SET username = 'c.d', email = 'c@d.de', delete_after = $1", NOW)
+    await fetch(url, USER_OF_0001, staying, NOW)
+    before = (await fetch(url, "SELECT status FROM users WHERE id = $1", staying))[0][0]
+
+    await asyncio.to_thread(downgrade, url, "0005")
+
+    found = dict(await fetch(url, "SELECT id, status FROM users"))
+    assert {leaving: "disabled", staying: before} == found
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

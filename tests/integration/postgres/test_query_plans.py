@@ -18,6 +18,7 @@ from adapters.postgres import (
     loading,
     mail,
     migrate,
+    one_time_secrets,
     outbox,
     personal_data,
     refresh_counter,
@@ -42,6 +43,7 @@ _MODULES = (
     keys,
     mail,
     personal_data,
+    one_time_secrets,
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -54,6 +56,12 @@ _LETTERS = """\
 INSERT INTO mail_outbox (id, recipient, template, sealed_values, created_at, next_attempt_at)
 SELECT uuidv7(-number * interval '1 minute'), 'a@example.com', 'reset_password', 'x',
     now() - number * interval '1 minute', now() + number * interval '1 minute'
+FROM generate_series(1, 20000) AS number"""
+_SECRETS = """\
+INSERT INTO one_time_secrets
+    (id, purpose, subject, digest, email, user_id, attempts, created_at, expires_at)
+SELECT uuidv7(), 'reset_password', number::text, sha256(number::text::bytea), 'a@example.com',
+    uuidv7(), 0, now(), now() - number * interval '1 minute'
 FROM generate_series(1, 20000) AS number"""
 _CREDENTIALS = """\
 INSERT INTO password_credentials (user_id, password_hash, updated_at)
@@ -86,7 +94,10 @@ STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would co
 CLAIM = STATEMENTS.pop("mail._CLAIM")
 for part, of_tables in (("PAGES", personal_data.PAGES), ("DELETIONS", personal_data.DELETIONS)):
     STATEMENTS |= {f"personal_data.{part}[{table}]": made for table, made in of_tables.items()}
-SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
+SWEEPS = [
+    *(STATEMENTS.pop(f"{name}._SWEEP") for name in ("outbox", "mail", "one_time_secrets")),
+    *sessions._SWEEPS,
+]
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +110,7 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
     for statement in (
         _EVENTS,
         _LETTERS,
+        _SECRETS,
         _CREDENTIALS,
         _AUDIT_RECORDS,
         _ERASED_SESSIONS,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from auth_core.core import Core
-from auth_core.kernel import Email, Letter, LetterId, MailTemplate, Secret, Unavailable
+from auth_core.kernel import NOBODY, Email, Letter, LetterId, MailTemplate, Secret, Unavailable
 from auth_core.mail import (
     Fate,
     LetterStatus,
@@ -374,3 +374,16 @@ def test_delays_never_overflow(core):
     letter.attempts, letter.created_at = 10_000, core.clock.now()
 
     assert core.clock.now() + HOUR == RetryPolicy().next_attempt(letter, core.clock.now())
+
+
+@pytest.mark.sec("SEC-02")
+async def test_a_letter_to_nobody_is_forgotten_unsent(core, mailer, relay):
+    """It was written for the time that it takes, and tells nothing about the mail server."""
+    mailer.failing = lambda _: MailServerDown("smtp_no_connection")
+    for to in (NOBODY.value, "alice@dev.faultmaven.local"):
+        await enqueue(core, to)
+
+    relayed = await relay.run()
+
+    assert [Fate.SENT] * 2 == [outcome.fate for outcome in relayed.outcomes]
+    assert ({}, [], "") == (core.store.mail, mailer.sent, relay.problem)

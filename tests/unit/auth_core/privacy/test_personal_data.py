@@ -191,7 +191,9 @@ async def test_whoever_was_brought_back_meanwhile_is_not_erased(core, signed_in,
     def bring_back(statement):
         if statement == "personal_data.erase":
             deleted = core.store.users[user_id]
-            core.store.users[user_id] = msgspec.structs.replace(deleted, status=UserStatus.ACTIVE)
+            core.store.users[user_id] = msgspec.structs.replace(
+                deleted, status=UserStatus.ACTIVE, delete_after=None
+            )
 
     core.store.on_statement = bring_back
     with pytest.raises(ConcurrentUpdate):

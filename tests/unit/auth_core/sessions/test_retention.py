@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auth_core.core import Options
-from auth_core.kernel import Unavailable
+from auth_core.kernel import Email, Unavailable
 from auth_core.sessions import EndReason, RetentionPolicy, Swept, retention
 from auth_core.testing import in_memory_core
 from auth_core.tokens import SignInPolicy
@@ -113,3 +113,15 @@ async def test_after_a_sweep_exactly_what_is_not_over_long_enough_is_left(lives,
     before = core.clock.now() - kept * DAY
     assert {one for one, at in over.items() if at >= before} == set(core.store.sessions)
     assert [] == [event for event in core.published if event.occurred_at < before]
+
+
+async def test_a_sweep_takes_the_links_and_codes_that_have_expired():
+    core = in_memory_core()
+    for name in ("one", "two"):
+        await core.self_service.reset_password.send(Email(f"{name}@example.com"))
+        core.clock.advance(timedelta(minutes=20))
+    core.clock.advance(timedelta(minutes=1))
+
+    swept = await core.retention.sweep()
+
+    assert (1, 1) == (swept.one_time_secrets, len(core.store.one_time_secrets))

@@ -1,0 +1,13 @@
+"""What people do for themselves needs everything about their account, and mail."""
+
+from typing import Protocol
+
+from auth_core.credentials import CredentialsUnitOfWork, OneTimeSecretsUnitOfWork
+from auth_core.kernel import MailUnitOfWork
+from auth_core.sessions import SessionsUnitOfWork
+
+
+class SelfServiceUnitOfWork(
+    CredentialsUnitOfWork, OneTimeSecretsUnitOfWork, SessionsUnitOfWork, MailUnitOfWork, Protocol
+):
+    """A transaction over an account, its secrets and sessions, and the letters about them."""

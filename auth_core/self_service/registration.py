@@ -1,0 +1,271 @@
+"""Registration: who gets an account depends on the mode of the deployment.
+
+``verified`` makes no account before the address is proven. Whatever somebody registers with, the
+answer is the same, and so is the work: one hash, two look-ups, one secret, one letter in one commit
+(SEC-01, SEC-02). What the letter says only the owner of the address learns.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from auth_core.audit import AuditAction
+from auth_core.credentials import PasswordHasher, Purpose
+from auth_core.kernel import (
+    NOBODY,
+    Email,
+    FieldProblem,
+    InvalidInput,
+    InvalidLink,
+    MailTemplate,
+    RegistrationClosed,
+    Secret,
+    Username,
+    has_mailbox,
+)
+from auth_core.self_service.mailed import MailedSecrets
+from auth_core.self_service.new_password import NewPassword
+from auth_core.self_service.policy import RegistrationMode
+from auth_core.self_service.ports import SelfServiceUnitOfWork
+from auth_core.self_service.sign_in import SessionStart
+from auth_core.self_service.trail import Trail
+from auth_core.sessions import SessionOrigin
+from auth_core.tokens import SignedIn, SignIn
+from auth_core.users import Registration, User, UserService
+
+
+class WaitingRegistration(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits, sealed, for its address to be proven."""
+
+    username: str
+    email: str
+    display_name: str
+    password_hash: str
+
+    def __repr__(self) -> str:
+        return "WaitingRegistration(…)"
+
+
+class RegistrationFlow:
+    """Registers people, and activates them once they have proven their address."""
+
+    def __init__(
+        self,
+        unit_of_work: Callable[[], SelfServiceUnitOfWork],
+        users: UserService,
+        hasher: PasswordHasher,
+        sign_in: SignIn,
+        mailed: MailedSecrets,
+        passwords: NewPassword,
+        start: SessionStart,
+        *,
+        trail: Trail,
+        mode: RegistrationMode,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._users = users
+        self._hasher = hasher
+        self._sign_in = sign_in
+        self._mailed = mailed
+        self._passwords = passwords
+        self._start = start
+        self._trail = trail
+        self._mode = mode
+
+    async def register(
+        self,
+        registration: Registration,
+        password: str | None,
+        *,
+        invitation: str | None = None,
+        origin: SessionOrigin,
+    ) -> SignedIn | None:
+        """An account with its first session; None when a letter was sent instead.
+
+        Raises RegistrationClosed, PermissionDenied, InvalidInput, InvalidLink (invitation),
+        UsernameTaken and EmailTaken (not in mode ``verified``), Unavailable.
+        """
+        match self._mode:
+            case RegistrationMode.OPEN:
+                return await self._sign_in.register(registration, password, origin=origin)
+            case RegistrationMode.VERIFIED:
+                await self._ask_for_proof(registration, password)
+                return None
+            case RegistrationMode.INVITE:
+                return await self._by_invitation(registration, password, invitation, origin)
+            case RegistrationMode.CLOSED:
+                raise RegistrationClosed
+
+    async def verify(self, token: str, *, origin: SessionOrigin) -> SignedIn:
+        """Make the account whose address ``token`` proves, and sign in; one commit.
+
+        Raises InvalidLink; UsernameTaken or EmailTaken when somebody else was faster, the secret is
+        not consumed then; Unavailable.
+        """
+        keys = await self._start.keys()
+        async with self._unit_of_work() as uow:
+            user = await self._activate(uow, token)
+            return await self._start.commit(uow, user, origin, keys)
+
+    async def confirm(self, token: str) -> User:
+        """The same without signing in."""
+        async with self._unit_of_work() as uow:
+            user = await self._activate(uow, token)
+            await uow.commit()
+        return user
+
+    async def waiting(self, token: str) -> Username:
+        """The user name that a live token would make an account for. Raises InvalidLink."""
+        async with self._unit_of_work() as uow:
+            secret = await self._mailed.find(uow, Purpose.VERIFY_REGISTRATION, token)
+        return Username(self._opened(self._mailed.payload(secret)).username)
+
+    async def invite(self, email: Email) -> None:
+        """Mail an invitation; an earlier one for the same address is void. Raises InvalidInput."""
+        if not has_mailbox(email):
+            raise _no_mailbox()
+        async with self._unit_of_work() as uow:
+            await self._mailed.send_link(
+                uow, Purpose.INVITATION, email, template=MailTemplate.REGISTRATION_INVITATION
+            )
+            await uow.commit()
+
+    async def invited(self, invitation: str) -> Email:
+        """The address that a live invitation is for. Raises RegistrationClosed, InvalidLink."""
+        if self._mode is not RegistrationMode.INVITE:
+            raise RegistrationClosed
+        async with self._unit_of_work() as uow:
+            return (await self._mailed.find(uow, Purpose.INVITATION, invitation)).email
+
+    async def accept(self, registration: Registration, password: str, invitation: str) -> User:
+        """Make the account of somebody invited, without signing in.
+
+        Raises RegistrationClosed, InvalidInput, InvalidLink, UsernameTaken, EmailTaken,
+        Unavailable.
+        """
+        password_hash = await self._checked(registration, password, invitation)
+        async with self._unit_of_work() as uow:
+            user = await self._take(uow, registration, password_hash, invitation)
+            await uow.commit()
+        return user
+
+    async def _ask_for_proof(self, registration: Registration, password: str | None) -> None:
+        self._sign_in.require_a_way_in()
+        if not has_mailbox(registration.email):
+            raise _no_mailbox()
+        accepted = await self._passwords.accept(
+            password, names=_names(registration), field="password"
+        )
+        payload = _sealable(registration, await self._hasher.hash(accepted))
+        async with self._unit_of_work() as uow:
+            owner = await uow.users.find(registration.email)
+            namesake = await uow.users.find(registration.username)
+            if owner is None and namesake is None:
+                await self._mailed.send_link(
+                    uow, Purpose.VERIFY_REGISTRATION, registration.email, payload=payload
+                )
+            else:
+                await self._tell(uow, registration, payload, exists=owner is not None)
+            await uow.commit()
+
+    async def _tell(
+        self,
+        uow: SelfServiceUnitOfWork,
+        registration: Registration,
+        payload: Secret[bytes],
+        *,
+        exists: bool,
+    ) -> None:
+        """Tell the owner of the address instead, at the same cost: the secret is nobody's."""
+        template = MailTemplate.REGISTRATION_EXISTS if exists else MailTemplate.USERNAME_TAKEN
+        values = {} if exists else {"username": registration.username.value}
+        await self._mailed.keep(uow, Purpose.VERIFY_REGISTRATION, NOBODY, payload=payload)
+        await self._mailed.write(uow, template, registration.email, values)
+
+    async def _by_invitation(
+        self,
+        registration: Registration,
+        password: str | None,
+        invitation: str | None,
+        origin: SessionOrigin,
+    ) -> SignedIn:
+        if invitation is None:
+            message = "an invitation is needed to register here"
+            raise InvalidInput(
+                FieldProblem(field="invitation_token", type="missing", message=message)
+            )
+        password_hash = await self._checked(registration, password, invitation)
+        keys = await self._start.keys()
+        async with self._unit_of_work() as uow:
+            user = await self._take(uow, registration, password_hash, invitation)
+            return await self._start.commit(uow, user, origin, keys)
+
+    async def _checked(
+        self, registration: Registration, password: str | None, invitation: str
+    ) -> Secret[str]:
+        """The hash of the password, if the invitation is for this address (SEC-59)."""
+        self._sign_in.require_a_way_in()
+        if await self.invited(invitation) != registration.email:
+            raise InvalidLink
+        accepted = await self._passwords.accept(
+            password, names=_names(registration), field="password"
+        )
+        return await self._hasher.hash(accepted)
+
+    async def _take(
+        self,
+        uow: SelfServiceUnitOfWork,
+        registration: Registration,
+        password_hash: Secret[str],
+        invitation: str,
+    ) -> User:
+        await self._mailed.redeem(uow, Purpose.INVITATION, invitation)
+        return await self._create(uow, registration, password_hash, reason="invited")
+
+    async def _activate(self, uow: SelfServiceUnitOfWork, token: str) -> User:
+        secret = await self._mailed.redeem(uow, Purpose.VERIFY_REGISTRATION, token)
+        waiting = self._opened(self._mailed.payload(secret))
+        registration = Registration(
+            username=Username(waiting.username),
+            email=Email(waiting.email),
+            display_name=waiting.display_name,
+        )
+        return await self._create(
+            uow, registration, Secret(waiting.password_hash), reason="address_proven"
+        )
+
+    async def _create(
+        self,
+        uow: SelfServiceUnitOfWork,
+        registration: Registration,
+        password_hash: Secret[str],
+        *,
+        reason: str,
+    ) -> User:
+        user = await self._users.create(uow, registration, email_verified=True)
+        await uow.credentials.set_password(user.id, password_hash)
+        await self._trail.record(uow, user.id, AuditAction.USER_REGISTERED, reason=reason)
+        return user
+
+    def _opened(self, payload: Secret[bytes]) -> WaitingRegistration:
+        return msgspec.json.decode(payload.reveal(), type=WaitingRegistration)
+
+
+def _sealable(registration: Registration, password_hash: Secret[str]) -> Secret[bytes]:
+    waiting = WaitingRegistration(
+        username=registration.username.value,
+        email=registration.email.value,
+        display_name=registration.display_name,
+        password_hash=password_hash.reveal(),
+    )
+    return Secret(msgspec.json.encode(waiting))
+
+
+def _names(registration: Registration) -> tuple[str, ...]:
+    return registration.username.value, registration.email.value, registration.display_name
+
+
+def _no_mailbox() -> InvalidInput:
+    return InvalidInput(
+        FieldProblem(field="email", type="missing", message="an e-mail address is needed here")
+    )
