@@ -69,10 +69,10 @@ _JSON = {
     table.name: {column.name for column in table.columns if isinstance(column.type, JSON)}
     for table in _OWNED
 }
-# Children before their parents, the account last.
+# Children before their parents; the account last: rows are found by its address, too.
 DELETIONS = {
     table.name: Statement(delete(table).where(_of_the_person(table)))
-    for table in reversed(_OWNED)
+    for table in (*reversed([table for table in _OWNED if table is not users]), users)
     if goes_with_the_person(table)
 }
 

@@ -49,10 +49,9 @@ class SelfService:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
         start = SessionStart(sessions, tokens)
         again = Reauthentication(unit_of_work, proof, passwords, development=development)
+        mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
-            *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),
-            trail=trail,
-            mode=policy.registration,
+            unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode
         )
         self.verify_email = VerifyEmailFlow(unit_of_work, mailed, trail, cache, clock)
         self.reset_password = ResetPasswordFlow(
@@ -64,10 +63,7 @@ class SelfService:
             clock=clock,
         )
         self.change_email = ChangeEmailFlow(unit_of_work, again, mailed, trail, cache, clock)
-        self.sign_in = MailSignInFlow(
-            unit_of_work, mailed, start, trail, clock, enabled=policy.email_sign_in
-        )
-        grace = policy.deletion_grace
+        self.sign_in = MailSignInFlow(unit_of_work, mailed, start, trail, clock, enabled=enabled)
         self.deletion = DeletionFlow(
             unit_of_work, sessions, again, mailed, start, trail, clock, grace=grace
         )

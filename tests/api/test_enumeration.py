@@ -100,9 +100,10 @@ async def compare(work: Work, ways: dict[str, Ask]) -> dict[tuple[str, str], flo
         work.statements, work.hashes = [], 0
         answer = await ask()
         answers[name] = (answer.status_code, _comparable(answer), sorted(answer.headers))
-        done[name] = (list(work.statements), work.hashes)
+        # what is counted is another row or none, but the round trips are the same
+        done[name] = (len(work.statements), work.hashes)
     first = next(iter(ways))
-    assert [] != done[first][0]
+    assert 0 != done[first][0]
     for name in ways:
         assert answers[first] == answers[name], name
         assert done[first] == done[name], name

@@ -21,7 +21,7 @@ from app.container import Container
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
-from auth_core.kernel import UserId
+from auth_core.kernel import Email, UserId
 from tests.api.asking import AUTH
 from tests.security.test_canaries import lines
 from tests.serving import bearer
@@ -30,7 +30,10 @@ __all__ = ["lines"]
 
 _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2s", "blake2b")
 # Words that the service chooses: no person can put a canary there.
-_OUR_WORDS = {"users.status", "sessions.scopes", "sessions.end_reason"}
+_OUR_WORDS = {
+    *("users.status", "sessions.scopes", "sessions.end_reason"),
+    *("mail_outbox.template", "mail_outbox.locale", "one_time_secrets.purpose"),
+}
 
 
 class Person:
@@ -46,7 +49,7 @@ class Person:
         self.ip_address = f"2001:db8:{tag[:4]}:{tag[4:8]}:{tag[8:]}::7"
         self.client_id = f"canary-client-{tag}"
         self.role = f"canary-role-{tag}"
-        self.password = f"Canary password {tag}"
+        self.password = f"Vermilion harbour lantern {tag}"
 
     @property
     def exported(self) -> set[str]:
@@ -170,6 +173,9 @@ async def _live(
     await database.execute(
         "UPDATE sessions SET client_id = $1 WHERE user_id = $2", person.client_id, user_id
     )
+    forgotten = await client.post(f"{AUTH}/forgot-password", json={"email": person.email})
+    assert 202 == forgotten.status_code
+    await container.core.self_service.registration.invite(Email.parse(person.email))
     for path in ("me", "sessions"):  # warms the cache
         answer = await client.get(f"{AUTH}/{path}", headers=bearer(tokens["access_token"]))
         assert 200 == answer.status_code
@@ -295,7 +301,7 @@ async def test_the_trail_keeps_a_pseudonym(life: Life, database: asyncpg.Connect
     audited = "SELECT action, reason FROM audit_records WHERE user_id = $1"
     published = "SELECT payload FROM outbox WHERE user_id = $1 AND type = 'user.erased'"
 
-    assert [("user:erased", "operator")] == [
+    assert [("sign_in:failed", "wrong_password"), ("user:erased", "operator")] == [
         tuple(row) for row in await database.fetch(audited, life.user_id)
     ]
     (row,) = await database.fetch(published, life.user_id)

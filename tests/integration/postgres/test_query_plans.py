@@ -94,6 +94,9 @@ STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would co
 CLAIM = STATEMENTS.pop("mail._CLAIM")
 for part, of_tables in (("PAGES", personal_data.PAGES), ("DELETIONS", personal_data.DELETIONS)):
     STATEMENTS |= {f"personal_data.{part}[{table}]": made for table, made in of_tables.items()}
+for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in minutes
+    del STATEMENTS[f"personal_data.DELETIONS[{table}]"]
+    STATEMENTS.pop(f"personal_data.PAGES[{table}]", None)
 SWEEPS = [
     *(STATEMENTS.pop(f"{name}._SWEEP") for name in ("outbox", "mail", "one_time_secrets")),
     *sessions._SWEEPS,
