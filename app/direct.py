@@ -77,7 +77,7 @@ class DirectCalls:
         known = {"data", *self._constants, *self._of_scope}
         returned = signature.return_type.annotation
         if (
-            handler.has_sync_callable
+            _has_more(handler)
             or not signature.parameters.keys() <= known
             or not (isinstance(returned, type) and issubclass(returned, _ANSWERS))
         ):
@@ -98,6 +98,22 @@ class DirectCalls:
             body=None if data is None else data.annotation,
             status=handler.status_code,
         )
+
+
+def _has_more(handler: HTTPRouteHandler) -> bool:
+    """Whether Litestar has something to do for it beside calling it: a guard is never left out."""
+    return bool(
+        handler.has_sync_callable
+        or handler.resolve_guards()
+        or handler.resolve_before_request()
+        or handler.resolve_after_response()
+        or any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
+        or handler.resolve_response_headers()
+        or handler.resolve_response_cookies()
+        or handler.resolve_data_dto()
+        or handler.resolve_return_dto()
+        or handler.cache
+    )
 
 
 _ANSWERS = (msgspec.Struct, ASGIResponse)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from litestar import Litestar, post
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, JSONBody
 from litestar.testing import AsyncTestClient
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -34,6 +35,15 @@ async def with_path(number: FromPath[int], greeting: NamedDependency[str]) -> An
     return Answer(f"{greeting} {number}")
 
 
+def refuse(_connection: object, _handler: object) -> None:
+    raise PermissionDeniedException
+
+
+@post("/guarded", status_code=200, guards=[refuse])
+async def guarded(greeting: NamedDependency[str]) -> Answer:
+    return Answer(greeting)
+
+
 def service(passed_on: list[str]) -> Litestar:
     def path_of(scope: Scope) -> str:
         return scope["path"]
@@ -54,7 +64,7 @@ def service(passed_on: list[str]) -> Litestar:
         return lambda: value
 
     return Litestar(
-        [direct, with_path],
+        [direct, with_path, guarded],
         dependencies={
             "greeting": Provide(always("hello"), sync_to_thread=False),
             "path": Provide(path_of, sync_to_thread=False),
@@ -96,6 +106,15 @@ async def test_a_body_that_is_not_in_order_is_refused_by_litestar(
 
     assert status == answer.status_code
     assert ["/direct"] == passed_on
+
+
+async def test_a_guard_is_never_left_out() -> None:
+    passed_on: list[str] = []
+    async with AsyncTestClient(service(passed_on)) as client:
+        answer = await client.post("/guarded")
+
+    assert 403 == answer.status_code
+    assert ["/guarded"] == passed_on
 
 
 async def test_a_handler_that_asks_for_more_is_called_by_litestar() -> None:
