@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     Text,
     bindparam,
@@ -33,7 +33,7 @@ _ZERO: ColumnElement[Any] = literal_column("0")
 _NULL: ColumnElement[Any] = literal_column("NULL")
 _TRUE: ColumnElement[Any] = literal_column("true")
 _FALSE: ColumnElement[Any] = literal_column("false")
-_MOMENT = DateTimeUTC(timezone=True)
+_MOMENT = DateTime(timezone=True)
 
 _passwords = password_credentials.c
 _PASSWORD_COLUMNS = (
