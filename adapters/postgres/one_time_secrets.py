@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import asyncpg
-from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     LargeBinary,
     Text,
@@ -35,7 +35,7 @@ from auth_core.kernel import Email, UserId
 
 _columns = one_time_secrets.c
 _ROW = tuple(_columns)
-_NOW = bindparam("now", type_=DateTimeUTC(timezone=True))
+_NOW = bindparam("now", type_=DateTime(timezone=True))
 _PURPOSE = {purpose.value: purpose for purpose in Purpose}
 
 
