@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from adapters.postgres import PostgresUnitOfWork
+from adapters.time_zones import time_zones
 from app.health import Health
 from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
@@ -26,7 +27,7 @@ from auth_core.kernel import (
 )
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
-from auth_core.users import Registration, User
+from auth_core.users import ProfilePolicy, Registration, User
 
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
@@ -162,7 +163,9 @@ class Container:
         existing = await self._find_user(registration.username)
         if existing is None:
             try:
-                await self.core.accounts.create(registration, password=password, roles=("admin",))
+                await self.core.administration.create(
+                    None, registration, password=password, roles=("admin",)
+                )
             except UsernameTaken:  # another worker was faster
                 return
             except EmailTaken:
@@ -193,6 +196,8 @@ def options(settings: Settings) -> Options:
             sessions=timedelta(days=settings.worker.session_days),
             events=timedelta(days=settings.worker.event_days),
         ),
+        step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
+        profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
         sign_in=SignInPolicy(
             development=settings.service.is_development,
             registration=settings.registration.enabled,

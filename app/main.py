@@ -25,7 +25,12 @@ MAX_BODY_BYTES = 64 * 1024
 VERSION = version("fm-auth-service")
 
 _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
-_EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
+_EXPOSED_HEADERS = [
+    *("X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate", "ETag"),
+]
+_ALLOWED_HEADERS = [
+    *("Authorization", "Content-Type", "If-Match", "X-Request-ID", "X-Correlation-ID"),
+]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
     "Sessions": "Seeing and ending sessions.",
@@ -52,13 +57,7 @@ def create_app(container: Container) -> Litestar:
     app = Litestar(
         route_handlers=CONTROLLERS,
         dependencies=_dependencies(container),
-        middleware=[
-            Gate(
-                container.core.authenticator,
-                container.clients,
-                development=container.settings.service.is_development,
-            )
-        ],
+        middleware=[_gate(container)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         cors_config=_cors(container.settings.cors),
@@ -80,6 +79,15 @@ def create_app(container: Container) -> Litestar:
     return app
 
 
+def _gate(container: Container) -> Gate:
+    return Gate(
+        container.core.authenticator,
+        container.clients,
+        container.core.step_up,
+        development=container.settings.service.is_development,
+    )
+
+
 def _dependencies(container: Container) -> dict[str, Provide]:
     core, service = container.core, container.settings.service
     policy = container.options.sign_in
@@ -90,8 +98,12 @@ def _dependencies(container: Container) -> dict[str, Provide]:
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
+        "administration": core.administration,
+        "impersonation": core.impersonation,
+        "reauthentication": core.reauthentication,
         "keys": core.keys,
         "options": container.options,
+        "clock": container.clock,
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
@@ -124,7 +136,7 @@ def _cors(settings: CorsSettings) -> CORSConfig:
         allow_origins=[origin for origin in settings.origins if not origin.endswith("://*")],
         allow_origin_regex=_EXTENSION_ORIGINS,
         allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Correlation-ID"],
+        allow_headers=_ALLOWED_HEADERS,
         allow_credentials=settings.allow_credentials,
         expose_headers=_EXPOSED_HEADERS,
         max_age=600,

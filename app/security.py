@@ -13,8 +13,14 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
 from auth_core.clients import Client, ClientRegistry
-from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied
-from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
+from auth_core.kernel import (
+    AuthenticationRequired,
+    ImpersonationRefused,
+    InvalidClient,
+    PermissionDenied,
+    acting,
+)
+from auth_core.sessions import IpDetail, SessionOrigin, StepUp, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
 
 PUBLIC: dict[str, Any] = {"public": True}
@@ -23,6 +29,12 @@ DEVELOPMENT_ONLY: dict[str, Any] = {"development_only": True}
 """Handler options of a route that other deployments do not offer."""
 ADMIN_ONLY: dict[str, Any] = {"admin_only": True}
 """Handler options of a route for platform administrators."""
+RECENT_AUTHENTICATION: dict[str, Any] = {"recent_authentication": True}
+"""Handler options of a sensitive route: only for people themselves, and soon after they proved who
+they are (RFC 9470). Join it to others with ``|``.
+"""
+OWN_SESSION_ONLY: dict[str, Any] = {"own_session_only": True}
+"""Handler options of a route that nobody may use in another person's name (SEC-70)."""
 CLIENTS_ONLY: dict[str, Any] = {"clients_only": True}
 """Handler options of a route for registered callers (HTTP Basic); it asks for the permission."""
 
@@ -31,6 +43,7 @@ BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
 BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
 BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
 
+_READING = ("GET", "HEAD", "OPTIONS")
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -62,10 +75,16 @@ class Gate(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(
-        self, authenticator: Authenticator, clients: ClientRegistry, *, development: bool
+        self,
+        authenticator: Authenticator,
+        clients: ClientRegistry,
+        step_up: StepUp,
+        *,
+        development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._step_up = step_up
         self._development = development
 
     async def handle(  # type: ignore[override]  # `scopes` narrows it
@@ -74,10 +93,11 @@ class Gate(ASGIMiddleware):
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
         Raises EndpointNotAvailable, PermissionDenied, HTTPException(415), and what `Authenticator`
-        raises.
+        and `StepUp` raise.
         """
         handler = scope["route_handler"]
         opt = handler.opt
+        actor = None
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
         if "public" not in opt and scope["method"] != "OPTIONS":
@@ -91,9 +111,21 @@ class Gate(ASGIMiddleware):
                 scope["auth"] = principal
                 if "admin_only" in opt and not principal.user.is_admin:
                     raise PermissionDenied
+                actor = principal.session.impersonator_id
+                if actor is not None and (
+                    "own_session_only" in opt
+                    or ("admin_only" in opt and scope["method"] not in _READING)
+                ):
+                    raise ImpersonationRefused
+                if "recent_authentication" in opt:
+                    self._step_up.require_recent(principal.session)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await next_app(scope, receive, send)
+        if actor is None:
+            await next_app(scope, receive, send)
+            return
+        with acting(actor):  # every event and audit record of this request is marked
+            await next_app(scope, receive, send)
 
 
 def _require_form(scope: HTTPScope) -> None:

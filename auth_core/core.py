@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from auth_core.administration import Administration, Impersonation
 from auth_core.credentials import AccountService, PasswordHasher
 from auth_core.kernel import Clock, Ids
 from auth_core.keys import (
@@ -26,10 +27,12 @@ from auth_core.sessions import (
     RevocationStream,
     SessionCache,
     SessionService,
+    StepUp,
 )
 from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
+    Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
     SignIn,
@@ -40,7 +43,7 @@ from auth_core.tokens import (
     TokenSigner,
     VerifiedTokens,
 )
-from auth_core.users import UserService
+from auth_core.users import ProfilePolicy, UserService
 
 
 class CoreUnitOfWork(SignInUnitOfWork, KeysUnitOfWork, Protocol):
@@ -77,7 +80,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_period: timedelta = timedelta(days=30)
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
+    step_up_max_age: timedelta = timedelta(minutes=15)
+    """How recent the sign-in must be for sensitive requests (RFC 9470)."""
     sign_in: SignInPolicy = SignInPolicy()
+    profile: ProfilePolicy = ProfilePolicy()
     retention: RetentionPolicy = RetentionPolicy()
 
 
@@ -104,6 +110,12 @@ class Core:
             ports.password_hasher,
             options.sign_in,
         )
+        self.step_up = StepUp(clock, max_age=options.step_up_max_age)
+        self.reauthentication = Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, ports.password_hasher, clock
+        )
+        self.administration = self._administration(ports)
+        self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = Authenticator(
@@ -115,6 +127,17 @@ class Core:
         )
 
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _administration(self, ports: Ports) -> Administration:
+        return Administration(
+            ports.unit_of_work,
+            self.users,
+            self.sessions,
+            self.lifecycle,
+            ports.password_hasher,
+            ports.clock,
+            ports.ids,
+        )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
         return RevocationFeed(

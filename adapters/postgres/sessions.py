@@ -21,7 +21,7 @@ from sqlalchemy import (
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import sessions, users
 from adapters.postgres.transaction import Transaction
-from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
+from adapters.postgres.user_row import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
 from auth_core.sessions import (
     EndedSession,
@@ -52,6 +52,10 @@ SESSION_COLUMNS = (
     sessions.c.ended_at,
     sessions.c.end_reason,
     sessions.c.reuse_detected_at,
+    sessions.c.authenticated_at,
+    sessions.c.amr,
+    sessions.c.impersonator_id,
+    sessions.c.impersonation_reason,
 )
 _END_REASON: dict[str | None, EndReason | None] = {reason.value: reason for reason in EndReason}
 _END_REASON[None] = None
@@ -115,6 +119,34 @@ _live = (
 )
 _END_ALL = Statement(
     update(sessions).where(sessions.c.id.in_(_live)).values(_ENDING).returning(sessions.c.id)
+)
+# One order here, too. Two administrators who act for each other and go at the same moment may still
+# wait for each other; one of them then gets Unavailable.
+_impersonations = (
+    select(sessions.c.id)
+    .where(
+        sessions.c.impersonator_id == bindparam("of_impersonator"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("at"),
+    )
+    .order_by(sessions.c.id)
+    .with_for_update()
+)
+_END_IMPERSONATIONS = Statement(
+    update(sessions)
+    .where(sessions.c.id.in_(_impersonations))
+    .values(_ENDING)
+    .returning(sessions.c.user_id, sessions.c.id)
+)
+_PROVE = Statement(
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        *_live_at("at"),
+        sessions.c.impersonator_id.is_(None),
+    )
+    .values(authenticated_at=bindparam("at"), amr=bindparam("new_amr"))
+    .returning(*SESSION_COLUMNS)
 )
 _EXPIRE = Statement(
     update(sessions)
@@ -201,6 +233,10 @@ class PostgresSessionRepository:
             ended_at=session.ended_at,
             end_reason=None if reason is None else reason.value,
             reuse_detected_at=session.reuse_detected_at,
+            authenticated_at=session.authenticated_at,
+            amr=session.amr,
+            impersonator_id=session.impersonator_id,
+            impersonation_reason=session.impersonation_reason,
         )
 
     async def state(self, session_id: SessionId, now: datetime) -> SessionState | None:
@@ -232,6 +268,22 @@ class PostgresSessionRepository:
             _END_ALL, user_id=user_id, reason=reason.value, at=at, keep=keep
         )
         return [row[0] for row in rows]
+
+    async def end_impersonations(
+        self, impersonator_id: UserId, reason: EndReason, at: datetime
+    ) -> list[EndedSession]:
+        rows = await self._transaction.rows(
+            _END_IMPERSONATIONS, of_impersonator=impersonator_id, reason=reason.value, at=at
+        )
+        return [EndedSession(row[0], row[1], at) for row in rows]
+
+    async def prove(
+        self, user_id: UserId, session_id: SessionId, at: datetime, amr: tuple[str, ...]
+    ) -> Session | None:
+        row = await self._transaction.row(
+            _PROVE, user_id=user_id, session_id=session_id, at=at, new_amr=amr
+        )
+        return None if row is None else session_from(row)
 
     async def expire(self, session_id: SessionId, at: datetime) -> bool:
         row = await self._transaction.row(
@@ -285,6 +337,10 @@ def session_from(values: Sequence[Any]) -> Session:
         ended_at=values[14],
         end_reason=_END_REASON[values[15]],
         reuse_detected_at=values[16],
+        authenticated_at=values[17],
+        amr=tuple(values[18]),
+        impersonator_id=values[19],
+        impersonation_reason=values[20],
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     column,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -50,6 +51,8 @@ def _canonical(name: str) -> CheckConstraint:
     )
 
 
+ADMINISTRATES = text("roles && ARRAY['admin', 'platform_admin'] AND status = 'active'")
+
 users = Table(
     "users",
     metadata,
@@ -68,11 +71,23 @@ users = Table(
     Column("last_login_at", _MOMENT),
     Column("version", Integer, nullable=False),
     Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("locale", Text),
+    Column("time_zone", Text),
+    Column("picture_url", Text),
+    Column("claims", JsonB),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
     _canonical("username"),
     _canonical("email"),
     CheckConstraint(column("status").in_([status.value for status in UserStatus]), name="status"),
+    # for the search by prefix, and for who holds a role; none of them changes with a login
+    Index(
+        "ix_users_display_name",
+        func.lower(column("display_name")).label("shown"),
+        postgresql_ops={"shown": "text_pattern_ops"},
+    ),
+    Index("ix_users_roles", "roles", postgresql_using="gin"),
+    Index("ix_users_administrators", "id", postgresql_where=ADMINISTRATES),
 )
 
 password_credentials = Table(
@@ -81,6 +96,7 @@ password_credentials = Table(
     Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("updated_at", _MOMENT, nullable=False),
+    Column("must_change", Boolean, nullable=False, server_default=text("false")),
 )
 
 # The defaults of what revision 0002 brought are for sign-ins by the version before it.
@@ -110,10 +126,19 @@ sessions = Table(
     Column("ended_at", _MOMENT),
     Column("end_reason", Text),
     Column("reuse_detected_at", _MOMENT),
+    Column("authenticated_at", _MOMENT),
+    Column("amr", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("impersonator_id", Uuid),
+    Column("impersonation_reason", Text),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ending"),
     Index("ix_sessions_live", "user_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_sessions_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     Index("ix_sessions_absolute_expires_at", "absolute_expires_at"),
+    Index(
+        "ix_sessions_impersonator_id",
+        "impersonator_id",
+        postgresql_where=text("ended_at IS NULL AND impersonator_id IS NOT NULL"),
+    ),
 )
 
 ACTIVE_KEY = text("status = 'active'")
@@ -171,5 +196,13 @@ audit_records = Table(
     Column("user_id", Uuid, nullable=False),
     Column("session_id", Uuid),
     Column("organization_id", Uuid),
+    Column("actor_id", Uuid),
+    Column("detail", Text),
     Index("ix_audit_records_user_id", "user_id", "id"),
+    Index(
+        "ix_audit_records_actor_id",
+        "actor_id",
+        "id",
+        postgresql_where=text("actor_id IS NOT NULL"),
+    ),
 )

@@ -23,8 +23,8 @@ from auth_core.testing.unit_of_work import (
     InMemoryMailOutbox,
     InMemoryOutbox,
     InMemoryUnitOfWork,
-    InMemoryUserRepository,
 )
+from auth_core.testing.users import InMemoryUserRepository
 
 __all__ = [
     "DeterministicIds",

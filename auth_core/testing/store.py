@@ -27,6 +27,7 @@ class InMemoryStore:
     def __init__(self) -> None:
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
+        self.must_change: dict[UserId, bool] = {}
         self.sessions: dict[SessionId, Session] = {}
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
@@ -49,6 +50,7 @@ class Transaction:
         self._store = store
         self.users = ChainMap[UserId, User]({}, store.users)
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
+        self.must_change = ChainMap[UserId, bool]({}, store.must_change)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
         self.departures = ChainMap[str, Departure]({}, store.departures)
@@ -138,6 +140,7 @@ class Transaction:
         await self.statement("commit")
         _apply(self.users)
         _apply(self.password_hashes)
+        _apply(self.must_change)
         _apply(self.sessions)
         _apply(self.keys)
         _apply(self.departures)

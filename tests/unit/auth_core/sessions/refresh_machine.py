@@ -28,6 +28,7 @@ from auth_core.core import Options
 from auth_core.kernel import InvalidRefreshToken, InvalidToken, TokenExpired, Unavailable, Username
 from auth_core.sessions import EndReason
 from auth_core.testing import in_memory_core
+from auth_core.testing.contracts.making import new_user
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration
 
@@ -73,6 +74,8 @@ class RefreshMachine(RuleBasedStateMachine):
         self.clock, self.store = self.core.clock, self.core.store
         self.workers = [self.core]
         self.seen: dict = {}
+        another = new_user(roles=("admin",))  # or the last one could not be disabled
+        self.store.users[another.id] = another
         signed_in = self.run(self.core.sign_in.register(Registration.parse(username="alice")))
         self.user_id = signed_in.user.id
         self._learn(signed_in)
