@@ -170,8 +170,9 @@ class Container:
                 return
             except EmailTaken:
                 _log.critical("admin_not_seeded", detail="somebody else has its e-mail address")
-        elif not existing.is_admin:
-            _log.critical("admin_not_seeded", detail="DASHBOARD_USERNAME is not an administrator")
+        elif not existing.administrates:
+            what = f"is {existing.status}" if existing.is_admin else "is not an administrator"
+            _log.critical("admin_not_seeded", detail=f"the user of DASHBOARD_USERNAME {what}")
 
     async def _find_user(self, username: Username) -> User | None:
         async with self.unit_of_work() as uow:

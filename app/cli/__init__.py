@@ -18,7 +18,7 @@ _SUMMARIES = {
     "worker": "Rotate keys and remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
-    "user": "Create and list accounts.",
+    "user": "Create, find and change accounts.",
     "key": "List, rotate and revoke signing keys.",
     "version": "Show the version.",
 }

@@ -7,6 +7,7 @@ from typing import Protocol
 from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher
 from auth_core.kernel import (
     Clock,
+    ConcurrentUpdate,
     EventId,
     Ids,
     LastAdministrator,
@@ -103,7 +104,12 @@ class AccountLifecycle:
                 fields["roles"] = roles
             return user.edited(at=now, **fields) if fields else user
 
-        return await self._change(user_id, change, permit)
+        try:
+            return await self._change(user_id, change, permit)
+        except ConcurrentUpdate as error:
+            if if_version is None:
+                raise
+            raise PreconditionFailed from error
 
     async def set_password(self, user_id: UserId, password: Secret[str]) -> None:
         """Replace the password (one that `parse_password` admitted); ends every session."""

@@ -30,9 +30,11 @@ def require_rank_over(actor: User | None, user: User) -> None:
 
 
 def require_may_grant(actor: User | None, roles: Iterable[str]) -> None:
-    """Nobody grants a role that is above their own. Raises PermissionDenied."""
+    """Administrators grant roles, none above their own. Raises PermissionDenied."""
     if actor is None:
         return
+    if not actor.is_admin:
+        raise PermissionDenied
     if any(_RANK.get(role, len(_RANK)) > _rank(actor) for role in roles):
         message = "You can only grant roles that you hold."
         raise PermissionDenied(message)

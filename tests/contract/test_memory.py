@@ -26,6 +26,7 @@ from auth_core.testing.contracts import (
     Flush,
     IdsContract,
     KeyRepositoryContract,
+    LastAdministratorContract,
     PasswordHasherContract,
     RecordedEvents,
     RefreshCounterContract,
@@ -120,6 +121,10 @@ def token_signer() -> SymmetricTokenSigner:
 
 
 class TestUsers(UserRepositoryContract):
+    pass
+
+
+class TestLastAdministrator(LastAdministratorContract):
     pass
 
 

@@ -11,14 +11,26 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, select
 
-from adapters.postgres import audit, keys, migrate, outbox, refresh_counter, sessions, tables, users
+from adapters.postgres import (
+    audit,
+    credentials,
+    keys,
+    migrate,
+    outbox,
+    refresh_counter,
+    sessions,
+    tables,
+    user_search,
+    users,
+)
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
+from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys)
+_MODULES = (users, user_search, credentials, sessions, refresh_counter, outbox, audit, keys)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
@@ -44,6 +56,7 @@ def _statements() -> dict[str, Statement]:
 
 
 STATEMENTS = _statements()
+STATEMENTS["user_search.by_prefix"] = user_search.searching(UserQuery(prefix="a"))[0]
 SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), *sessions._SWEEPS]
 
 

@@ -1,6 +1,7 @@
 """The settings read from an environment."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -107,6 +108,7 @@ INTEGERS = {
     "AUTH_SESSION_RETENTION_DAYS": (1, 3650),
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
     "AUTH_REFRESH_PARALLEL_SECONDS": (0, 300),
+    "AUTH_STEP_UP_MINUTES": (1, 1440),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -179,6 +181,10 @@ TEXTS = {
     "AUTH_EMBEDDED_WORKER": ["sometimes"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
+    "AUTH_PROFILE_CLAIMS_SCHEMA": [
+        "text", "[]", "1", "[" * 9000, '{"a": "text"}', '{"a": 1}', '{"A": "string"}',
+        '{"a-b": "string"}', '{"": "string"}', json.dumps({f"a{n}": "string" for n in range(33)}),
+    ],
     "AUTH_CLIENTS": [
         "canary", "{}", "[1]", '["canary"]', "[" * 9000,
         '[{"client_id": "a", "allow": []}]',
