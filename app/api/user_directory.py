@@ -8,13 +8,13 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from adapters.system import SystemClock
 from app.api.answers import AuthUser, Timestamp, timestamp
 from app.api.examples import DIRECTORY, TOKENS_REVOKED, USER_DELETED
 from app.api.responses import answer, errors
 from app.security import ADMIN_ONLY, BY_BEARER
 from auth_core.administration import Administration
 from auth_core.kernel import (
-    Clock,
     Email,
     InvalidInput,
     LastAdministrator,
@@ -117,7 +117,7 @@ class UserDirectoryController(Controller):
         principal: NamedDependency[Principal],
         users: NamedDependency[UserService],
         administration: NamedDependency[Administration],
-        clock: NamedDependency[Clock],
+        clock: NamedDependency[SystemClock],
     ) -> AuthTokensRevoked:
         """Revoke all tokens of a user: every session of theirs ends before the answer."""
         user = await users.get(UserId(user_id))

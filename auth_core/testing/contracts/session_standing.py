@@ -40,13 +40,13 @@ class SessionStandingContract:
     ) -> None:
         user, other = await stored_user(unit_of_work), await stored_user(unit_of_work)
         at = now()
-        changes: dict[str, Any] = {
+        cases: dict[str, dict[str, Any]] = {
             "another user": {},
             "ended": {"ended_at": at, "end_reason": EndReason.LOGOUT},
             "expired": {"expires_at": at},
             "impersonated": {"impersonator_id": other.id, "impersonation_reason": "ticket"},
-        }[wrong]
-        session = await stored_session(unit_of_work, user, **changes)
+        }
+        session = await stored_session(unit_of_work, user, **cases[wrong])
         owner = other if wrong == "another user" else user
 
         async with unit_of_work() as uow:
