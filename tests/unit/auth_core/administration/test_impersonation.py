@@ -91,6 +91,20 @@ async def test_it_ends_in_time_however_often_it_is_refreshed(core, people, admin
         await core.refresh.redeem(signed_in.tokens.refresh_token)
 
 
+async def test_a_theft_of_its_tokens_is_marked_too(core, admin, user, begin):
+    first = await begin(admin, user.user.id)
+    second = await core.refresh.redeem(first.tokens.refresh_token)
+    await core.refresh.redeem(second.tokens.refresh_token)
+    core.clock.advance(timedelta(minutes=1))
+
+    with pytest.raises(InvalidRefreshToken):
+        await core.refresh.redeem(first.tokens.refresh_token)
+
+    record = core.audited[-1]
+    assert ("session:reuse_detected", admin.user.id) == (record.action, record.actor_id)
+    assert [admin.user.id] * 2 == [event.actor_id for event in core.published[-2:]]
+
+
 async def test_it_does_not_go_on_to_another(people, platform, admin, user, begin):
     as_admin = await people.principal(await begin(platform, admin.user.id))
 
