@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from adapters.postgres import PostgresUnitOfWork
+from adapters.time_zones import time_zones
 from app.health import Health
 from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
@@ -28,7 +29,7 @@ from auth_core.kernel import (
 from auth_core.mail import RelayPolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
-from auth_core.users import Registration, User
+from auth_core.users import ProfilePolicy, Registration, User
 
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
@@ -172,13 +173,16 @@ class Container:
         existing = await self._find_user(registration.username)
         if existing is None:
             try:
-                await self.core.accounts.create(registration, password=password, roles=("admin",))
+                await self.core.administration.create(
+                    None, registration, password=password, roles=("admin",)
+                )
             except UsernameTaken:  # another worker was faster
                 return
             except EmailTaken:
                 _log.critical("admin_not_seeded", detail="somebody else has its e-mail address")
-        elif not existing.is_admin:
-            _log.critical("admin_not_seeded", detail="DASHBOARD_USERNAME is not an administrator")
+        elif not existing.administrates:
+            what = f"is {existing.status}" if existing.is_admin else "is not an administrator"
+            _log.critical("admin_not_seeded", detail=f"the user of DASHBOARD_USERNAME {what}")
 
     async def _find_user(self, username: Username) -> User | None:
         async with self.unit_of_work() as uow:
@@ -207,6 +211,8 @@ def options(settings: Settings) -> Options:
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
         ),
+        step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
+        profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
         sign_in=SignInPolicy(
             development=settings.service.is_development,
             registration=settings.registration.enabled,

@@ -21,13 +21,18 @@ from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
-from app.security import Gate, origin_of, principal_of
+from app.security import Call, Gate, origin_of, principal_of
 from app.settings import CorsSettings
 
 VERSION = version("fm-auth-service")
 
 _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
-_EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
+_EXPOSED_HEADERS = [
+    *("X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate", "ETag"),
+]
+_ALLOWED_HEADERS = [
+    *("Authorization", "Content-Type", "If-Match", "X-Request-ID", "X-Correlation-ID"),
+]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
     "Sessions": "Seeing and ending sessions.",
@@ -56,14 +61,7 @@ def create_app(container: Container) -> Litestar:
         route_handlers=CONTROLLERS,
         dependencies={name: _always(value) for name, value in constants.items()}
         | {name: Provide(of, sync_to_thread=False) for name, of in of_scope.items()},
-        middleware=[
-            Gate(
-                container.core.authenticator,
-                container.clients,
-                DirectCalls(constants, of_scope),
-                development=container.settings.service.is_development,
-            )
-        ],
+        middleware=[_gate(container, DirectCalls(constants, of_scope))],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         cors_config=_cors(container.settings.cors),
@@ -89,6 +87,16 @@ def _put_behind_edge(app: Litestar, container: Container) -> None:
     )
 
 
+def _gate(container: Container, call: Call) -> Gate:
+    return Gate(
+        container.core.authenticator,
+        container.clients,
+        container.core.step_up,
+        call,
+        development=container.settings.service.is_development,
+    )
+
+
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
     core, service = container.core, container.settings.service
@@ -102,9 +110,13 @@ def _constants(container: Container) -> dict[str, object]:
         "sessions": core.sessions,
         "users": core.users,
         "personal_data": core.personal_data,
+        "administration": core.administration,
+        "impersonation": core.impersonation,
+        "reauthentication": core.reauthentication,
         "keys": core.keys,
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,
+        "clock": container.clock,
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
@@ -136,7 +148,7 @@ def _cors(settings: CorsSettings) -> CORSConfig:
         allow_origins=[origin for origin in settings.origins if not origin.endswith("://*")],
         allow_origin_regex=_EXTENSION_ORIGINS,
         allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Correlation-ID"],
+        allow_headers=_ALLOWED_HEADERS,
         allow_credentials=settings.allow_credentials,
         expose_headers=_EXPOSED_HEADERS,
         max_age=600,

@@ -16,11 +16,14 @@ from app.errors import EndpointNotAvailable, FormRequired
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import (
     AuthenticationRequired,
+    ImpersonationRefused,
     InvalidClient,
     InvalidRequest,
     PermissionDenied,
+    UserId,
+    acting,
 )
-from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
+from auth_core.sessions import IpDetail, SessionOrigin, StepUp, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
 
 PUBLIC: dict[str, Any] = {"public": True}
@@ -29,6 +32,12 @@ DEVELOPMENT_ONLY: dict[str, Any] = {"development_only": True}
 """Handler options of a route that other deployments do not offer."""
 ADMIN_ONLY: dict[str, Any] = {"admin_only": True}
 """Handler options of a route for platform administrators."""
+RECENT_AUTHENTICATION: dict[str, Any] = {"recent_authentication": True}
+"""Handler options of a sensitive route: only for people themselves, and soon after they proved who
+they are (RFC 9470). Join it to others with ``|``.
+"""
+OWN_SESSION_ONLY: dict[str, Any] = {"own_session_only": True}
+"""Handler options of a route that nobody may use in another person's name (SEC-70)."""
 CLIENTS_ONLY: dict[str, Any] = {"clients_only": True}
 """Handler options of a route for registered callers (HTTP Basic); it asks for the permission."""
 FORM_CREDENTIALS: dict[str, Any] = {"form_credentials": True}
@@ -46,6 +55,7 @@ _FORM = b"application/x-www-form-urlencoded"
 
 Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
 """What answers a request that may pass, by itself or through the application at the end."""
+_READING = ("GET", "HEAD", "OPTIONS")
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -78,12 +88,14 @@ class Gate:
         self,
         authenticator: Authenticator,
         clients: ClientRegistry,
+        step_up: StepUp,
         call: Call,
         *,
         development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._step_up = step_up
         self._call = call
         self._development = development
 
@@ -104,10 +116,11 @@ class Gate:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
         Raises EndpointNotAvailable, PermissionDenied, HTTPException(415), and what `Authenticator`
-        raises.
+        and `StepUp` raise.
         """
         handler = scope["route_handler"]
         opt = handler.opt
+        actor = None
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
         if scope["method"] == "OPTIONS":
@@ -118,13 +131,29 @@ class Gate:
         elif "clients_welcome" in opt:
             self._greet_client(scope)
         elif "public" not in opt:
-            principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
-            scope["auth"] = principal
-            if "admin_only" in opt and not principal.user.is_admin:
-                raise PermissionDenied
+            actor = await self._admit_person(scope, opt)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await self._call(scope, receive, send, next_app)
+        if actor is None:
+            await self._call(scope, receive, send, next_app)
+            return
+        with acting(actor):  # every event and audit record of this request is marked
+            await self._call(scope, receive, send, next_app)
+
+    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> UserId | None:
+        """Let somebody who is signed in pass; returns who acts in their name, if anybody does."""
+        principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
+        scope["auth"] = principal
+        if "admin_only" in opt and not principal.user.is_admin:
+            raise PermissionDenied
+        actor = principal.session.impersonator_id
+        if actor is not None and (
+            "own_session_only" in opt or ("admin_only" in opt and scope["method"] not in _READING)
+        ):
+            raise ImpersonationRefused
+        if "recent_authentication" in opt:
+            self._step_up.require_recent(principal.session)
+        return actor
 
     def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
         """Let a registered caller pass, and whoever may still name itself in the form."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from auth_core.administration import Administration, Impersonation
 from auth_core.credentials import AccountService, PasswordHasher
 from auth_core.kernel import Clock, Ids
 from auth_core.keys import (
@@ -36,10 +37,12 @@ from auth_core.sessions import (
     RevocationStream,
     SessionCache,
     SessionService,
+    StepUp,
 )
 from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
+    Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
     SignIn,
@@ -50,7 +53,7 @@ from auth_core.tokens import (
     TokenSigner,
     VerifiedTokens,
 )
-from auth_core.users import UserService
+from auth_core.users import ProfilePolicy, UserService
 
 
 class CoreUnitOfWork(
@@ -92,7 +95,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_period: timedelta = timedelta(days=30)
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
+    step_up_max_age: timedelta = timedelta(minutes=15)
+    """How recent the sign-in must be for sensitive requests (RFC 9470)."""
     sign_in: SignInPolicy = SignInPolicy()
+    profile: ProfilePolicy = ProfilePolicy()
     retention: RetentionPolicy = RetentionPolicy()
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
@@ -126,17 +132,27 @@ class Core:
             ports.password_hasher,
             options.sign_in,
         )
+        self.step_up = StepUp(clock, max_age=options.step_up_max_age)
+        self.reauthentication = Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, ports.password_hasher, clock
+        )
+        self.administration = self._administration(ports)
+        self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
-        self.authenticator = Authenticator(
+        self.authenticator = self._authenticator(ports, options)
+        self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
+        return Authenticator(
             self.keys,
             self.sessions,
-            AccessTokenVerification(issuer=options.issuer, audience=options.audience, clock=clock),
+            AccessTokenVerification(
+                issuer=options.issuer, audience=options.audience, clock=ports.clock
+            ),
             VerifiedTokens(),
-            clock,
+            ports.clock,
         )
-
-        self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
 
     def _personal_data(self, ports: Ports, options: Options) -> PersonalDataService:
         return PersonalDataService(
@@ -146,6 +162,17 @@ class Core:
             ports.clock,
             ports.ids,
             access_lifetime=options.access_lifetime,
+        )
+
+    def _administration(self, ports: Ports) -> Administration:
+        return Administration(
+            ports.unit_of_work,
+            self.users,
+            self.sessions,
+            self.lifecycle,
+            ports.password_hasher,
+            ports.clock,
+            ports.ids,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from adapters.postgres.audit import PostgresAuditTrail
+from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
@@ -11,7 +12,7 @@ from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.transaction import Transaction
-from adapters.postgres.users import PostgresCredentialRepository, PostgresUserRepository
+from adapters.postgres.users import PostgresUserRepository
 from auth_core.core import CoreUnitOfWork
 from auth_core.mail import LetterVault
 

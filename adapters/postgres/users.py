@@ -1,42 +1,26 @@
-"""Accounts and their credentials."""
+"""Accounts."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, case, func, literal_column, select, update
+from sqlalchemy import Integer, bindparam, case, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.statement import Statement
-from adapters.postgres.tables import password_credentials, users
+from adapters.postgres.tables import users
 from adapters.postgres.transaction import Transaction
-from auth_core.credentials import Account, CredentialRepository
-from auth_core.kernel import ConcurrentUpdate, Email, Secret, UserId, Username, UsernameTaken
-from auth_core.users import User, UserRepository, UserStatus
-
-USER_COLUMNS = (
-    users.c.id,
-    users.c.organization_id,
-    users.c.username,
-    users.c.email,
-    users.c.email_verified,
-    users.c.display_name,
-    users.c.status,
-    users.c.roles,
-    users.c.is_dev_user,
-    users.c.created_at,
-    users.c.updated_at,
-    users.c.last_login_at,
-    users.c.version,
-    users.c.epoch,
-    users.c.delete_after,
+from adapters.postgres.user_row import USER_COLUMNS, encode_json, user_from
+from adapters.postgres.user_search import (
+    HOLD_ADMINISTRATORS,
+    OTHER_ADMINISTRATOR,
+    counting,
+    searching,
 )
-USER_WIDTH = len(USER_COLUMNS)
+from auth_core.kernel import ConcurrentUpdate, Email, UserId, Username, UsernameTaken
+from auth_core.users import User, UserQuery, UserRepository
 
 _FIRST = UUID(int=0)
-_STATUS = {status.value: status for status in UserStatus}
-
 # A row that is taken twice over violates whichever index is older, and a restore makes them anew in
 # another order. So the user name is asked first; the address raises.
 _ADD = Statement(
@@ -64,6 +48,10 @@ _PROFILE = (
     "is_dev_user",
     "updated_at",
     "version",
+    "locale",
+    "time_zone",
+    "picture_url",
+    "claims",
     "delete_after",
 )
 _UPDATE = Statement(
@@ -87,46 +75,6 @@ _BEGIN_EPOCH = Statement(
     .where(users.c.id == bindparam("user_id"))
     .values(epoch=users.c.epoch + literal_column("1"))
 )
-_ACCOUNTS = select(*USER_COLUMNS, password_credentials.c.password_hash).select_from(
-    users.outerjoin(password_credentials)
-)
-_ACCOUNT_USERNAME = Statement(_ACCOUNTS.where(users.c.username == bindparam("name")))
-_ACCOUNT_EMAIL = Statement(_ACCOUNTS.where(users.c.email == bindparam("name")))
-_NEW_PASSWORD = postgresql.insert(password_credentials).values(
-    user_id=bindparam("user_id"),
-    password_hash=bindparam("password_hash"),
-    updated_at=func.now(),
-)
-_SET_PASSWORD = Statement(
-    _NEW_PASSWORD.on_conflict_do_update(
-        constraint=password_credentials.primary_key,
-        set_={
-            "password_hash": _NEW_PASSWORD.excluded.password_hash,
-            "updated_at": _NEW_PASSWORD.excluded.updated_at,
-        },
-    )
-)
-
-
-def user_from(values: Sequence[Any]) -> User:
-    """The user in the values of `USER_COLUMNS`. They were valid when they were stored."""
-    return User(
-        id=values[0],
-        organization_id=values[1],
-        username=Username(values[2]),
-        email=Email(values[3]),
-        email_verified=values[4],
-        display_name=values[5],
-        status=_STATUS[values[6]],
-        roles=tuple(values[7]),
-        is_dev_user=values[8],
-        created_at=values[9],
-        updated_at=values[10],
-        last_login_at=values[11],
-        version=values[12],
-        epoch=values[13],
-        delete_after=values[14],
-    )
 
 
 class PostgresUserRepository:
@@ -162,6 +110,24 @@ class PostgresUserRepository:
         rows = await self._transaction.rows(_PAGE, after=after or _FIRST, limit=limit)
         return [user_from(row) for row in rows]
 
+    async def search(
+        self, query: UserQuery, *, after: UserId | None = None, limit: int = 100
+    ) -> list[User]:
+        statement, values = searching(query)
+        rows = await self._transaction.rows(statement, after=after or _FIRST, limit=limit, **values)
+        return [user_from(row) for row in rows]
+
+    async def count(self, query: UserQuery) -> int:
+        statement, values = counting(query)
+        row = await self._transaction.row(statement, **values)
+        return 0 if row is None else int(row[0])
+
+    async def hold_administrators(self, but: UserId) -> bool:
+        await self._transaction.row(HOLD_ADMINISTRATORS)
+        # a statement of its own: its snapshot is of after the wait
+        row = await self._transaction.row(OTHER_ADMINISTRATOR, but=but)
+        return row is not None and bool(row[0])
+
     async def update(self, user: User) -> None:
         row = await self._transaction.row(
             _UPDATE, user_id=user.id, stored_version=user.version - 1, **_profile(user)
@@ -178,31 +144,6 @@ class PostgresUserRepository:
         await self._transaction.defer(_BEGIN_EPOCH, user_id=user_id)
 
 
-class PostgresCredentialRepository:
-    """Password hashes in the table ``password_credentials``."""
-
-    __slots__ = ("_transaction",)
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def account(self, name: Username | Email) -> Account | None:
-        statement = _ACCOUNT_EMAIL if isinstance(name, Email) else _ACCOUNT_USERNAME
-        row = await self._transaction.row(statement, name=name.value)
-        if row is None:
-            return None
-        password_hash = row[USER_WIDTH]
-        return Account(
-            user=user_from(row),
-            password_hash=None if password_hash is None else Secret(password_hash),
-        )
-
-    async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
-        await self._transaction.defer(
-            _SET_PASSWORD, user_id=user_id, password_hash=password_hash.reveal()
-        )
-
-
 def _profile(user: User) -> dict[str, object]:
     """All that `UserRepository.update` stores."""
     return {
@@ -216,10 +157,13 @@ def _profile(user: User) -> dict[str, object]:
         "is_dev_user": user.is_dev_user,
         "updated_at": user.updated_at,
         "version": user.version,
+        "locale": user.locale,
+        "time_zone": user.time_zone,
+        "picture_url": user.picture_url,
+        "claims": encode_json(user.claims).decode() if user.claims else None,
         "delete_after": user.delete_after,
     }
 
 
 if TYPE_CHECKING:
     _: type[UserRepository] = PostgresUserRepository
-    __: type[CredentialRepository] = PostgresCredentialRepository

@@ -4,6 +4,7 @@ from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.me import MeController
 from app.api.my_data import MyDataController
+from app.api.reauthentication import ReauthenticationController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
 from app.api.session_list import SessionListController, UserSessionsController
@@ -11,6 +12,8 @@ from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
 from app.api.status import StatusController
 from app.api.token_queries import TokenQueryController
+from app.api.user_directory import UserDirectoryController
+from app.api.users import UsersController
 from app.api.well_known import WellKnownController
 
 CONTROLLERS = [
@@ -18,11 +21,14 @@ CONTROLLERS = [
     SignInController,
     DevelopmentSignInController,
     RefreshController,
+    ReauthenticationController,
     SessionController,
     SessionListController,
     UserSessionsController,
     MeController,
     MyDataController,
+    UsersController,
+    UserDirectoryController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

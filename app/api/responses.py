@@ -30,6 +30,7 @@ from auth_core.kernel import (
     InvalidInput,
     InvalidToken,
     PermissionDenied,
+    PreconditionFailed,
     Unavailable,
     UsernameTaken,
 )
@@ -41,6 +42,7 @@ _WHEN = {
     404: "Not available here.",
     408: "The body did not arrive in time.",
     409: "The name or address is taken, or the object changed in the meantime.",
+    412: "`If-Match` names another version than the stored one.",
     413: "The body is larger than 64 KB.",
     415: "The body is not application/json.",
     422: "The request breaks a rule; `errors` names each field.",
@@ -51,6 +53,7 @@ _LIKELY: Mapping[int, AuthCoreError] = {
     403: PermissionDenied(),
     404: EndpointNotAvailable(),
     409: UsernameTaken(),
+    412: PreconditionFailed(),
     422: InvalidInput(
         FieldProblem(field="username", type="too_short", message="at least 3 characters")
     ),

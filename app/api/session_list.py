@@ -14,6 +14,7 @@ from app.api.examples import OTHERS_REVOKED, REVOKED, SESSIONS
 from app.api.responses import answer, errors
 from app.api.sessions import AuthRevokedTokens, revoked
 from app.security import ADMIN_ONLY, BY_BEARER
+from auth_core.administration import Administration
 from auth_core.kernel import FieldProblem, InvalidInput, NotFound, SessionId, UserId, UserNotFound
 from auth_core.sessions import EndReason, Session, SessionService
 from auth_core.tokens import Principal
@@ -41,6 +42,8 @@ class AuthSession(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None
     ip_address: str | None
     current: bool
+    impersonator_id: UUID | None
+    """The administrator who acts for the user in this session."""
 
     @classmethod
     def of(cls, session: Session, current: SessionId | None) -> Self:
@@ -54,6 +57,7 @@ class AuthSession(msgspec.Struct, frozen=True, kw_only=True):
             user_agent=session.origin.user_agent,
             ip_address=session.origin.ip_address,
             current=session.id == current,
+            impersonator_id=session.impersonator_id,
         )
 
 
@@ -158,12 +162,11 @@ class UserSessionsController(Controller):
     async def end_all_theirs(
         self,
         user_id: FromPath[UUID],
-        sessions: NamedDependency[SessionService],
-        users: NamedDependency[UserService],
+        principal: NamedDependency[Principal],
+        administration: NamedDependency[Administration],
     ) -> AuthRevokedTokens:
         """End all sessions of a user, and every sign-in of theirs that is under way."""
-        user = await users.get(UserId(user_id))
-        return revoked(await sessions.end_all(user.id, EndReason.REVOKED_ALL))
+        return revoked(await administration.end_sessions(principal.user, UserId(user_id)))
 
     @delete(
         "/{session_id:uuid}",
@@ -174,10 +177,15 @@ class UserSessionsController(Controller):
         self,
         user_id: FromPath[UUID],
         session_id: FromPath[UUID],
-        sessions: NamedDependency[SessionService],
+        principal: NamedDependency[Principal],
+        administration: NamedDependency[Administration],
     ) -> None:
         """End one session of a user."""
-        await _end(sessions, UserId(user_id), session_id)
+        ending = await administration.end_session(
+            principal.user, UserId(user_id), SessionId(session_id)
+        )
+        if not ending.ended:
+            raise NotFound
 
 
 async def _page(

@@ -25,6 +25,12 @@ _REFUSED = {400: InvalidRequest("Send exactly one `token`."), 401: InvalidClient
 _REVOKE_REFUSED = {**_REFUSED, 403: PermissionDenied("This client may not revoke tokens.")}
 
 
+class AuthActor(msgspec.Struct, frozen=True):
+    """The administrator who acts for the user (RFC 8693 §4.1)."""
+
+    sub: UUID
+
+
 class AuthIntrospection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a token is worth (RFC 7662 §2.2). All but ``active`` is there only if it is true."""
 
@@ -40,6 +46,7 @@ class AuthIntrospection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     jti: str | None = None
     iat: int | None = None
     exp: int | None = None
+    act: AuthActor | None = None
 
 
 _INACTIVE = AuthIntrospection(active=False)
@@ -137,6 +144,7 @@ def _of(live: LiveToken) -> AuthIntrospection:
             jti=claims.jti,
             iat=claims.iat,
             exp=claims.exp,
+            act=None if claims.act is msgspec.UNSET else AuthActor(claims.act.sub),
         )
     return AuthIntrospection(
         active=True,

@@ -2,7 +2,7 @@
 ``fm-auth config show`` are all generated from this table.
 """
 
-from app.settings import clients, connect, parse
+from app.settings import clients, connect, parse, profile
 from app.settings.field import Field, later
 from app.settings.mail import MAIL
 from app.settings.servers import DATABASE, REDIS, SERVICE
@@ -106,6 +106,14 @@ _SESSIONS = (
         default="network",
         description="What a session keeps of the address it began at: all, its /24 or /48, nothing",
     ),
+    Field(
+        name="AUTH_STEP_UP_MINUTES",
+        attribute="sessions.step_up_minutes",
+        kind=parse.integer(1, 1440),
+        default="15",
+        description="How recent a sign-in must be for what is sensitive: roles, acting for a user;"
+        " after that the password is asked for again",
+    ),
 )
 
 _CORS = (
@@ -146,7 +154,8 @@ _REGISTRATION = (
         attribute="registration.admin_username",
         kind=parse.text(3, 254),
         example="admin",
-        description="Administrator made at start if missing; goes with DASHBOARD_PASSWORD",
+        description="Administrator made at start if missing; goes with DASHBOARD_PASSWORD. An"
+        " account that exists keeps its password and its roles",
     ),
     Field(
         name="DASHBOARD_PASSWORD",
@@ -156,6 +165,18 @@ _REGISTRATION = (
         secret=True,
         description="Password of that administrator, 15 characters or more outside development;"
         " the example is refused there",
+    ),
+)
+
+_PROFILES = (
+    Field(
+        name="AUTH_PROFILE_CLAIMS_SCHEMA",
+        attribute="profile.claims",
+        kind=profile.claims_schema(),
+        default="{}",
+        default_note="none",
+        example='{"department": "string", "floor": "integer"}',
+        description="Custom claims that people may set in their profile, each with its kind",
     ),
 )
 
@@ -247,6 +268,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Browsers", _CORS),
     ("Accounts", _REGISTRATION),
     ("Mail", MAIL),
+    ("Profiles", _PROFILES),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),

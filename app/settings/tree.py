@@ -7,6 +7,7 @@ import msgspec
 
 from auth_core.clients import Client
 from auth_core.kernel import Secret
+from auth_core.users import ClaimKind
 
 Environment = Literal["development", "staging", "production"]
 LogFormat = Literal["json", "console"]
@@ -72,6 +73,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_days: int | None
     refresh_parallel_seconds: int
     ip_detail: Literal["full", "network", "none"]
+    step_up_minutes: int
 
 
 class CorsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,12 @@ class RegistrationSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_auth: bool
     admin_username: str | None
     admin_password: Secret[str] | None
+
+
+class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What people may say about themselves: the custom claims with their kinds."""
+
+    claims: dict[str, ClaimKind]
 
 
 class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sessions: SessionSettings
     cors: CorsSettings
     registration: RegistrationSettings
+    profile: ProfileSettings
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings

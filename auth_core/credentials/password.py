@@ -46,6 +46,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     user: User
     password_hash: Secret[str] | None
+    must_change: bool = False
+    """The password opens nothing but the way to another one."""
 
 
 class PasswordHasher(Protocol):
@@ -68,7 +70,11 @@ class CredentialRepository(Protocol):
         ...
 
     async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
-        """Store or replace the one password of a user."""
+        """Store or replace the one password of a user; nothing requires a change then."""
+        ...
+
+    async def require_change(self, user_id: UserId) -> None:
+        """The password of this user must be changed; a no-op for a user who has none."""
         ...
 
 

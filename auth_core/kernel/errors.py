@@ -82,6 +82,17 @@ class InvalidRefreshToken(Unauthenticated):
     default_message = "The refresh token is not valid. Sign in again."
 
 
+class InsufficientAuthentication(Unauthenticated):
+    """The caller proved who they are too long ago for this (RFC 9470 §3). ``max_age``: seconds."""
+
+    code = "insufficient_user_authentication"
+    default_message = "This needs a recent sign-in. Confirm your password, then try again."
+
+    def __init__(self, *, max_age: int, message: str | None = None) -> None:
+        self.max_age = max_age
+        super().__init__(message)
+
+
 class InvalidClient(Unauthenticated):
     """A registered caller did not prove who it is (RFC 6749 §5.2)."""
 
@@ -101,6 +112,20 @@ class PermissionDenied(AuthCoreError):
 
     code = "permission_denied"
     default_message = "You are not allowed to do this."
+
+
+class ImpersonationRefused(PermissionDenied):
+    """Nobody does this in another person's name (SEC-70)."""
+
+    code = "impersonation_refused"
+    default_message = "This cannot be done while acting for another user."
+
+
+class PasswordChangeRequired(PermissionDenied):
+    """The password is right, and opens nothing until it was replaced."""
+
+    code = "password_change_required"
+    default_message = "Your password must be replaced. Ask for a reset, then sign in."
 
 
 class RegistrationClosed(PermissionDenied):
@@ -163,6 +188,20 @@ class LifecycleConflict(Conflict):
     """The object's status does not lead to the one that was asked for."""
 
     code = "lifecycle_conflict"
+
+
+class LastAdministrator(Conflict):
+    """Without this account nobody could administrate."""
+
+    code = "last_administrator"
+    default_message = "This is the last administrator. Make another one first."
+
+
+class PreconditionFailed(AuthCoreError):
+    """The object is not the version that the change was meant for (RFC 9110 §13.1.1)."""
+
+    code = "precondition_failed"
+    default_message = "The object changed since you read it. Read it again, then repeat the change."
 
 
 class KeySpent(Conflict):

@@ -24,8 +24,8 @@ from auth_core.testing.unit_of_work import (
     InMemoryKeyRepository,
     InMemoryOutbox,
     InMemoryUnitOfWork,
-    InMemoryUserRepository,
 )
+from auth_core.testing.users import InMemoryUserRepository
 
 __all__ = [
     "DeterministicIds",

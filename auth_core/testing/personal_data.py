@@ -89,8 +89,10 @@ class InMemoryPersonalDataRepository:
                 rows.erased[session.id] = EndedSession(user_id, session.id, session.ended_at)
         await rows.delete(rows.sessions, [session.id for session in mine])
         await rows.delete(rows.password_hashes, [user_id])
+        await rows.delete(rows.must_change, [user_id])
         await rows.delete(rows.users, [user_id])
         rows.remove_letters(user.email)
+        rows.redact_audit(user_id)
         return [
             session.id
             for session in mine

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
+
 from auth_core.audit import AuditRecord
 from auth_core.kernel import (
     ConcurrentUpdate,
@@ -45,6 +47,7 @@ class InMemoryStore:
         self.vault = LetterVault(sealer)
         self.users: dict[UserId, User] = {}
         self.password_hashes: dict[UserId, Secret[str]] = {}
+        self.must_change: dict[UserId, bool] = {}
         self.sessions: dict[SessionId, Session] = {}
         self.erased: dict[SessionId, EndedSession] = {}
         """Sessions that had ended when their user was erased."""
@@ -71,6 +74,7 @@ class Transaction:
         self._store = store
         self.users = ChainMap[UserId, User]({}, store.users)
         self.password_hashes = ChainMap[UserId, Secret[str]]({}, store.password_hashes)
+        self.must_change = ChainMap[UserId, bool]({}, store.must_change)
         self.sessions = ChainMap[SessionId, Session]({}, store.sessions)
         self.erased = ChainMap[SessionId, EndedSession]({}, store.erased)
         self.keys = ChainMap[str, SealedKey]({}, store.keys)
@@ -83,6 +87,7 @@ class Transaction:
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
+        self._redacted: set[UserId] = set()
         self._open = False
         self._failed = False
         self._over = asyncio.Event()
@@ -170,6 +175,10 @@ class Transaction:
         """The audit records that are committed, and those of this transaction."""
         return [*self._store.audit, *self.audit]
 
+    def redact_audit(self, user_id: UserId) -> None:
+        """Empty what was remarked about ``user_id`` in committed records, with the commit."""
+        self._redacted.add(user_id)
+
     def stored_letters(self) -> list[Letter]:
         """The letters that are committed, and those of this transaction."""
         return [*self._store.letters, *self.letters]
@@ -191,6 +200,7 @@ class Transaction:
                 self.violated(ConcurrentUpdate())
         _apply(self.users)
         _apply(self.password_hashes)
+        _apply(self.must_change)
         _apply(self.sessions)
         _apply(self.erased)
         _apply(self.keys)
@@ -202,6 +212,12 @@ class Transaction:
             rows.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
+        self._store.audit[:] = [
+            msgspec.structs.replace(record, detail=None)
+            if record.user_id in self._redacted
+            else record
+            for record in self._store.audit
+        ]
         self._store.audit.extend(self.audit)
         self._store.letters[:] = [
             letter for letter in self._store.letters if letter.to not in self._removed_letters

@@ -5,21 +5,16 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
 from auth_core.audit import AuditRecord, AuditTrail
 from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import Account, CredentialRepository
 from auth_core.kernel import (
-    ConcurrentUpdate,
     DomainEvent,
     Email,
-    EmailTaken,
     Outbox,
     Secret,
     UserId,
     Username,
-    UsernameTaken,
     UserNotFound,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
@@ -27,74 +22,7 @@ from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
-from auth_core.users import User, UserRepository
-
-
-class InMemoryUserRepository:
-    """Accounts of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def add(self, user: User) -> None:
-        """Hold both names, so that of racing transactions the second waits for the first."""
-        transaction = self._transaction
-        await transaction.statement("users.add")
-        await transaction.lock(user.username)
-        if _find(transaction, user.username) is not None:
-            transaction.violated(UsernameTaken())
-        await transaction.lock(user.email)
-        if _find(transaction, user.email) is not None:
-            transaction.violated(EmailTaken())
-        transaction.insert(transaction.users, user.id, user)
-
-    async def get(self, user_id: UserId) -> User | None:
-        """The account, or None."""
-        await self._transaction.statement("users.get")
-        return self._transaction.users.get(user_id)
-
-    async def find(self, name: Username | Email) -> User | None:
-        """The account of this name, or None."""
-        await self._transaction.statement("users.find")
-        return _find(self._transaction, name)
-
-    async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
-        """Accounts in order of id."""
-        await self._transaction.statement("users.page")
-        users = sorted(self._transaction.users.values(), key=lambda user: user.id)
-        return [user for user in users if after is None or user.id > after][:limit]
-
-    async def update(self, user: User) -> None:
-        """Replace all but the last login, if the stored version is the one before."""
-        await self._transaction.statement("users.update")
-        await self._transaction.lock(user.id)
-        stored = self._transaction.users.get(user.id)
-        if stored is None or stored.version != user.version - 1:
-            raise ConcurrentUpdate
-        self._transaction.users[user.id] = msgspec.structs.replace(
-            user, last_login_at=stored.last_login_at, epoch=stored.epoch
-        )
-
-    async def record_login(self, user_id: UserId, at: datetime, *, epoch: int) -> None:
-        """Set the last login, if there is such a user in this epoch."""
-        await self._transaction.statement("users.record_login")
-        await self._transaction.lock(user_id)
-        stored = self._transaction.users.get(user_id)
-        if stored is None:
-            return
-        if stored.epoch != epoch:
-            self._transaction.violated(ConcurrentUpdate())
-        self._transaction.users[user_id] = stored.signed_in(at)
-
-    async def begin_epoch(self, user_id: UserId) -> None:
-        """Hold the account and count."""
-        await self._transaction.statement("users.begin_epoch")
-        await self._transaction.lock(user_id)
-        stored = self._transaction.users.get(user_id)
-        if stored is not None:
-            self._transaction.users[user_id] = msgspec.structs.replace(
-                stored, epoch=stored.epoch + 1
-            )
+from auth_core.testing.users import InMemoryUserRepository, found
 
 
 class InMemoryCredentialRepository:
@@ -106,10 +34,14 @@ class InMemoryCredentialRepository:
     async def account(self, name: Username | Email) -> Account | None:
         """The account of this name with its hash, or None."""
         await self._transaction.statement("credentials.account")
-        user = _find(self._transaction, name)
+        user = found(self._transaction, name)
         if user is None:
             return None
-        return Account(user=user, password_hash=self._transaction.password_hashes.get(user.id))
+        return Account(
+            user=user,
+            password_hash=self._transaction.password_hashes.get(user.id),
+            must_change=self._transaction.must_change.get(user.id, False),
+        )
 
     async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
         """Store the hash; an unknown user is a broken reference."""
@@ -117,6 +49,14 @@ class InMemoryCredentialRepository:
         _require_user(self._transaction, user_id)
         await self._transaction.lock(("password", user_id))
         self._transaction.password_hashes[user_id] = password_hash
+        self._transaction.must_change[user_id] = False
+
+    async def require_change(self, user_id: UserId) -> None:
+        """Note it, if there is a password."""
+        await self._transaction.statement("credentials.require_change")
+        await self._transaction.lock(("password", user_id))
+        if user_id in self._transaction.password_hashes:
+            self._transaction.must_change[user_id] = True
 
 
 class InMemoryKeyRepository:
@@ -232,20 +172,12 @@ class InMemoryUnitOfWork:
         await self._transaction.commit()
 
 
-def _find(transaction: Transaction, name: Username | Email) -> User | None:
-    users = transaction.users.values()
-    if isinstance(name, Username):
-        return next((user for user in users if user.username == name), None)
-    return next((user for user in users if user.email == name), None)
-
-
 def _require_user(transaction: Transaction, user_id: UserId) -> None:
     if user_id not in transaction.users:
         raise UserNotFound
 
 
 if TYPE_CHECKING:
-    _users: type[UserRepository] = InMemoryUserRepository
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
     _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository

@@ -20,6 +20,7 @@ from auth_core.kernel import (
     Email,
     FieldProblem,
     InvalidInput,
+    PasswordChangeRequired,
     PermissionDenied,
     RegistrationClosed,
     Unavailable,
@@ -30,6 +31,8 @@ from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.users import Registration, User, UserService
 
 UNKNOWN_ORIGIN = SessionOrigin()
+BY_PASSWORD = ("pwd",)
+"""RFC 8176 §2."""
 
 
 class SignInUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
@@ -101,7 +104,8 @@ class SignIn:
             )
             if password_hash is not None:
                 await uow.credentials.set_password(user.id, password_hash)
-            user, session = await self._sessions.begin(uow, user, origin)
+            amr = () if password_hash is None else BY_PASSWORD
+            user, session = await self._sessions.begin(uow, user, origin, amr=amr)
             await uow.commit()
         return SignedIn(user, self._tokens.issue(user, session, keys))
 
@@ -115,7 +119,7 @@ class SignIn:
         """Begin a session for the account with this name.
 
         Raises AuthenticationFailed alike for unknown, wrong and inactive (SEC-01), InvalidInput
-        when the password is missing, Unavailable.
+        when the password is missing, PasswordChangeRequired, Unavailable.
         """
         self._require_a_way_in()
         if password is None and not self._policy.development:
@@ -140,13 +144,21 @@ class SignIn:
             if account is None and password is not None:
                 await self._verify(password, None)
             raise AuthenticationFailed
+        if account.must_change:
+            raise PasswordChangeRequired
+        amr = () if account.password_hash is None else BY_PASSWORD
         async with self._unit_of_work() as uow:
-            return await self._begin(uow, account.user, origin)
+            return await self._begin(uow, account.user, origin, amr=amr)
 
     async def _begin(
-        self, uow: SignInUnitOfWork, user: User, origin: SessionOrigin
+        self,
+        uow: SignInUnitOfWork,
+        user: User,
+        origin: SessionOrigin,
+        *,
+        amr: tuple[str, ...] = (),
     ) -> tuple[User, Session]:
-        begun = await self._sessions.begin(uow, user, origin)
+        begun = await self._sessions.begin(uow, user, origin, amr=amr)
         await uow.commit()
         return begun
 

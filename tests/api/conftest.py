@@ -6,6 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from tests.api.people import People
 from tests.serving import Client, development, serving
 
 
@@ -55,3 +56,11 @@ async def database(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
 def new_name() -> Callable[[], str]:
     """User names that nobody has."""
     return lambda: f"user-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def people(
+    client: Client, production: Client, database: asyncpg.Connection, new_name: Callable[[], str]
+) -> People:
+    """Makes people with the roles that a test needs."""
+    return People(client, production, database, new_name)

@@ -18,6 +18,7 @@ ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
+USERS = "/api/v1/users"
 PROTECTED = {
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
@@ -32,6 +33,17 @@ PROTECTED = {
     ("get", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
+    ("post", f"{AUTH}/reauthenticate"),
+    ("get", f"{AUTH}/users"),
+    ("delete", f"{AUTH}/users/{{username}}"),
+    ("post", f"{AUTH}/users/{{user_id}}/revoke-tokens"),
+    ("get", USERS),
+    ("post", USERS),
+    *((method, f"{USERS}/{{user_id}}") for method in ("get", "patch", "delete")),
+    *(
+        ("post", f"{USERS}/{{user_id}}/{change}")
+        for change in ("disable", "enable", "require-password-change", "impersonate")
+    ),
 }
 FORMS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}
 BY_NAME = {
@@ -239,7 +251,14 @@ async def test_every_body_has_an_example_that_the_service_takes(
         refresh_token = answer.json().get("refresh_token", "")
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    assert {*bodies, *FORMS, ("post", f"{AUTH}/register")} == described
+    elsewhere = {  # in tests/api/test_users.py and test_step_up.py
+        ("post", f"{AUTH}/register"),
+        ("post", f"{AUTH}/reauthenticate"),
+        ("post", USERS),
+        ("patch", f"{USERS}/{{user_id}}"),
+        ("post", f"{USERS}/{{user_id}}/impersonate"),
+    }
+    assert {*bodies, *FORMS, *elsewhere} == described
     assert (
         document["paths"][f"{AUTH}/register"]["post"]["requestBody"]
         == (document["paths"][f"{AUTH}/dev-register"]["post"]["requestBody"])

@@ -26,6 +26,7 @@ from auth_core.testing.contracts import (
     Flush,
     IdsContract,
     KeyRepositoryContract,
+    LastAdministratorContract,
     MailOutboxContract,
     PasswordHasherContract,
     PersonalDataContract,
@@ -122,6 +123,10 @@ def token_signer() -> SymmetricTokenSigner:
 
 
 class TestUsers(UserRepositoryContract):
+    pass
+
+
+class TestLastAdministrator(LastAdministratorContract):
     pass
 
 

@@ -22,6 +22,7 @@ from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
 from auth_core.kernel import UserId
+from auth_core.users import Registration
 from tests.api.asking import AUTH
 from tests.security.test_canaries import lines
 from tests.serving import bearer
@@ -30,7 +31,10 @@ __all__ = ["lines"]
 
 _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2s", "blake2b")
 # Words that the service chooses: no person can put a canary there.
-_OUR_WORDS = {"users.status", "sessions.scopes", "sessions.end_reason"}
+_OUR_WORDS = {
+    *("users.status", "users.roles", "users.time_zone"),
+    *("sessions.scopes", "sessions.end_reason", "sessions.amr"),
+}
 
 
 class Person:
@@ -45,7 +49,10 @@ class Person:
         self.user_agent = f"CanaryAgent-{tag}"
         self.ip_address = f"2001:db8:{tag[:4]}:{tag[4:8]}:{tag[8:]}::7"
         self.client_id = f"canary-client-{tag}"
-        self.role = f"canary-role-{tag}"
+        self.locale = f"de-x-{tag[:4]}-{tag[4:]}"
+        self.picture_url = f"https://canary-picture-{tag}.example.com/me.png"
+        self.claim = f"Canary claim {tag}"
+        self.impersonation_reason = f"Canary reason {tag}"
         self.password = f"Canary password {tag}"
 
     @property
@@ -53,7 +60,8 @@ class Person:
         """What an export must tell."""
         return {
             *(self.username, self.email, self.display_name, self.user_agent, self.ip_address),
-            *(self.client_id, self.role),
+            *(self.client_id, self.locale, self.picture_url, self.claim),
+            self.impersonation_reason,
         }
 
     @property
@@ -102,7 +110,11 @@ async def life(
 ) -> Life:
     """Somebody registers, does all that a person can do, and is erased; then the worker stops."""
     person = Person()
-    own = {"AUTH_SESSION_IP": "full", "AUTH_EMBEDDED_WORKER": "false"}
+    own = {
+        "AUTH_SESSION_IP": "full",
+        "AUTH_EMBEDDED_WORKER": "false",
+        "AUTH_PROFILE_CLAIMS_SCHEMA": '{"department": "string"}',
+    }
     access_line = configure_logging("debug", "json", write=lines.append)
     container = Container(load_settings(environ | own), access_line)
     app = create_app(container)
@@ -155,12 +167,20 @@ async def _live(
         await client.post(f"{AUTH}/login", json={"email": person.display_name, "password": "x"}),
     ):
         assert 400 <= refused.status_code < 500, refused.text
-    renamed = {"display_name": person.display_name}
-    await client.patch(f"{AUTH}/me", json=renamed, headers=token)
+    profile = {
+        "display_name": person.display_name,
+        "locale": person.locale,
+        "time_zone": "Europe/Berlin",
+        "picture_url": person.picture_url,
+        "claims": {"department": person.claim},
+    }
+    changed = await client.patch(f"{AUTH}/me", json=profile, headers=token)
+    assert 200 == changed.status_code, changed.text
     await client.get(f"{AUTH}/me/available-scopes", headers=token)
     await client.get(f"{AUTH}/sessions", headers=token)
     await client.post(f"{AUTH}/logout", headers=token)
-    await container.core.lifecycle.set_roles(user_id, ("user", person.role))
+    await _act_for(client, container, person, user_id)
+    await container.core.lifecycle.set_roles(user_id, ("user",))
     by_email = {"email": person.email, "password": person.password}
     logged_in = await client.post(f"{AUTH}/login", json=by_email)
     refresh = {"refresh_token": logged_in.json()["refresh_token"]}
@@ -174,6 +194,23 @@ async def _live(
         answer = await client.get(f"{AUTH}/{path}", headers=bearer(tokens["access_token"]))
         assert 200 == answer.status_code
     return user_id, {**tokens, "old_refresh_token": refresh["refresh_token"]}
+
+
+async def _act_for(
+    client: httpx.AsyncClient, container: Container, person: Person, user_id: UserId
+) -> None:
+    """An administrator looks after the person for a minute, and says why."""
+    name = f"admin-{secrets.token_hex(6)}"
+    await container.core.accounts.create(
+        Registration.parse(username=name), roles=("platform_admin",)
+    )
+    admin = await client.post(f"{AUTH}/login", json={"username": name})
+    begun = await client.post(
+        f"/api/v1/users/{user_id}/impersonate",
+        json={"reason": person.impersonation_reason, "minutes": 1},
+        headers=bearer(admin.json()["access_token"]),
+    )
+    assert 201 == begun.status_code, begun.text
 
 
 async def _come_back(
@@ -292,14 +329,15 @@ def test_every_personal_column_that_can_hold_text_held_a_canary(life: Life) -> N
 
 @pytest.mark.sec("SEC-71", "SEC-66")
 async def test_the_trail_keeps_a_pseudonym(life: Life, database: asyncpg.Connection) -> None:
-    audited = "SELECT action, reason FROM audit_records WHERE user_id = $1"
+    audited = "SELECT action, reason, detail FROM audit_records WHERE user_id = $1 ORDER BY id"
     published = "SELECT payload FROM outbox WHERE user_id = $1 AND type = 'user.erased'"
 
-    assert [("user:erased", "operator")] == [
-        tuple(row) for row in await database.fetch(audited, life.user_id)
-    ]
+    trail = [tuple(row) for row in await database.fetch(audited, life.user_id)]
+    assert ("session:impersonated", "requested", None) in trail
+    assert ("user:erased", "operator", None) == trail[-1]
+    assert {None} == {detail for _, _, detail in trail}
     (row,) = await database.fetch(published, life.user_id)
-    assert {"id", "type", "occurred_at", "user_id", "organization_id"} == set(
+    assert {"id", "type", "occurred_at", "user_id", "organization_id", "actor_id"} == set(
         json.loads(row["payload"])
     )
 

@@ -49,6 +49,7 @@ from auth_core.testing.contracts.session_races import SessionRacesContract  # no
 from auth_core.testing.contracts.sessions import SessionRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa: E402
 from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
+from auth_core.testing.contracts.user_search import LastAdministratorContract  # noqa: E402
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Flush",
     "IdsContract",
     "KeyRepositoryContract",
+    "LastAdministratorContract",
     "MailOutboxContract",
     "PasswordHasherContract",
     "PersonalDataContract",

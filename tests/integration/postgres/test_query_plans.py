@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 
 from adapters.postgres import (
     audit,
+    credentials,
     keys,
     mail,
     migrate,
@@ -21,15 +22,20 @@ from adapters.postgres import (
     refresh_counter,
     sessions,
     tables,
+    user_search,
     users,
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
+from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
-_MODULES = (users, sessions, refresh_counter, outbox, audit, keys, mail, personal_data)
+_MODULES = (
+    *(users, user_search, credentials, sessions, refresh_counter, outbox, audit, keys, mail),
+    personal_data,
+)
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
@@ -68,10 +74,12 @@ def _statements() -> dict[str, Statement]:
 
 
 STATEMENTS = _statements()
+STATEMENTS["user_search.by_prefix"] = user_search.searching(UserQuery(prefix="a"))[0]
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
 STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
 CLAIM = STATEMENTS.pop("mail._CLAIM")
-for part, of_tables in (("PAGES", personal_data.PAGES), ("DELETIONS", personal_data.DELETIONS)):
+for part in ("PAGES", "DELETIONS", "REDACTIONS"):
+    of_tables = getattr(personal_data, part)
     STATEMENTS |= {f"personal_data.{part}[{table}]": made for table, made in of_tables.items()}
 SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
 

@@ -1,6 +1,7 @@
 """The settings read from an environment."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -115,6 +116,7 @@ INTEGERS = {
     "SMTP_PORT": (1, 65535),
     "SMTP_TIMEOUT_SECONDS": (1, 300),
     "AUTH_MAIL_RETENTION_DAYS": (3, 365),
+    "AUTH_STEP_UP_MINUTES": (1, 1440),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -187,6 +189,10 @@ TEXTS = {
     "AUTH_EMBEDDED_WORKER": ["sometimes"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
+    "AUTH_PROFILE_CLAIMS_SCHEMA": [
+        "text", "[]", "1", "[" * 9000, '{"a": "text"}', '{"a": 1}', '{"A": "string"}',
+        '{"a-b": "string"}', '{"": "string"}', json.dumps({f"a{n}": "string" for n in range(33)}),
+    ],
     "AUTH_CLIENTS": [
         "canary", "{}", "[1]", '["canary"]', "[" * 9000,
         '[{"client_id": "a", "allow": []}]',

@@ -14,6 +14,8 @@ from auth_core.sessions import (
 )
 from auth_core.testing import DeterministicIds, ManualClock, SeededEntropy
 from auth_core.users import (
+    RoleAssigned,
+    RoleRevoked,
     UserCreated,
     UserDeleted,
     UserDisabled,
@@ -34,6 +36,8 @@ EVENTS = [
     (UserDisabled(**SUBJECT), "user.disabled"),
     (UserDeleted(**SUBJECT), "user.deleted"),
     (UserErased(**SUBJECT), "user.erased"),
+    (RoleAssigned(**SUBJECT, role="admin"), "role.assigned"),
+    (RoleRevoked(**SUBJECT, role="admin"), "role.revoked"),
     (UserPasswordChanged(**SUBJECT), "user.password_changed"),
     (UserLoggedIn(**SUBJECT, session_id=SESSION), "user.logged_in"),
     (SessionCreated(**SUBJECT, session_id=SESSION), "session.created"),
@@ -76,6 +80,8 @@ def test_events_hold_no_personal_data():
         "occurred_at",
         "user_id",
         "organization_id",
+        "actor_id",
+        "role",
         "fields",
         "session_id",
         "reason",

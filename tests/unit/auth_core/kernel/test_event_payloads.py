@@ -15,6 +15,8 @@ from auth_core.kernel import DomainEvent
 # Text that the service chose, never one that came from outside. A new entry needs that said of it.
 _OUR_WORDS = {
     ("user.updated", "fields"),  # names of fields
+    ("role.assigned", "role"),  # of the roles that there are
+    ("role.revoked", "role"),
     ("key.rotated", "kid"),
     ("key.rotated", "previous_kid"),
     ("key.rotated", "algorithm"),
