@@ -80,6 +80,7 @@ class DirectCalls:
             handler.has_sync_callable
             or not signature.parameters.keys() <= known
             or not (isinstance(returned, type) and issubclass(returned, _ANSWERS))
+            or _sets_headers(handler)
         ):
             return None
         data = signature.parameters.get("data")
@@ -101,6 +102,11 @@ class DirectCalls:
 
 
 _ANSWERS = (msgspec.Struct, ASGIResponse)
+
+
+def _sets_headers(handler: HTTPRouteHandler) -> bool:
+    """Whether Litestar is to put headers of its declaration on every answer."""
+    return any(not header.documentation_only for header in handler.resolve_response_headers())
 
 
 def _itself(scope: Scope) -> object:

@@ -71,10 +71,10 @@ _JSON = {
     table.name: {column.name for column in table.columns if isinstance(column.type, JSON)}
     for table in _OWNED
 }
-# Children before their parents, the account last.
+# Children before their parents, the account last: others are found by its address.
 DELETIONS = {
     table.name: Statement(delete(table).where(_of_the_person(table)))
-    for table in reversed(_OWNED)
+    for table in sorted(_OWNED[::-1], key=lambda table: table is users)
     if goes_with_the_person(table)
 }
 # Where rows stay, what was remarked in them goes.

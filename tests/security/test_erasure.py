@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -21,7 +21,7 @@ from app.container import Container
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
-from auth_core.kernel import UserId
+from auth_core.kernel import Email, Letter, LetterId, MailTemplate, UserId
 from auth_core.users import Registration
 from tests.api.asking import AUTH
 from tests.security.test_canaries import lines
@@ -33,7 +33,7 @@ _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2s", "blake2b")
 # Words that the service chooses: no person can put a canary there.
 _OUR_WORDS = {
     *("users.status", "users.roles", "users.time_zone"),
-    *("sessions.scopes", "sessions.end_reason", "sessions.amr"),
+    *("sessions.scopes", "sessions.end_reason", "sessions.amr", "mail_outbox.template"),
 }
 
 
@@ -126,8 +126,11 @@ async def life(
             base_url="http://testserver",
             headers={"User-Agent": f"{person.user_agent}/1.0"},
         ) as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://testserver"
+        ) as admins,
     ):
-        user_id, tokens = await _live(client, container, database, person)
+        user_id, tokens = await _live(client, admins, container, database, person)
         exported = await client.get(f"{AUTH}/me/export", headers=bearer(tokens["access_token"]))
         tables_before = await _tables(database)
         redis_before = await _redis(redis_url)
@@ -148,7 +151,11 @@ async def life(
 
 
 async def _live(
-    client: httpx.AsyncClient, container: Container, database: asyncpg.Connection, person: Person
+    client: httpx.AsyncClient,
+    admins: httpx.AsyncClient,
+    container: Container,
+    database: asyncpg.Connection,
+    person: Person,
 ) -> tuple[UserId, dict[str, Any]]:
     body = {
         "username": person.username,
@@ -179,7 +186,8 @@ async def _live(
     await client.get(f"{AUTH}/me/available-scopes", headers=token)
     await client.get(f"{AUTH}/sessions", headers=token)
     await client.post(f"{AUTH}/logout", headers=token)
-    await _act_for(client, container, person, user_id)
+    await _act_for(admins, container, person, user_id)
+    await _write_to(container, person)
     await container.core.lifecycle.set_roles(user_id, ("user",))
     by_email = {"email": person.email, "password": person.password}
     logged_in = await client.post(f"{AUTH}/login", json=by_email)
@@ -197,20 +205,34 @@ async def _live(
 
 
 async def _act_for(
-    client: httpx.AsyncClient, container: Container, person: Person, user_id: UserId
+    admins: httpx.AsyncClient, container: Container, person: Person, user_id: UserId
 ) -> None:
     """An administrator looks after the person for a minute, and says why."""
     name = f"admin-{secrets.token_hex(6)}"
     await container.core.accounts.create(
         Registration.parse(username=name), roles=("platform_admin",)
     )
-    admin = await client.post(f"{AUTH}/login", json={"username": name})
-    begun = await client.post(
+    admin = await admins.post(f"{AUTH}/login", json={"username": name})
+    begun = await admins.post(
         f"/api/v1/users/{user_id}/impersonate",
         json={"reason": person.impersonation_reason, "minutes": 1},
         headers=bearer(admin.json()["access_token"]),
     )
     assert 201 == begun.status_code, begun.text
+
+
+async def _write_to(container: Container, person: Person) -> None:
+    """A letter that waits."""
+    letter = Letter(
+        id=LetterId(uuid4()),
+        to=Email.parse(person.email),
+        template=MailTemplate.PASSWORD_CHANGED,
+        values={},
+        locale=person.locale,
+    )
+    async with container.unit_of_work() as uow:
+        await uow.mail.enqueue(letter)
+        await uow.commit()
 
 
 async def _come_back(

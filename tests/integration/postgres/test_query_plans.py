@@ -81,6 +81,7 @@ CLAIM = STATEMENTS.pop("mail._CLAIM")
 for part in ("PAGES", "DELETIONS", "REDACTIONS"):
     of_tables = getattr(personal_data, part)
     STATEMENTS |= {f"personal_data.{part}[{table}]": made for table, made in of_tables.items()}
+STATEMENTS.pop("personal_data.DELETIONS[mail_outbox]")  # likewise
 SWEEPS = [STATEMENTS.pop("outbox._SWEEP"), STATEMENTS.pop("mail._SWEEP"), *sessions._SWEEPS]
 
 
