@@ -15,7 +15,17 @@ from adapters.crypto import (
     require_public_half,
 )
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
-from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
+from adapters.redis import (
+    DEFAULT_SHARE,
+    Digests,
+    LocalFailureSpread,
+    LocalRateLimiter,
+    RedisFailureSpread,
+    RedisRateLimiter,
+    RedisRevocationStream,
+    RedisSessionCache,
+    resync_window,
+)
 from adapters.system import SystemClock, SystemIds
 from app.settings import Settings, TokenSettings, load_settings
 from auth_core.core import Core, Options, Ports
@@ -45,6 +55,8 @@ class ConnectedCore(Core):
             redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
+        master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
+        self.rate_limiter, spread = self._counters(settings, master_key)
         self.clock = SystemClock()
         self.ids = SystemIds()
         self._hasher = Argon2Hasher()
@@ -55,16 +67,15 @@ class ConnectedCore(Core):
             session_cache=self.session_cache,
             revocation_stream=self.stream,
             password_hasher=self._hasher,
-            sealer=EnvelopeSealer(
-                _required(settings.security.master_key, "AUTH_MASTER_KEY"),
-                previous=settings.security.previous_master_key,
-            ),
+            sealer=EnvelopeSealer(master_key, previous=settings.security.previous_master_key),
             key_generator=JoseKeyGenerator(
                 self.clock,
                 access_algorithm=settings.tokens.algorithm,
                 given=_given_key(settings.tokens, self.clock),
             ),
             token_signer=JoseSigner(),
+            rate_limiter=self.rate_limiter,
+            failure_spread=spread,
             clock=self.clock,
             ids=self.ids,
         )
@@ -82,6 +93,16 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+
+    def _counters(
+        self, settings: Settings, master_key: Secret[bytes]
+    ) -> tuple[RedisRateLimiter, RedisFailureSpread]:
+        connection, digests = self.session_cache.connection, Digests(master_key)
+        local = LocalRateLimiter(share=max(settings.service.workers, DEFAULT_SHARE))
+        return (
+            RedisRateLimiter(connection, digests, local),
+            RedisFailureSpread(connection, digests, LocalFailureSpread()),
+        )
 
     async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
         since = self.clock.now() - resync_window(self._cache_lifetime)

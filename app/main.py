@@ -18,14 +18,19 @@ from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
-from app.security import Gate, origin_of, provide_principal
+from app.limits import RouteLimits
+from app.proxies import Proxies
+from app.security import Gate, origin_of, provide_principal, source_of
 from app.settings import CorsSettings
 
 MAX_BODY_BYTES = 64 * 1024
 VERSION = version("fm-auth-service")
 
 _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
-_EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
+_EXPOSED_HEADERS = [
+    *("X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"),
+    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
     "Sessions": "Seeing and ending sessions.",
@@ -49,16 +54,11 @@ def create_app(container: Container) -> Litestar:
         finally:
             await container.close()
 
+    proxies = _proxies(container)
     app = Litestar(
         route_handlers=CONTROLLERS,
-        dependencies=_dependencies(container),
-        middleware=[
-            Gate(
-                container.core.authenticator,
-                container.clients,
-                development=container.settings.service.is_development,
-            )
-        ],
+        dependencies=_dependencies(container, proxies),
+        middleware=[_gate(container, proxies)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         cors_config=_cors(container.settings.cors),
@@ -80,11 +80,28 @@ def create_app(container: Container) -> Litestar:
     return app
 
 
-def _dependencies(container: Container) -> dict[str, Provide]:
+def _proxies(container: Container) -> Proxies:
+    settings = container.settings.proxies
+    return Proxies(settings.trusted or (), hops=settings.hops, header=settings.header)
+
+
+def _gate(container: Container, proxies: Proxies) -> Gate:
+    core, settings = container.core, container.settings
+    limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
+    return Gate(
+        core.authenticator,
+        container.clients,
+        limits if settings.limits.enabled else None,
+        development=settings.service.is_development,
+    )
+
+
+def _dependencies(container: Container, proxies: Proxies) -> dict[str, Provide]:
     core, service = container.core, container.settings.service
     policy = container.options.sign_in
     values: dict[str, Any] = {
         "sign_in": core.sign_in,
+        "attempts": core.attempts,
         "refresh": core.refresh,
         "introspection": core.introspection,
         "feed": core.revocations,
@@ -103,10 +120,11 @@ def _dependencies(container: Container) -> dict[str, Provide]:
     provided = {
         name: Provide(_constant(value), sync_to_thread=False) for name, value in values.items()
     }
-    origin = origin_of(container.settings.sessions.ip_detail)
+    origin = origin_of(container.settings.sessions.ip_detail, proxies)
     return {
         "principal": Provide(provide_principal),
         "origin": Provide(origin, sync_to_thread=False),
+        "source": Provide(source_of(proxies), sync_to_thread=False),
         **provided,
     }
 

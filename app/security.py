@@ -12,8 +12,10 @@ from litestar.openapi.spec import SecurityRequirement
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
+from app.limits import RouteLimits
+from app.proxies import Proxies
 from auth_core.clients import Client, ClientRegistry
-from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied
+from auth_core.kernel import AuthenticationRequired, InvalidClient, PermissionDenied, Source
 from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
 
@@ -53,7 +55,7 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
 
 
 class Gate(ASGIMiddleware):
-    """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
+    """Stands before every route: not offered here, not signed in, too often, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
@@ -62,10 +64,16 @@ class Gate(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(
-        self, authenticator: Authenticator, clients: ClientRegistry, *, development: bool
+        self,
+        authenticator: Authenticator,
+        clients: ClientRegistry,
+        limits: RouteLimits | None,
+        *,
+        development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._limits = limits
         self._development = development
 
     async def handle(  # type: ignore[override]  # `scopes` narrows it
@@ -73,8 +81,8 @@ class Gate(ASGIMiddleware):
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
-        Raises EndpointNotAvailable, PermissionDenied, HTTPException(415), and what `Authenticator`
-        raises.
+        Raises EndpointNotAvailable, PermissionDenied, TooManyRequests, HTTPException(415), and what
+        `Authenticator` raises.
         """
         handler = scope["route_handler"]
         opt = handler.opt
@@ -91,6 +99,8 @@ class Gate(ASGIMiddleware):
                 scope["auth"] = principal
                 if "admin_only" in opt and not principal.user.is_admin:
                     raise PermissionDenied
+        if self._limits is not None:
+            send = await self._limits.admit(scope, send)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
         await next_app(scope, receive, send)
@@ -136,15 +146,24 @@ def client_of(scope: Scope) -> Client:
     return client
 
 
-def origin_of(ip_detail: IpDetail) -> Callable[[Scope], SessionOrigin]:
-    """What provides where a sign-in comes from. The peer's address: no header is trusted."""
+def source_of(proxies: Proxies) -> Callable[[Scope], Source]:
+    """What provides the address that limits count."""
+
+    def provide_source(scope: Scope) -> Source:
+        return proxies.source(scope)
+
+    return provide_source
+
+
+def origin_of(ip_detail: IpDetail, proxies: Proxies) -> Callable[[Scope], SessionOrigin]:
+    """What provides where a sign-in comes from."""
 
     def provide_origin(scope: Scope) -> SessionOrigin:
         agent = b" ".join(_values(scope, b"user-agent")).decode("latin-1")
-        peer = scope["client"]
+        address = proxies.source(scope).address
         return SessionOrigin(
             user_agent=user_agent_family(agent),
-            ip_address=None if peer is None else kept_address(peer[0], ip_detail),
+            ip_address=None if address is None else kept_address(address, ip_detail),
         )
 
     return provide_origin

@@ -6,8 +6,13 @@ from typing import Protocol
 
 import msgspec
 
-from auth_core.credentials import AccountService, PasswordHasher
-from auth_core.kernel import Clock, Ids
+from auth_core.credentials import (
+    AccountService,
+    AttemptPolicy,
+    PasswordHasher,
+    SignInAttempts,
+)
+from auth_core.kernel import Clock, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
@@ -58,6 +63,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     sealer: Sealer
     key_generator: KeyGenerator
     token_signer: TokenSigner
+    rate_limiter: RateLimiter
+    failure_spread: FailureSpread
     clock: Clock
     ids: Ids
 
@@ -78,6 +85,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
     sign_in: SignInPolicy = SignInPolicy()
+    attempts: AttemptPolicy | None = AttemptPolicy()
+    """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
 
 
@@ -94,6 +103,14 @@ class Core:
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
         self.lifecycle = AccountLifecycle(
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
+        )
+        self.attempts = SignInAttempts(
+            ports.unit_of_work,
+            ports.rate_limiter,
+            ports.failure_spread,
+            clock,
+            ids,
+            options.attempts,
         )
         issuer = self._issuer(ports, options)
         self.sign_in = SignIn(

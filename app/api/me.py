@@ -12,6 +12,7 @@ from litestar.types import Scope
 from app.api.answers import AuthProfile, AuthScopes, json_answer
 from app.api.examples import PROFILE, PROFILE_CHANGES, RENAMED, SCOPES
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER, provide_principal
 from auth_core.kernel import ConcurrentUpdate, FieldProblem, InvalidInput, display_name
 from auth_core.tokens import Principal
@@ -43,6 +44,7 @@ class MeController(Controller):
 
     path = "/api/v1/auth/me"
     tags = ("Profile",)
+    opt = LIMIT_READ
     security = BY_BEARER
 
     # Every client of every service asks this all the time, so it skips what a route costs most:
@@ -57,10 +59,11 @@ class MeController(Controller):
         return json_answer(AuthProfile.of_state(principal.state))
 
     @patch(
+        opt=LIMIT_GENERAL,
         operation_class=body(AuthProfileChanges, PROFILE_CHANGES),
         responses={
             200: answer(AuthProfile, RENAMED),
-            **errors(400, 401, 408, 409, 413, 415, 422, 503, likely=_CHANGE_REFUSED),
+            **errors(400, 401, 408, 409, 413, 415, 422, 429, 503, likely=_CHANGE_REFUSED),
         },
         summary="Change your profile",
     )

@@ -32,6 +32,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _no_example_password,
         _hs256_on_purpose,
         _public_key_of_a_private_one,
+        _proxies_are_listed,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -147,3 +148,13 @@ def _public_key_of_a_private_one(values: Values, given: AbstractSet[str]) -> lis
     if alone and values.get("JWT_PUBLIC_KEY_PATH") is not None:
         return ["JWT_PUBLIC_KEY_PATH is set but JWT_PRIVATE_KEY_PATH is not: set both or none"]
     return []
+
+
+def _proxies_are_listed(_: Values, given: AbstractSet[str]) -> list[str]:
+    if "AUTH_TRUSTED_PROXIES" in given:
+        return []
+    return [
+        f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
+        for name in ("AUTH_PROXY_HEADER", "AUTH_PROXY_HOPS")
+        if name in given
+    ]

@@ -31,9 +31,20 @@ from auth_core.kernel.errors import (
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
+from auth_core.kernel.limits import (
+    FailureSpread,
+    Hit,
+    Limit,
+    RateLimiter,
+    Verdict,
+    enforce,
+    judge,
+    returned,
+)
 from auth_core.kernel.mail import Letter, LetterId, MailOutbox, MailTemplate, MailUnitOfWork
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
+from auth_core.kernel.source import IpAddress, Source, parse_address
 
 __all__ = [
     "AuthCoreError",
@@ -47,18 +58,22 @@ __all__ = [
     "EmailTaken",
     "Entropy",
     "EventId",
+    "FailureSpread",
     "FieldProblem",
+    "Hit",
     "Ids",
     "InvalidClient",
     "InvalidInput",
     "InvalidRefreshToken",
     "InvalidRequest",
     "InvalidToken",
+    "IpAddress",
     "KeyNotFound",
     "KeySpent",
     "Letter",
     "LetterId",
     "LifecycleConflict",
+    "Limit",
     "MailOutbox",
     "MailTemplate",
     "MailUnitOfWork",
@@ -67,9 +82,11 @@ __all__ = [
     "OrganizationId",
     "Outbox",
     "PermissionDenied",
+    "RateLimiter",
     "RegistrationClosed",
     "Secret",
     "SessionId",
+    "Source",
     "TokenExpired",
     "TokenId",
     "TooManyRequests",
@@ -80,7 +97,12 @@ __all__ = [
     "UserNotFound",
     "Username",
     "UsernameTaken",
+    "Verdict",
     "WrongMasterKey",
     "display_name",
+    "enforce",
+    "judge",
+    "parse_address",
+    "returned",
     "uuid7",
 ]

@@ -12,6 +12,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -31,9 +32,11 @@ __all__ = [
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryFailureSpread",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryOutbox",
+    "InMemoryRateLimiter",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",

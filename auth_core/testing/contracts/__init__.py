@@ -35,6 +35,11 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     UnitOfWorkFactory,
 )
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
+from auth_core.testing.contracts.rate_limiter import (  # noqa: E402
+    FailureSpreadContract,
+    PassTime,
+    RateLimiterContract,
+)
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
 from auth_core.testing.contracts.revocation_stream import RevocationStreamContract  # noqa: E402
@@ -53,10 +58,13 @@ __all__ = [
     "ClockContract",
     "CredentialRepositoryContract",
     "EntropyContract",
+    "FailureSpreadContract",
     "Flush",
     "IdsContract",
     "KeyRepositoryContract",
+    "PassTime",
     "PasswordHasherContract",
+    "RateLimiterContract",
     "RecordedEvents",
     "RefreshCounterContract",
     "RetentionContract",

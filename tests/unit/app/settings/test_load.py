@@ -370,9 +370,50 @@ def test_origins_are_lower_cased_and_listed_once():
 
 def test_names_without_effect_are_listed():
     """Start-up can warn about each by name."""
-    loaded = load_settings({"RATE_LIMIT_ENABLED": "x", "ENABLE_TRACING": "y"})
+    loaded = load_settings({"ENABLE_METRICS": "x", "ENABLE_TRACING": "y"})
 
-    assert loaded.not_in_effect == ("RATE_LIMIT_ENABLED", "ENABLE_TRACING")
+    assert loaded.not_in_effect == ("ENABLE_METRICS", "ENABLE_TRACING")
+
+
+def test_requests_are_limited_unless_in_development():
+    """The flood of a developer's own tools is no attack."""
+    assert not load_settings({}).limits.enabled
+    assert load_settings({"RATE_LIMIT_ENABLED": "true"}).limits.enabled
+    limits = load_settings({**SERVERS, "RATE_LIMIT_REQUESTS": "7", "RATE_LIMIT_PERIOD": "9"}).limits
+
+    assert (limits.enabled, limits.requests, limits.period) == (True, 7, 9)
+
+
+def test_trusted_proxies_are_networks_each_listed_once():
+    """In the form in which they are compared."""
+    listed = "10.0.0.0/8, 2001:DB8::/32,192.0.2.7 ,UNIX,10.0.0.0/8"
+
+    assert load_settings({"AUTH_TRUSTED_PROXIES": listed}).proxies.trusted == (
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "192.0.2.7/32",
+        "unix",
+    )
+    assert load_settings({}).proxies.trusted is None
+
+
+@pytest.mark.sec("SEC-14")
+@pytest.mark.parametrize(
+    "listed", ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", ",", "*", "0.0.0.0/0", "::/0"]
+)
+def test_a_list_that_trusts_everybody_or_nobody_known_is_refused(listed):
+    """A proxy is an address, and not all of them."""
+    assert problem(AUTH_TRUSTED_PROXIES=listed).startswith("AUTH_TRUSTED_PROXIES=")
+
+
+@pytest.mark.parametrize("alone", [{"AUTH_PROXY_HOPS": "1"}, {"AUTH_PROXY_HEADER": "forwarded"}])
+def test_how_proxies_speak_needs_proxies(alone):
+    """A setting without effect is a mistake."""
+    (name,) = alone
+
+    assert problem(**alone) == (
+        f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
+    )
 
 
 @pytest.mark.parametrize(
