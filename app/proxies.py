@@ -105,11 +105,8 @@ def _listed(text: str) -> Iterator[str]:
 
 
 def _alone(text: str) -> Iterator[str]:
-    """X-Real-IP: one address, as often as it may stand there."""
-    nodes = set(_listed(text))
-    if len(nodes) != 1:
-        raise Malformed
-    yield from nodes
+    """X-Real-IP: one address. A list is none."""
+    yield text.strip(" \t")
 
 
 def _forwarded(text: str) -> Iterator[str]:
