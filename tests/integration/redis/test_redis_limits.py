@@ -109,7 +109,6 @@ async def test_keys_name_nobody_live_no_longer_than_they_mean_something_and_are_
     cache: RedisSessionCache, client: Redis
 ):
     who = "john.doe@example.com"
-    await client.flushdb()
     await limiter_on(cache).hit([Hit(TWENTY, who)])
     spread = RedisFailureSpread(cache.connection, Digests(KEY), LocalFailureSpread())
     await spread.note(who, who, accounts=5, window=60)
