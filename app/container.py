@@ -15,7 +15,12 @@ from app.settings import Settings
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
 from auth_core.core import Options
-from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MIN, parse_password
+from auth_core.credentials import (
+    DEVELOPMENT_PASSWORD_MIN,
+    PASSWORD_MIN,
+    AttemptPolicy,
+    parse_password,
+)
 from auth_core.kernel import (
     AuthCoreError,
     EmailTaken,
@@ -57,7 +62,7 @@ class Container:
         self._worker = Worker(tasks_of(self.core))
         self.health = Health(
             self.database.check,
-            lambda: self.session_cache.available,
+            lambda: self.session_cache.available and self.core.rate_limiter.shared,
             self.core.keys,
             self.clock,
         )
@@ -213,6 +218,7 @@ def options(settings: Settings) -> Options:
         ),
         step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
         profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
+        attempts=AttemptPolicy() if settings.limits.enabled else None,
         sign_in=SignInPolicy(
             development=settings.service.is_development,
             registration=settings.registration.enabled,

@@ -16,9 +16,20 @@ from adapters.crypto import (
 )
 from adapters.mail import CatalogueRenderer, Sender, SmtpMailer, SmtpServer
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
-from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
+from adapters.redis import (
+    DEFAULT_SHARE,
+    Digests,
+    LocalFailureSpread,
+    LocalRateLimiter,
+    RedisFailureSpread,
+    RedisRateLimiter,
+    RedisRevocationStream,
+    RedisSessionCache,
+    resync_window,
+)
 from adapters.system import SystemClock, SystemIds
 from app.settings import (
+    DatabaseSettings,
     MailSettings,
     SecuritySettings,
     Settings,
@@ -43,18 +54,15 @@ class ConnectedCore(Core):
 
     def __init__(self, settings: Settings, options: Options) -> None:
         """Raises Misconfigured when ``settings`` lack a server or the master key."""
-        self.database = Database(
-            _required(settings.database.url, "DATABASE_URL"),
-            pool_size=settings.database.pool_size,
-            max_overflow=settings.database.max_overflow,
-            allow_newer_schema=settings.database.allow_newer_schema,
-        )
+        self.database = _database(settings.database)
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
         redis_url = _required(settings.redis.url, "REDIS_URL")
         self.session_cache = RedisSessionCache(
             redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
+        master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
+        self.rate_limiter, spread = self._counters(settings, master_key)
         self.clock = SystemClock()
         self.ids = SystemIds()
         self._hasher = Argon2Hasher()
@@ -74,6 +82,8 @@ class ConnectedCore(Core):
                 given=_given_key(settings.tokens, self.clock),
             ),
             token_signer=JoseSigner(),
+            rate_limiter=self.rate_limiter,
+            failure_spread=spread,
             clock=self.clock,
             ids=self.ids,
             letter_renderer=_renderer(settings),
@@ -93,6 +103,16 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+
+    def _counters(
+        self, settings: Settings, master_key: Secret[bytes]
+    ) -> tuple[RedisRateLimiter, RedisFailureSpread]:
+        connection, digests = self.session_cache.connection, Digests(master_key)
+        local = LocalRateLimiter(share=max(settings.service.workers, DEFAULT_SHARE))
+        return (
+            RedisRateLimiter(connection, digests, local),
+            RedisFailureSpread(connection, digests, LocalFailureSpread()),
+        )
 
     async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
         since = self.clock.now() - resync_window(self._cache_lifetime)
@@ -174,6 +194,15 @@ def _mailer(mail: MailSettings, clock: Clock) -> SmtpMailer | None:
         timeout_seconds=mail.timeout_seconds,
     )
     return SmtpMailer(server, Sender(mail.sender.name, mail.sender.address), clock)
+
+
+def _database(settings: DatabaseSettings) -> Database:
+    return Database(
+        _required(settings.url, "DATABASE_URL"),
+        pool_size=settings.pool_size,
+        max_overflow=settings.max_overflow,
+        allow_newer_schema=settings.allow_newer_schema,
+    )
 
 
 def _required(secret: Secret[T] | None, name: str) -> Secret[T]:

@@ -21,7 +21,9 @@ from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
-from app.security import Call, Gate, origin_of, principal_of
+from app.limits import RouteLimits
+from app.proxies import Proxies
+from app.security import Call, Gate, origin_of, principal_of, source_of
 from app.settings import CorsSettings
 
 VERSION = version("fm-auth-service")
@@ -29,6 +31,7 @@ VERSION = version("fm-auth-service")
 _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
 _EXPOSED_HEADERS = [
     *("X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate", "ETag"),
+    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
 ]
 _ALLOWED_HEADERS = [
     *("Authorization", "Content-Type", "If-Match", "X-Request-ID", "X-Correlation-ID"),
@@ -56,12 +59,13 @@ def create_app(container: Container) -> Litestar:
         finally:
             await container.close()
 
-    constants, of_scope = _constants(container), _of_scope(container)
+    proxies = _proxies(container)
+    constants, of_scope = _constants(container), _of_scope(container, proxies)
     app = Litestar(
         route_handlers=CONTROLLERS,
         dependencies={name: _always(value) for name, value in constants.items()}
         | {name: Provide(of, sync_to_thread=False) for name, of in of_scope.items()},
-        middleware=[_gate(container, DirectCalls(constants, of_scope))],
+        middleware=[_gate(container, proxies, DirectCalls(constants, of_scope))],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         cors_config=_cors(container.settings.cors),
@@ -87,13 +91,21 @@ def _put_behind_edge(app: Litestar, container: Container) -> None:
     )
 
 
-def _gate(container: Container, call: Call) -> Gate:
+def _proxies(container: Container) -> Proxies:
+    settings = container.settings.proxies
+    return Proxies(settings.trusted or (), hops=settings.hops, header=settings.header)
+
+
+def _gate(container: Container, proxies: Proxies, call: Call) -> Gate:
+    core, settings = container.core, container.settings
+    limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
     return Gate(
-        container.core.authenticator,
+        core.authenticator,
         container.clients,
-        container.core.step_up,
+        core.step_up,
+        limits if settings.limits.enabled else None,
         call,
-        development=container.settings.service.is_development,
+        development=settings.service.is_development,
     )
 
 
@@ -103,6 +115,7 @@ def _constants(container: Container) -> dict[str, object]:
     policy = container.options.sign_in
     return {
         "sign_in": core.sign_in,
+        "attempts": core.attempts,
         "refresh": core.refresh,
         "introspection": core.introspection,
         "clients": container.clients,
@@ -127,11 +140,12 @@ def _constants(container: Container) -> dict[str, object]:
     }
 
 
-def _of_scope(container: Container) -> dict[str, OfScope]:
+def _of_scope(container: Container, proxies: Proxies) -> dict[str, OfScope]:
     """What handlers may ask for by name that is another one for each request."""
     return {
         "principal": principal_of,
-        "origin": origin_of(container.settings.sessions.ip_detail),
+        "origin": origin_of(container.settings.sessions.ip_detail, proxies),
+        "source": source_of(proxies),
     }
 
 

@@ -13,6 +13,8 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
+from app.limits import RouteLimits
+from app.proxies import Proxies
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import (
     AuthenticationRequired,
@@ -20,6 +22,7 @@ from auth_core.kernel import (
     InvalidClient,
     InvalidRequest,
     PermissionDenied,
+    Source,
     UserId,
     acting,
 )
@@ -78,7 +81,7 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
 
 
 class Gate:
-    """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
+    """Stands before every route: not offered here, not signed in, too often, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
@@ -89,6 +92,7 @@ class Gate:
         authenticator: Authenticator,
         clients: ClientRegistry,
         step_up: StepUp,
+        limits: RouteLimits | None,
         call: Call,
         *,
         development: bool,
@@ -96,6 +100,7 @@ class Gate:
         self._authenticator = authenticator
         self._clients = clients
         self._step_up = step_up
+        self._limits = limits
         self._call = call
         self._development = development
 
@@ -115,8 +120,8 @@ class Gate:
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
-        Raises EndpointNotAvailable, PermissionDenied, HTTPException(415), and what `Authenticator`
-        and `StepUp` raise.
+        Raises EndpointNotAvailable, PermissionDenied, TooManyRequests, HTTPException(415), and what
+        `Authenticator` and `StepUp` raise.
         """
         handler = scope["route_handler"]
         opt = handler.opt
@@ -132,6 +137,8 @@ class Gate:
             self._greet_client(scope)
         elif "public" not in opt:
             actor = await self._admit_person(scope, opt)
+        if self._limits is not None:
+            await self._limits.admit(scope)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
         if actor is None:
@@ -248,16 +255,25 @@ def presenting_client_id(scope: Scope) -> str | None:
     return client.client_id if isinstance(client, Client) else None
 
 
-def origin_of(ip_detail: IpDetail) -> Callable[[Scope], SessionOrigin]:
-    """What provides where a sign-in comes from. The peer's address: no header is trusted."""
+def source_of(proxies: Proxies) -> Callable[[Scope], Source]:
+    """What provides the address that limits count."""
+
+    def provide_source(scope: Scope) -> Source:
+        return proxies.source(scope)
+
+    return provide_source
+
+
+def origin_of(ip_detail: IpDetail, proxies: Proxies) -> Callable[[Scope], SessionOrigin]:
+    """What provides where a sign-in comes from."""
 
     def provide_origin(scope: Scope) -> SessionOrigin:
         agent = b" ".join(_values(scope, b"user-agent")).decode("latin-1")
-        peer = scope["client"]
+        address = proxies.source(scope).address
         return SessionOrigin(
             client_id=presenting_client_id(scope),
             user_agent=user_agent_family(agent),
-            ip_address=None if peer is None else kept_address(peer[0], ip_detail),
+            ip_address=None if address is None else kept_address(address, ip_detail),
         )
 
     return provide_origin

@@ -7,8 +7,13 @@ from typing import Protocol
 import msgspec
 
 from auth_core.administration import Administration, Impersonation
-from auth_core.credentials import AccountService, PasswordHasher
-from auth_core.kernel import Clock, Ids
+from auth_core.credentials import (
+    AccountService,
+    AttemptPolicy,
+    PasswordHasher,
+    SignInAttempts,
+)
+from auth_core.kernel import Clock, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
@@ -73,6 +78,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     sealer: Sealer
     key_generator: KeyGenerator
     token_signer: TokenSigner
+    rate_limiter: RateLimiter
+    failure_spread: FailureSpread
     clock: Clock
     ids: Ids
     letter_renderer: LetterRenderer | None = None
@@ -99,6 +106,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How recent the sign-in must be for sensitive requests (RFC 9470)."""
     sign_in: SignInPolicy = SignInPolicy()
     profile: ProfilePolicy = ProfilePolicy()
+    attempts: AttemptPolicy | None = AttemptPolicy()
+    """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
@@ -123,6 +132,7 @@ class Core:
             ports.unit_of_work, self.sessions, ports.password_hasher, clock, ids
         )
         self.personal_data = self._personal_data(ports, options)
+        self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = SignIn(
             ports.unit_of_work,
@@ -230,6 +240,17 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
         ports.mailer,
         ports.clock,
         options.mail_relay,
+    )
+
+
+def _attempts(ports: Ports, options: Options) -> SignInAttempts:
+    return SignInAttempts(
+        ports.unit_of_work,
+        ports.rate_limiter,
+        ports.failure_spread,
+        ports.clock,
+        ports.ids,
+        options.attempts,
     )
 
 

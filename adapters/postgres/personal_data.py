@@ -74,7 +74,7 @@ _JSON = {
 # Children before their parents, the account last: others are found by its address.
 DELETIONS = {
     table.name: Statement(delete(table).where(_of_the_person(table)))
-    for table in sorted(_OWNED[::-1], key=lambda table: table is users)
+    for table in (*(each for each in reversed(_OWNED) if each is not users), users)
     if goes_with_the_person(table)
 }
 # Where rows stay, what was remarked in them goes.

@@ -20,6 +20,7 @@ from app.api.profile_fields import (
     TimeZone,
 )
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER, principal_of
 from auth_core.core import Options
 from auth_core.kernel import ConcurrentUpdate, FieldProblem, InvalidInput
@@ -60,6 +61,7 @@ class MeController(Controller):
 
     path = "/api/v1/auth/me"
     tags = ("Profile",)
+    opt = LIMIT_READ
     security = BY_BEARER
 
     # Every client of every service asks this all the time, so it skips what a route costs most:
@@ -74,10 +76,11 @@ class MeController(Controller):
         return json_answer(AuthProfile.of_state(state), etag=version_tag(state.user.version))
 
     @patch(
+        opt=LIMIT_GENERAL,
         operation_class=body(AuthProfileChanges, PROFILE_CHANGES),
         responses={
             200: answer(AuthProfile, RENAMED),
-            **errors(400, 401, 408, 409, 412, 413, 415, 422, 503, likely=_CHANGE_REFUSED),
+            **errors(400, 401, 408, 409, 412, 413, 415, 422, 429, 503, likely=_CHANGE_REFUSED),
         },
         summary="Change your profile",
     )

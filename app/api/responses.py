@@ -31,6 +31,7 @@ from auth_core.kernel import (
     InvalidToken,
     PermissionDenied,
     PreconditionFailed,
+    TooManyRequests,
     Unavailable,
     UsernameTaken,
 )
@@ -46,6 +47,7 @@ _WHEN = {
     413: "The body is larger than 64 KB.",
     415: "The body is not application/json.",
     422: "The request breaks a rule; `errors` names each field.",
+    429: "Too many requests; retry after `Retry-After` seconds.",
     503: "A dependency is down; retry after `Retry-After` seconds.",
 }
 _LIKELY: Mapping[int, AuthCoreError] = {
@@ -57,6 +59,7 @@ _LIKELY: Mapping[int, AuthCoreError] = {
     422: InvalidInput(
         FieldProblem(field="username", type="too_short", message="at least 3 characters")
     ),
+    429: TooManyRequests(retry_after=30, limit=10, reset=300),
     503: Unavailable(),
 }
 """What a status most often stands for; the framework gives the others."""

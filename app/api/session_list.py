@@ -13,6 +13,7 @@ from app.api.answers import Timestamp, timestamp
 from app.api.examples import OTHERS_REVOKED, REVOKED, SESSIONS
 from app.api.responses import answer, errors
 from app.api.sessions import AuthRevokedTokens, revoked
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import ADMIN_ONLY, BY_BEARER
 from auth_core.administration import Administration
 from auth_core.kernel import FieldProblem, InvalidInput, NotFound, SessionId, UserId, UserNotFound
@@ -73,9 +74,11 @@ class SessionListController(Controller):
 
     path = "/api/v1/auth/sessions"
     tags = ("Sessions",)
+    opt = LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
+        opt=LIMIT_READ,
         responses={
             200: answer(AuthSessions, SESSIONS),
             **errors(400, 401, 422, 503, likely=_NO_PAGE),
@@ -94,7 +97,7 @@ class SessionListController(Controller):
 
     @delete(
         "/{session_id:uuid}",
-        responses=errors(400, 401, 404, 503, likely={404: NotFound()}),
+        responses=errors(400, 401, 404, 429, 503, likely={404: NotFound()}),
         summary="End one of your sessions",
     )
     async def end_own(
@@ -109,7 +112,7 @@ class SessionListController(Controller):
     @post(
         "/revoke-others",
         status_code=200,
-        responses={200: answer(AuthRevokedTokens, OTHERS_REVOKED), **errors(401, 503)},
+        responses={200: answer(AuthRevokedTokens, OTHERS_REVOKED), **errors(401, 429, 503)},
         summary="End your other sessions",
     )
     async def end_others(
@@ -128,10 +131,11 @@ class UserSessionsController(Controller):
 
     path = "/api/v1/auth/users/{user_id:uuid}/sessions"
     tags = ("Administration",)
-    opt = ADMIN_ONLY
+    opt = ADMIN_ONLY | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
+        opt=LIMIT_READ,
         responses={
             200: answer(AuthSessions, SESSIONS),
             **errors(400, 401, 403, 404, 422, 503, likely={404: UserNotFound(), **_NO_PAGE}),
@@ -155,7 +159,7 @@ class UserSessionsController(Controller):
         status_code=200,
         responses={
             200: answer(AuthRevokedTokens, REVOKED),
-            **errors(400, 401, 403, 404, 503, likely={404: UserNotFound()}),
+            **errors(400, 401, 403, 404, 429, 503, likely={404: UserNotFound()}),
         },
         summary="End all sessions of a user",
     )
@@ -170,7 +174,7 @@ class UserSessionsController(Controller):
 
     @delete(
         "/{session_id:uuid}",
-        responses=errors(400, 401, 403, 404, 503, likely={404: NotFound()}),
+        responses=errors(400, 401, 403, 404, 429, 503, likely={404: NotFound()}),
         summary="End one session of a user",
     )
     async def end_theirs(

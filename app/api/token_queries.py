@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import json_answer
 from app.api.examples import INTROSPECTION
 from app.api.responses import answer, errors
+from app.limits import LIMIT_READ
 from app.security import BY_CLIENT, CLIENTS_ONLY, FORM_CREDENTIALS, calling_client
 from auth_core.clients import ClientPermission, ClientRegistry
 from auth_core.kernel import InvalidClient, InvalidRequest, PermissionDenied
@@ -81,7 +82,7 @@ class TokenQueryController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Tokens",)
-    opt = CLIENTS_ONLY | FORM_CREDENTIALS
+    opt = CLIENTS_ONLY | FORM_CREDENTIALS | LIMIT_READ
     security = BY_CLIENT
 
     @post(

@@ -12,6 +12,7 @@ from adapters.system import SystemClock
 from app.api.answers import AuthUser, Timestamp, timestamp
 from app.api.examples import DIRECTORY, TOKENS_REVOKED, USER_DELETED
 from app.api.responses import answer, errors
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import ADMIN_ONLY, BY_BEARER
 from auth_core.administration import Administration
 from auth_core.kernel import (
@@ -63,10 +64,11 @@ class UserDirectoryController(Controller):
 
     path = "/api/v1/auth/users"
     tags = ("Administration",)
-    opt = ADMIN_ONLY
+    opt = ADMIN_ONLY | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
+        opt=LIMIT_READ,
         responses={200: answer(AuthUserDirectory, DIRECTORY), **errors(401, 403, 503)},
         summary="List users",
     )
@@ -85,7 +87,9 @@ class UserDirectoryController(Controller):
         status_code=200,
         responses={
             200: answer(AuthUserDeleted, USER_DELETED),
-            **errors(400, 401, 403, 404, 409, 503, likely={409: LastAdministrator(), **_ABSENT}),
+            **errors(
+                400, 401, 403, 404, 409, 429, 503, likely={409: LastAdministrator(), **_ABSENT}
+            ),
         },
         summary="Delete a user by name",
     )
@@ -107,7 +111,7 @@ class UserDirectoryController(Controller):
         status_code=200,
         responses={
             200: answer(AuthTokensRevoked, TOKENS_REVOKED),
-            **errors(400, 401, 403, 404, 503, likely=_ABSENT),
+            **errors(400, 401, 403, 404, 429, 503, likely=_ABSENT),
         },
         summary="Revoke all tokens of a user",
     )

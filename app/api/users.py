@@ -30,6 +30,7 @@ from app.api.user_answers import (
     AuthImpersonationRequest,
     AuthNewAccount,
 )
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import ADMIN_ONLY, BY_BEARER, RECENT_AUTHENTICATION
 from auth_core.administration import Administration, Impersonation
 from auth_core.core import Options
@@ -68,10 +69,11 @@ class UsersController(Controller):
 
     path = "/api/v1/users"
     tags = ("Administration",)
-    opt = ADMIN_ONLY
+    opt = ADMIN_ONLY | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
+        opt=LIMIT_READ,
         responses={200: answer(AuthAccounts, ACCOUNTS), **errors(400, 401, 403, 422, 503)},
         summary="Search users",
     )
@@ -105,7 +107,7 @@ class UsersController(Controller):
         operation_class=body(AuthNewAccount, NEW_ACCOUNT),
         responses={
             201: answer(AuthAccount, ACCOUNT),
-            **errors(400, 401, 403, 408, 409, 413, 415, 422, 503, likely=_STEP_UP),
+            **errors(400, 401, 403, 408, 409, 413, 415, 422, 429, 503, likely=_STEP_UP),
         },
         summary="Create a user",
     )
@@ -133,6 +135,7 @@ class UsersController(Controller):
 
     @get(
         "/{user_id:uuid}",
+        opt=LIMIT_READ,
         responses={
             200: answer(AuthAccount, ACCOUNT),
             **errors(400, 401, 403, 404, 503, likely=_ABSENT),
@@ -153,7 +156,7 @@ class UsersController(Controller):
         responses={
             200: answer(AuthAccount, ACCOUNT),
             **errors(
-                *(400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 503),
+                *(400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 503),
                 likely={**_STEP_UP, **_LAST},
             ),
         },
@@ -185,7 +188,7 @@ class UsersController(Controller):
     @delete(
         "/{user_id:uuid}",
         opt=_RECENT,
-        responses=errors(400, 401, 403, 404, 409, 503, likely={**_STEP_UP, **_LAST}),
+        responses=errors(400, 401, 403, 404, 409, 429, 503, likely={**_STEP_UP, **_LAST}),
         summary="Delete a user",
     )
     async def remove(
@@ -202,7 +205,7 @@ class UsersController(Controller):
         status_code=200,
         responses={
             200: answer(AuthAccount, ACCOUNT),
-            **errors(400, 401, 403, 404, 409, 503, likely=_LAST),
+            **errors(400, 401, 403, 404, 409, 429, 503, likely=_LAST),
         },
         summary="Disable a user",
     )
@@ -221,7 +224,7 @@ class UsersController(Controller):
         responses={
             200: answer(AuthAccount, ACCOUNT),
             **errors(
-                *(400, 401, 403, 404, 409, 503),
+                *(400, 401, 403, 404, 409, 429, 503),
                 likely={
                     409: LifecycleConflict("A user who is active cannot become active."),
                     **_ABSENT,
@@ -242,7 +245,7 @@ class UsersController(Controller):
     @post(
         "/{user_id:uuid}/require-password-change",
         status_code=204,
-        responses=errors(400, 401, 403, 404, 503, likely=_ABSENT),
+        responses=errors(400, 401, 403, 404, 429, 503, likely=_ABSENT),
         summary="Force a password reset",
     )
     async def require_password_change(
@@ -261,7 +264,7 @@ class UsersController(Controller):
         responses={
             201: answer(AuthTokens, TOKENS),
             **errors(
-                *(400, 401, 403, 404, 408, 409, 413, 415, 422, 503),
+                *(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503),
                 likely={**_STEP_UP, 409: LifecycleConflict("The user is disabled."), **_ABSENT},
             ),
         },

@@ -4,6 +4,7 @@
 
 from app.settings import clients, connect, parse, profile
 from app.settings.field import Field, later
+from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
 from app.settings.servers import DATABASE, REDIS, SERVICE
 
@@ -252,9 +253,6 @@ _CLIENTS = (
 )
 
 _LATER = (
-    later("RATE_LIMIT_ENABLED", "Request limits"),
-    later("RATE_LIMIT_REQUESTS", "Requests per period"),
-    later("RATE_LIMIT_PERIOD", "Length of the period in seconds"),
     later("ENABLE_METRICS", "Prometheus metrics"),
     later("ENABLE_TRACING", "OpenTelemetry traces"),
 )
@@ -272,6 +270,8 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),
-    ("Limits and telemetry", _LATER),
+    ("Limits", LIMITS),
+    ("Proxies", PROXIES),
+    ("Telemetry", _LATER),
 )
 FIELDS: tuple[Field, ...] = tuple(field for _, fields in GROUPS for field in fields)

@@ -38,6 +38,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _public_key_of_a_private_one,
         _whole_mail_server,
         _mail_password_in_the_open,
+        _proxies_are_listed,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -180,3 +181,13 @@ def _mail_password_in_the_open(values: Values, given: AbstractSet[str]) -> list[
     if in_the_open and values.get("ENVIRONMENT") != "development":
         return [_IN_THE_OPEN]
     return []
+
+
+def _proxies_are_listed(_: Values, given: AbstractSet[str]) -> list[str]:
+    if "AUTH_TRUSTED_PROXIES" in given:
+        return []
+    return [
+        f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
+        for name in ("AUTH_PROXY_HEADER", "AUTH_PROXY_HOPS")
+        if name in given
+    ]

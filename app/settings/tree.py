@@ -120,6 +120,22 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     registered: tuple[Client, ...]
 
 
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Request limits; ``period`` in seconds."""
+
+    enabled: bool
+    requests: int
+    period: int
+
+
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose word about the client's address counts: networks, and perhaps ``unix``."""
+
+    trusted: tuple[str, ...] | None
+    header: Literal["X-Forwarded-For", "Forwarded", "X-Real-IP"]
+    hops: int | None
+
+
 class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long cached state may serve."""
 
@@ -167,6 +183,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: WorkerSettings
     clients: ClientSettings
     mail: MailSettings
+    limits: LimitSettings
+    proxies: ProxySettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]

@@ -1,5 +1,7 @@
 """What proves that a person owns an account. One module per kind of credential."""
 
+from auth_core.credentials.attempts import AttemptPolicy, SignInAttempts
+from auth_core.credentials.events import CredentialStuffingSuspected
 from auth_core.credentials.password import (
     DEVELOPMENT_PASSWORD_MIN,
     PASSWORD_MAX_BYTES,
@@ -19,9 +21,12 @@ __all__ = [
     "PASSWORD_MIN",
     "Account",
     "AccountService",
+    "AttemptPolicy",
     "CredentialRepository",
+    "CredentialStuffingSuspected",
     "CredentialsUnitOfWork",
     "PasswordHasher",
+    "SignInAttempts",
     "normalize_password",
     "parse_password",
 ]

@@ -38,9 +38,20 @@ from auth_core.kernel.errors import (
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
+from auth_core.kernel.limits import (
+    FailureSpread,
+    Hit,
+    Limit,
+    RateLimiter,
+    Verdict,
+    enforce,
+    judge,
+    returned,
+)
 from auth_core.kernel.mail import Letter, LetterId, MailOutbox, MailTemplate, MailUnitOfWork
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
+from auth_core.kernel.source import IpAddress, Source, parse_address
 from auth_core.kernel.tasks import end_tasks
 
 __all__ = [
@@ -55,7 +66,9 @@ __all__ = [
     "EmailTaken",
     "Entropy",
     "EventId",
+    "FailureSpread",
     "FieldProblem",
+    "Hit",
     "Ids",
     "ImpersonationRefused",
     "InsufficientAuthentication",
@@ -64,6 +77,7 @@ __all__ = [
     "InvalidRefreshToken",
     "InvalidRequest",
     "InvalidToken",
+    "IpAddress",
     "KeyNotFound",
     "KeySpent",
     "KeyTampered",
@@ -71,6 +85,7 @@ __all__ = [
     "Letter",
     "LetterId",
     "LifecycleConflict",
+    "Limit",
     "MailOutbox",
     "MailTemplate",
     "MailUnitOfWork",
@@ -81,9 +96,11 @@ __all__ = [
     "PasswordChangeRequired",
     "PermissionDenied",
     "PreconditionFailed",
+    "RateLimiter",
     "RegistrationClosed",
     "Secret",
     "SessionId",
+    "Source",
     "TokenExpired",
     "TokenId",
     "TooManyRequests",
@@ -94,10 +111,15 @@ __all__ = [
     "UserNotFound",
     "Username",
     "UsernameTaken",
+    "Verdict",
     "WrongMasterKey",
     "acting",
     "current_actor",
     "display_name",
     "end_tasks",
+    "enforce",
+    "judge",
+    "parse_address",
+    "returned",
     "uuid7",
 ]

@@ -212,13 +212,26 @@ class KeySpent(Conflict):
 
 
 class TooManyRequests(AuthCoreError):
-    """A limit was reached; ``retry_after`` is in whole seconds."""
+    """A limit was reached; ``retry_after`` is in whole seconds.
+
+    If it is known, ``limit`` is how many requests it has, and ``reset`` the seconds until all of
+    them are free again.
+    """
 
     code = "too_many_requests"
     default_message = "Too many requests. Wait and try again."
 
-    def __init__(self, *, retry_after: int, message: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        retry_after: int,
+        message: str | None = None,
+        limit: int | None = None,
+        reset: int | None = None,
+    ) -> None:
         self.retry_after = retry_after
+        self.limit = limit
+        self.reset = reset
         super().__init__(message)
 
 

@@ -14,6 +14,7 @@ from auth_core.testing.crypto import (
 )
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
+from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -32,11 +33,13 @@ __all__ = [
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryFailureSpread",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryMailer",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
+    "InMemoryRateLimiter",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",

@@ -32,8 +32,9 @@ async def second_worker(environ: dict[str, str]) -> AsyncIterator[Client]:
 
 @pytest.fixture(scope="session")
 async def production(environ: dict[str, str]) -> AsyncIterator[Client]:
-    """A client of a worker outside development, on the same servers."""
-    async with serving(environ | {"ENVIRONMENT": "production"}) as client:
+    """A client of a worker outside development, on the same servers, without request limits."""
+    unlimited = {"ENVIRONMENT": "production", "RATE_LIMIT_ENABLED": "false"}
+    async with serving(environ | unlimited) as client:
         yield client
 
 

@@ -37,6 +37,11 @@ from auth_core.testing.contracts.making import (  # noqa: E402
 )
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
 from auth_core.testing.contracts.personal_data import PersonalDataContract  # noqa: E402
+from auth_core.testing.contracts.rate_limiter import (  # noqa: E402
+    FailureSpreadContract,
+    PassTime,
+    RateLimiterContract,
+)
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
 from auth_core.testing.contracts.revocation_stream import RevocationStreamContract  # noqa: E402
@@ -56,13 +61,16 @@ __all__ = [
     "ClockContract",
     "CredentialRepositoryContract",
     "EntropyContract",
+    "FailureSpreadContract",
     "Flush",
     "IdsContract",
     "KeyRepositoryContract",
     "LastAdministratorContract",
     "MailOutboxContract",
+    "PassTime",
     "PasswordHasherContract",
     "PersonalDataContract",
+    "RateLimiterContract",
     "RecordedEvents",
     "RefreshCounterContract",
     "RetentionContract",

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from auth_core.credentials import CredentialStuffingSuspected
 from auth_core.kernel import DomainEvent, EventId, UserId
 from auth_core.keys import KeyRotated, KeyUse, RotationCause
 from auth_core.sessions import (
@@ -57,6 +58,12 @@ EVENTS = [
         ),
         "key.rotated",
     ),
+    (
+        CredentialStuffingSuspected(
+            **SUBJECT | {"user_id": None}, source="192.0.2.0/24", accounts=20, window=600
+        ),
+        "security.credential_stuffing_suspected",
+    ),
 ]
 
 
@@ -87,6 +94,7 @@ def test_events_hold_no_personal_data():
         "reason",
         "cause",
         *("use", "kid", "algorithm", "previous_kid"),
+        *("source", "accounts", "window"),
     } == fields
 
 

@@ -17,6 +17,7 @@ _OUR_WORDS = {
     ("user.updated", "fields"),  # names of fields
     ("role.assigned", "role"),  # of the roles that there are
     ("role.revoked", "role"),
+    ("security.credential_stuffing_suspected", "source"),  # a network, and of nobody
     ("key.rotated", "kid"),
     ("key.rotated", "previous_kid"),
     ("key.rotated", "algorithm"),
