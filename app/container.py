@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from adapters.postgres import PostgresUnitOfWork
+from adapters.time_zones import time_zones
 from app.health import Health
 from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
@@ -15,7 +16,7 @@ from app.settings import Settings
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
 from auth_core.core import Options
-from auth_core.credentials import PasswordRules
+from auth_core.credentials import AttemptPolicy, PasswordRules
 from auth_core.kernel import (
     AuthCoreError,
     EmailTaken,
@@ -30,7 +31,7 @@ from auth_core.mail import RelayPolicy
 from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
-from auth_core.users import Registration, User
+from auth_core.users import ProfilePolicy, Registration, User
 
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
@@ -58,7 +59,7 @@ class Container:
         self._worker = Worker(tasks_of(self.core))
         self.health = Health(
             self.database.check,
-            lambda: self.session_cache.available,
+            lambda: self.session_cache.available and self.core.rate_limiter.shared,
             self.core.keys,
             self.clock,
         )
@@ -169,13 +170,12 @@ class Container:
                     names=registration.names,
                     field="DASHBOARD_PASSWORD",
                 )
-                await self.core.accounts.create(
-                    registration, password=seed.admin_password, roles=("admin",)
+                await self.core.administration.create(
+                    None, registration, password=seed.admin_password, roles=("admin",)
                 )
-            elif not existing.is_admin:
-                _log.critical(
-                    "admin_not_seeded", detail="DASHBOARD_USERNAME is not an administrator"
-                )
+            elif not existing.administrates:
+                what = f"is {existing.status}" if existing.is_admin else "is not an administrator"
+                _log.critical("admin_not_seeded", detail=f"the user of DASHBOARD_USERNAME {what}")
         except InvalidInput as error:
             raise Misconfigured(
                 f"the account of DASHBOARD_USERNAME cannot be made: {error.message}"
@@ -216,6 +216,9 @@ def options(settings: Settings) -> Options:
         passwords=PasswordRules(
             service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
         ),
+        step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
+        profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
+        attempts=AttemptPolicy() if settings.limits.enabled else None,
         sign_in=SignInPolicy(
             development=settings.service.is_development,
             registration=mode is RegistrationMode.OPEN,

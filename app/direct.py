@@ -80,6 +80,7 @@ class DirectCalls:
             _has_more(handler)
             or not signature.parameters.keys() <= known
             or not (isinstance(returned, type) and issubclass(returned, _ANSWERS))
+            or _sets_headers(handler)
         ):
             return None
         data = signature.parameters.get("data")
@@ -117,6 +118,11 @@ def _has_more(handler: HTTPRouteHandler) -> bool:
 
 
 _ANSWERS = (msgspec.Struct, ASGIResponse)
+
+
+def _sets_headers(handler: HTTPRouteHandler) -> bool:
+    """Whether Litestar is to put headers of its declaration on every answer."""
+    return any(not header.documentation_only for header in handler.resolve_response_headers())
 
 
 def _itself(scope: Scope) -> object:

@@ -11,6 +11,7 @@ import structlog
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.limits import LEFT
 from app.observability import AccessLine
 from auth_core.tokens import Principal
 
@@ -69,7 +70,9 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = self._completed(
-                    message["headers"], request_id.encode(), correlation_id.encode()
+                    [*message["headers"], *_left(scope, message["headers"])],
+                    request_id.encode(),
+                    correlation_id.encode(),
                 )
             elif method == HttpMethod.HEAD and message["type"] == "http.response.body":
                 message["body"] = b""
@@ -117,6 +120,14 @@ class Edge:
             (b"x-request-id", request_id),
             (b"x-correlation-id", correlation_id),
         ]
+
+
+def _left(scope: Scope, headers: RawHeaders) -> RawHeaders:
+    """How much is left of the limits, unless a refusal has told of its own."""
+    told: RawHeaders = scope.get(LEFT, ())  # type: ignore[assignment]
+    if told and any(name.lower() == b"ratelimit-limit" for name, _ in headers):
+        return ()
+    return told
 
 
 def _well_formed(value: bytes) -> str:

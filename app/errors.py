@@ -27,6 +27,7 @@ from auth_core.kernel import (
     NotFound,
     OneTimeSecretRefused,
     PermissionDenied,
+    PreconditionFailed,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -47,6 +48,7 @@ _STATUS: dict[type[AuthCoreError], HTTPStatus] = {
     PermissionDenied: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Misconfigured: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -177,7 +179,9 @@ def handle_core_error(
             return problem(request, status, error.code, error.message, errors=errors)
         case Unauthenticated():
             headers = {"WWW-Authenticate": _challenge(error)}
-        case TooManyRequests() | Unavailable():
+        case TooManyRequests():
+            headers = {"Retry-After": str(error.retry_after), **_rate_limit(error)}
+        case Unavailable():
             headers = {"Retry-After": str(error.retry_after)}
         case _:
             headers = {}
@@ -213,6 +217,17 @@ def handle_unexpected_error(request: Request[Any, Any, Any], error: Exception) -
     return problem(
         request, 500, "internal_error", "Something went wrong on our side. The request id helps us."
     )
+
+
+def _rate_limit(error: TooManyRequests) -> dict[str, str]:
+    """What is left of the limit that refused (draft-ietf-httpapi-ratelimit-headers-06)."""
+    if error.limit is None or error.reset is None:
+        return {}
+    return {
+        "RateLimit-Limit": str(error.limit),
+        "RateLimit-Remaining": "0",
+        "RateLimit-Reset": str(error.reset),
+    }
 
 
 def _challenge(error: Unauthenticated) -> str:

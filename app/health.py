@@ -43,5 +43,5 @@ class Health:
         return all(ring.active(use) is not None for use in KeyUse)
 
     def redis(self) -> bool:
-        """Whether the session cache is in use."""
+        """Whether Redis caches sessions and counts limits."""
         return self._redis_available()

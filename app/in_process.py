@@ -17,7 +17,17 @@ from adapters.crypto import (
 )
 from adapters.mail import CatalogueRenderer, Sender, SmtpMailer, SmtpServer
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
-from adapters.redis import RedisRevocationStream, RedisSessionCache, resync_window
+from adapters.redis import (
+    DEFAULT_SHARE,
+    Digests,
+    LocalFailureSpread,
+    LocalRateLimiter,
+    RedisFailureSpread,
+    RedisRateLimiter,
+    RedisRevocationStream,
+    RedisSessionCache,
+    resync_window,
+)
 from adapters.system import SystemClock, SystemEntropy, SystemIds
 from app.settings import (
     DatabaseSettings,
@@ -54,13 +64,14 @@ class ConnectedCore(Core):
             redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
+        master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
+        self.rate_limiter, spread = self._counters(settings, master_key)
         self.clock = SystemClock()
         self.ids = SystemIds()
         self._hasher = _hasher(settings.passwords)
         self._range_api = _range_api(settings.passwords)
         self.options = options
-        sealer = _sealer(settings.security)
-        self._vault = LetterVault(sealer)
+        self._vault = LetterVault(sealer := _sealer(settings.security))
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
             refresh_counter=PostgresRefreshCounter(self.database),
@@ -74,6 +85,8 @@ class ConnectedCore(Core):
                 given=_given_key(settings.tokens, self.clock),
             ),
             token_signer=JoseSigner(),
+            rate_limiter=self.rate_limiter,
+            failure_spread=spread,
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
@@ -97,6 +110,16 @@ class ConnectedCore(Core):
         self._hasher.close()
         if self._range_api is not None:
             self._range_api.close()
+
+    def _counters(
+        self, settings: Settings, master_key: Secret[bytes]
+    ) -> tuple[RedisRateLimiter, RedisFailureSpread]:
+        connection, digests = self.session_cache.connection, Digests(master_key)
+        local = LocalRateLimiter(share=max(settings.service.workers, DEFAULT_SHARE))
+        return (
+            RedisRateLimiter(connection, digests, local),
+            RedisFailureSpread(connection, digests, LocalFailureSpread()),
+        )
 
     async def _recently_ended(self) -> list[tuple[UserId, SessionId]]:
         since = self.clock.now() - resync_window(self._cache_lifetime)

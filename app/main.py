@@ -21,15 +21,23 @@ from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
+from app.limits import RouteLimits
 from app.pages import AccountPagesController
-from app.security import Gate, origin_of, principal_of
+from app.proxies import Proxies
+from app.security import Call, Gate, origin_of, principal_of, source_of
 from app.settings import CorsSettings
 from auth_core.self_service import RegistrationMode
 
 VERSION = version("fm-auth-service")
 
 _EXTENSION_ORIGINS = r"(?:chrome|moz)-extension://[a-zA-Z0-9-]{1,64}"
-_EXPOSED_HEADERS = ["X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate"]
+_EXPOSED_HEADERS = [
+    *("X-Request-ID", "X-Correlation-ID", "Retry-After", "WWW-Authenticate", "ETag"),
+    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+]
+_ALLOWED_HEADERS = [
+    *("Authorization", "Content-Type", "If-Match", "X-Request-ID", "X-Correlation-ID"),
+]
 _TAGS = {
     "Sign-in": "Registering and logging in.",
     "Account": "Proving an address, another password or address, leaving.",
@@ -54,19 +62,13 @@ def create_app(container: Container) -> Litestar:
         finally:
             await container.close()
 
-    constants, of_scope = _constants(container), _of_scope(container)
+    proxies = _proxies(container)
+    constants, of_scope = _constants(container), _of_scope(container, proxies)
     app = Litestar(
         route_handlers=[*CONTROLLERS, AccountPagesController],
         dependencies={name: _always(value) for name, value in constants.items()}
         | {name: Provide(of, sync_to_thread=False) for name, of in of_scope.items()},
-        middleware=[
-            Gate(
-                container.core.authenticator,
-                container.clients,
-                DirectCalls(constants, of_scope),
-                development=container.settings.service.is_development,
-            )
-        ],
+        middleware=[_gate(container, proxies, DirectCalls(constants, of_scope))],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         cors_config=_cors(container.settings.cors),
@@ -92,6 +94,24 @@ def _put_behind_edge(app: Litestar, container: Container) -> None:
     )
 
 
+def _proxies(container: Container) -> Proxies:
+    settings = container.settings.proxies
+    return Proxies(settings.trusted or (), hops=settings.hops, header=settings.header)
+
+
+def _gate(container: Container, proxies: Proxies, call: Call) -> Gate:
+    core, settings = container.core, container.settings
+    limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
+    return Gate(
+        core.authenticator,
+        container.clients,
+        core.step_up,
+        limits if settings.limits.enabled else None,
+        call,
+        development=settings.service.is_development,
+    )
+
+
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
     core, service = container.core, container.settings.service
@@ -99,6 +119,7 @@ def _constants(container: Container) -> dict[str, object]:
     return {
         "sign_in": core.sign_in,
         "self_service": core.self_service,
+        "attempts": core.attempts,
         "refresh": core.refresh,
         "introspection": core.introspection,
         "clients": container.clients,
@@ -106,9 +127,13 @@ def _constants(container: Container) -> dict[str, object]:
         "sessions": core.sessions,
         "users": core.users,
         "personal_data": core.personal_data,
+        "administration": core.administration,
+        "impersonation": core.impersonation,
+        "reauthentication": core.reauthentication,
         "keys": core.keys,
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,
+        "clock": container.clock,
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
@@ -122,11 +147,12 @@ def _constants(container: Container) -> dict[str, object]:
     }
 
 
-def _of_scope(container: Container) -> dict[str, OfScope]:
+def _of_scope(container: Container, proxies: Proxies) -> dict[str, OfScope]:
     """What handlers may ask for by name that is another one for each request."""
     return {
         "principal": principal_of,
-        "origin": origin_of(container.settings.sessions.ip_detail),
+        "origin": origin_of(container.settings.sessions.ip_detail, proxies),
+        "source": source_of(proxies),
     }
 
 
@@ -143,7 +169,7 @@ def _cors(settings: CorsSettings) -> CORSConfig:
         allow_origins=[origin for origin in settings.origins if not origin.endswith("://*")],
         allow_origin_regex=_EXTENSION_ORIGINS,
         allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Correlation-ID"],
+        allow_headers=_ALLOWED_HEADERS,
         allow_credentials=settings.allow_credentials,
         expose_headers=_EXPOSED_HEADERS,
         max_age=600,

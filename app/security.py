@@ -13,14 +13,20 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
+from app.limits import RouteLimits
+from app.proxies import Proxies
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import (
     AuthenticationRequired,
+    ImpersonationRefused,
     InvalidClient,
     InvalidRequest,
     PermissionDenied,
+    Source,
+    UserId,
+    acting,
 )
-from auth_core.sessions import IpDetail, SessionOrigin, kept_address, user_agent_family
+from auth_core.sessions import IpDetail, SessionOrigin, StepUp, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
 
 PUBLIC: dict[str, Any] = {"public": True}
@@ -29,6 +35,12 @@ DEVELOPMENT_ONLY: dict[str, Any] = {"development_only": True}
 """Handler options of a route that other deployments do not offer."""
 ADMIN_ONLY: dict[str, Any] = {"admin_only": True}
 """Handler options of a route for platform administrators."""
+RECENT_AUTHENTICATION: dict[str, Any] = {"recent_authentication": True}
+"""Handler options of a sensitive route: only for people themselves, and soon after they proved who
+they are (RFC 9470). Join it to others with ``|``.
+"""
+OWN_SESSION_ONLY: dict[str, Any] = {"own_session_only": True}
+"""Handler options of a route that nobody may use in another person's name (SEC-70)."""
 CLIENTS_ONLY: dict[str, Any] = {"clients_only": True}
 """Handler options of a route for registered callers (HTTP Basic); it asks for the permission."""
 FORM_CREDENTIALS: dict[str, Any] = {"form_credentials": True}
@@ -46,6 +58,7 @@ _FORM = b"application/x-www-form-urlencoded"
 
 Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
 """What answers a request that may pass, by itself or through the application at the end."""
+_READING = ("GET", "HEAD", "OPTIONS")
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -68,7 +81,7 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
 
 
 class Gate:
-    """Stands before every route: not offered here, not signed in, not an administrator, not JSON.
+    """Stands before every route: not offered here, not signed in, too often, not JSON.
 
     Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
@@ -78,12 +91,16 @@ class Gate:
         self,
         authenticator: Authenticator,
         clients: ClientRegistry,
+        step_up: StepUp,
+        limits: RouteLimits | None,
         call: Call,
         *,
         development: bool,
     ) -> None:
         self._authenticator = authenticator
         self._clients = clients
+        self._step_up = step_up
+        self._limits = limits
         self._call = call
         self._development = development
 
@@ -103,11 +120,12 @@ class Gate:
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
-        Raises EndpointNotAvailable, PermissionDenied, HTTPException(415), and what `Authenticator`
-        raises.
+        Raises EndpointNotAvailable, PermissionDenied, TooManyRequests, HTTPException(415), and what
+        `Authenticator` and `StepUp` raise.
         """
         handler = scope["route_handler"]
         opt = handler.opt
+        actor = None
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
         if scope["method"] == "OPTIONS":
@@ -118,13 +136,31 @@ class Gate:
         elif "clients_welcome" in opt:
             self._greet_client(scope)
         elif "public" not in opt:
-            principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
-            scope["auth"] = principal
-            if "admin_only" in opt and not principal.user.is_admin:
-                raise PermissionDenied
+            actor = await self._admit_person(scope, opt)
+        if self._limits is not None:
+            await self._limits.admit(scope)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        await self._call(scope, receive, send, next_app)
+        if actor is None:
+            await self._call(scope, receive, send, next_app)
+            return
+        with acting(actor):  # every event and audit record of this request is marked
+            await self._call(scope, receive, send, next_app)
+
+    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> UserId | None:
+        """Let somebody who is signed in pass; returns who acts in their name, if anybody does."""
+        principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
+        scope["auth"] = principal
+        if "admin_only" in opt and not principal.user.is_admin:
+            raise PermissionDenied
+        actor = principal.session.impersonator_id
+        if actor is not None and (
+            "own_session_only" in opt or ("admin_only" in opt and scope["method"] not in _READING)
+        ):
+            raise ImpersonationRefused
+        if "recent_authentication" in opt:
+            self._step_up.require_recent(principal.session)
+        return actor
 
     def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
         """Let a registered caller pass, and whoever may still name itself in the form."""
@@ -219,16 +255,25 @@ def presenting_client_id(scope: Scope) -> str | None:
     return client.client_id if isinstance(client, Client) else None
 
 
-def origin_of(ip_detail: IpDetail) -> Callable[[Scope], SessionOrigin]:
-    """What provides where a sign-in comes from. The peer's address: no header is trusted."""
+def source_of(proxies: Proxies) -> Callable[[Scope], Source]:
+    """What provides the address that limits count."""
+
+    def provide_source(scope: Scope) -> Source:
+        return proxies.source(scope)
+
+    return provide_source
+
+
+def origin_of(ip_detail: IpDetail, proxies: Proxies) -> Callable[[Scope], SessionOrigin]:
+    """What provides where a sign-in comes from."""
 
     def provide_origin(scope: Scope) -> SessionOrigin:
         agent = b" ".join(_values(scope, b"user-agent")).decode("latin-1")
-        peer = scope["client"]
+        address = proxies.source(scope).address
         return SessionOrigin(
             client_id=presenting_client_id(scope),
             user_agent=user_agent_family(agent),
-            ip_address=None if peer is None else kept_address(peer[0], ip_detail),
+            ip_address=None if address is None else kept_address(address, ip_detail),
         )
 
     return provide_origin

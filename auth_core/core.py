@@ -6,18 +6,21 @@ from typing import Protocol
 
 import msgspec
 
+from auth_core.administration import Administration, Impersonation
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
+    AttemptPolicy,
     BreachLookup,
     FailurePolicy,
     PasswordHasher,
     PasswordPolicy,
     PasswordProof,
     PasswordRules,
+    SignInAttempts,
     shipped_blocklist,
 )
-from auth_core.kernel import Clock, Entropy, Ids
+from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
@@ -52,10 +55,12 @@ from auth_core.sessions import (
     RevocationStream,
     SessionCache,
     SessionService,
+    StepUp,
 )
 from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
+    Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
     SignIn,
@@ -66,7 +71,7 @@ from auth_core.tokens import (
     TokenSigner,
     VerifiedTokens,
 )
-from auth_core.users import UserService
+from auth_core.users import ProfilePolicy, UserService
 
 
 class CoreUnitOfWork(
@@ -91,6 +96,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     sealer: Sealer
     key_generator: KeyGenerator
     token_signer: TokenSigner
+    rate_limiter: RateLimiter
+    failure_spread: FailureSpread
     clock: Clock
     ids: Ids
     entropy: Entropy
@@ -115,11 +122,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_period: timedelta = timedelta(days=30)
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
+    step_up_max_age: timedelta = timedelta(minutes=15)
+    """How recent the sign-in must be for sensitive requests (RFC 9470)."""
     sign_in: SignInPolicy = SignInPolicy()
     passwords: PasswordRules = PasswordRules()
     """In development, 8 characters are enough whatever these say."""
     failures: FailurePolicy = FailurePolicy()
     self_service: SelfServicePolicy = SelfServicePolicy()
+    profile: ProfilePolicy = ProfilePolicy()
+    attempts: AttemptPolicy | None = AttemptPolicy()
+    """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
@@ -155,20 +167,31 @@ class Core:
             ids,
         )
         self.personal_data = self._personal_data(ports, options)
+        self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
         self.self_service = self._self_service(ports, options, issuer)
+        self.step_up = StepUp(clock, max_age=options.step_up_max_age)
+        self.reauthentication = Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, self.password_proof, clock
+        )
+        self.administration = self._administration(ports)
+        self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
         self.refresh = RefreshGrant(reader, rotation, issuer)
-        self.authenticator = Authenticator(
+        self.authenticator = self._authenticator(ports, options)
+        self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
+        return Authenticator(
             self.keys,
             self.sessions,
-            AccessTokenVerification(issuer=options.issuer, audience=options.audience, clock=clock),
+            AccessTokenVerification(
+                issuer=options.issuer, audience=options.audience, clock=ports.clock
+            ),
             VerifiedTokens(),
-            clock,
+            ports.clock,
         )
-
-        self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
 
     def _personal_data(self, ports: Ports, options: Options) -> PersonalDataService:
         return PersonalDataService(
@@ -212,6 +235,18 @@ class Core:
             ),
             proof=self.password_proof,
             development=development,
+        )
+
+    def _administration(self, ports: Ports) -> Administration:
+        return Administration(
+            ports.unit_of_work,
+            self.users,
+            self.sessions,
+            self.lifecycle,
+            ports.password_hasher,
+            self.password_policy,
+            ports.clock,
+            ports.ids,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
@@ -278,6 +313,17 @@ def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
         minimum = min(rules.minimum, DEVELOPMENT_PASSWORD_MIN)
         rules = msgspec.structs.replace(rules, minimum=minimum)
     return PasswordPolicy(shipped_blocklist(), rules, lookup=ports.breach_lookup)
+
+
+def _attempts(ports: Ports, options: Options) -> SignInAttempts:
+    return SignInAttempts(
+        ports.unit_of_work,
+        ports.rate_limiter,
+        ports.failure_spread,
+        ports.clock,
+        ports.ids,
+        options.attempts,
+    )
 
 
 def _keys(ports: Ports, options: Options) -> KeyService:

@@ -30,6 +30,8 @@ class PostgresAuditTrail:
             user_id=record.user_id,
             session_id=record.session_id,
             organization_id=record.organization_id,
+            actor_id=record.actor_id,
+            detail=record.detail,
         )
 
 

@@ -24,7 +24,7 @@ from adapters.postgres.loading import load
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import password_credentials, users
 from adapters.postgres.transaction import Transaction
-from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
+from adapters.postgres.user_row import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.credentials import Account, Collision, CredentialRepository
 from auth_core.kernel import Email, Secret, UserId, Username
 

@@ -15,6 +15,8 @@ A column declares itself with ``info=…``; a test refuses one that does not. Ho
 `PSEUDONYM`
     About the person, and names them by ids only: no text that a person has typed, no address, no
     device. Exported. May outlive the person, in a table that has nothing personal.
+`REMARK`
+    Text about the person in a row that outlives them. Exported; the erasure empties it.
 `OPERATIONAL`
     Of the service and not of a person: counters, versions, positions, the service's own keys. Not
     exported.
@@ -39,6 +41,7 @@ class Kind(Enum):
     PERSONAL = "personal"
     SECRET = "secret"  # noqa: S105 - a kind
     PSEUDONYM = "pseudonym"
+    REMARK = "remark"
     OPERATIONAL = "operational"
 
 
@@ -49,9 +52,10 @@ ADDRESS: Final[Info] = {_TAG: Kind.ADDRESS}
 PERSONAL: Final[Info] = {_TAG: Kind.PERSONAL}
 SECRET: Final[Info] = {_TAG: Kind.SECRET}
 PSEUDONYM: Final[Info] = {_TAG: Kind.PSEUDONYM}
+REMARK: Final[Info] = {_TAG: Kind.REMARK}
 OPERATIONAL: Final[Info] = {_TAG: Kind.OPERATIONAL}
 
-_NOT_PERSONAL = {Kind.SUBJECT, Kind.PSEUDONYM, Kind.OPERATIONAL}
+_NOT_PERSONAL = {Kind.SUBJECT, Kind.PSEUDONYM, Kind.REMARK, Kind.OPERATIONAL}
 
 
 def kind(column: Column[Any]) -> Kind:

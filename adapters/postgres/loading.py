@@ -12,7 +12,8 @@ from sqlalchemy.types import Text, Uuid
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import password_credentials, users
 from adapters.postgres.transaction import Transaction
-from adapters.postgres.users import USER_COLUMNS, user_values
+from adapters.postgres.user_row import USER_COLUMNS
+from adapters.postgres.users import user_values
 from auth_core.credentials import Account, Collision, CollisionKind
 from auth_core.users import User
 
@@ -97,6 +98,7 @@ def _kind(user: User, ids: dict[Any, str], usernames: set[str]) -> CollisionKind
 def _values(account: Account) -> dict[str, object]:
     return {
         **user_values(account.user),
+        "claims": account.user.claims or None,
         "password_hash": account.password_hash and account.password_hash.reveal(),
         "consecutive_failures": account.consecutive_failures,
         "last_failed_at": account.last_failed_at,

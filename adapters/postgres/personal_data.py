@@ -15,8 +15,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    null,
     or_,
     select,
+    update,
 )
 
 from adapters.postgres.inventory import Kind, columns_of, goes_with_the_person, has_owner, kind
@@ -69,11 +71,21 @@ _JSON = {
     table.name: {column.name for column in table.columns if isinstance(column.type, JSON)}
     for table in _OWNED
 }
-# Children before their parents; the account last: rows are found by its address, too.
+# Children before their parents, the account last: others are found by its address.
 DELETIONS = {
     table.name: Statement(delete(table).where(_of_the_person(table)))
-    for table in (*reversed([table for table in _OWNED if table is not users]), users)
+    for table in (*(each for each in reversed(_OWNED) if each is not users), users)
     if goes_with_the_person(table)
+}
+# Where rows stay, what was remarked in them goes.
+REDACTIONS = {
+    table.name: Statement(
+        update(table)
+        .where(_of_the_person(table), or_(*(column.is_not(None) for column in remarks)))
+        .values({column: null() for column in remarks})
+    )
+    for table in _OWNED
+    if not goes_with_the_person(table) and (remarks := columns_of(table, Kind.REMARK))
 }
 
 _DUE = Statement(
@@ -164,8 +176,8 @@ class PostgresPersonalDataRepository:
         await transaction.write(
             _KEEP_ENDINGS, user_id=user_id, since=endings_since, expired=EndReason.EXPIRED.value
         )
-        for deletion in DELETIONS.values():
-            await transaction.write(deletion, user_id=user_id)
+        for statement in (*REDACTIONS.values(), *DELETIONS.values()):
+            await transaction.write(statement, user_id=user_id)
         return [row[0] for row in cached]
 
 

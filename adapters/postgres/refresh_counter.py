@@ -7,11 +7,11 @@ from sqlalchemy import DateTime, bindparam, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.database import Database
-from adapters.postgres.sessions import SESSION_COLUMNS, session_from
+from adapters.postgres.session_row import SESSION_COLUMNS, session_from
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import sessions, users
 from adapters.postgres.transaction import Transaction
-from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
+from adapters.postgres.user_row import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
 from auth_core.sessions import MAX_RECENT_ROTATIONS, RefreshCounter, Rotated
 from auth_core.users import UserStatus

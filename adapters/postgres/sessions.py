@@ -1,6 +1,5 @@
 """Sessions: who is signed in where."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -19,10 +18,11 @@ from sqlalchemy import (
     update,
 )
 
+from adapters.postgres.session_row import SESSION_COLUMNS, session_from
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import erased_sessions, sessions, users
 from adapters.postgres.transaction import Transaction
-from adapters.postgres.users import USER_COLUMNS, USER_WIDTH, user_from
+from adapters.postgres.user_row import USER_COLUMNS, USER_WIDTH, user_from
 from auth_core.kernel import SessionId, UserId
 from auth_core.sessions import (
     EndedSession,
@@ -30,32 +30,9 @@ from auth_core.sessions import (
     EndReason,
     ReuseReport,
     Session,
-    SessionOrigin,
     SessionRepository,
     SessionState,
 )
-
-SESSION_COLUMNS = (
-    sessions.c.id,
-    sessions.c.user_id,
-    sessions.c.organization_id,
-    sessions.c.created_at,
-    sessions.c.expires_at,
-    sessions.c.absolute_expires_at,
-    sessions.c.last_used_at,
-    sessions.c.scopes,
-    sessions.c.user_epoch,
-    sessions.c.client_id,
-    sessions.c.user_agent,
-    sessions.c.ip_address,
-    sessions.c.refresh_counter,
-    sessions.c.recent_rotations,
-    sessions.c.ended_at,
-    sessions.c.end_reason,
-    sessions.c.reuse_detected_at,
-)
-_END_REASON: dict[str | None, EndReason | None] = {reason.value: reason for reason in EndReason}
-_END_REASON[None] = None  # a reason that is not here is one of a newer release
 
 _ADD = Statement(insert(sessions))
 
@@ -116,6 +93,34 @@ _live = (
 )
 _END_ALL = Statement(
     update(sessions).where(sessions.c.id.in_(_live)).values(_ENDING).returning(sessions.c.id)
+)
+# One order here, too. Two administrators who act for each other and go at the same moment may still
+# wait for each other; one of them then gets Unavailable.
+_impersonations = (
+    select(sessions.c.id)
+    .where(
+        sessions.c.impersonator_id == bindparam("of_impersonator"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("at"),
+    )
+    .order_by(sessions.c.id)
+    .with_for_update()
+)
+_END_IMPERSONATIONS = Statement(
+    update(sessions)
+    .where(sessions.c.id.in_(_impersonations))
+    .values(_ENDING)
+    .returning(sessions.c.user_id, sessions.c.id)
+)
+_PROVE = Statement(
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        *_live_at("at"),
+        sessions.c.impersonator_id.is_(None),
+    )
+    .values(authenticated_at=bindparam("at"), amr=bindparam("new_amr"))
+    .returning(*SESSION_COLUMNS)
 )
 _EXPIRE = Statement(
     update(sessions)
@@ -217,6 +222,10 @@ class PostgresSessionRepository:
             ended_at=session.ended_at,
             end_reason=None if reason is None else reason.value,
             reuse_detected_at=session.reuse_detected_at,
+            authenticated_at=session.authenticated_at,
+            amr=session.amr,
+            impersonator_id=session.impersonator_id,
+            impersonation_reason=session.impersonation_reason,
         )
 
     async def state(self, session_id: SessionId, now: datetime) -> SessionState | None:
@@ -248,6 +257,22 @@ class PostgresSessionRepository:
             _END_ALL, user_id=user_id, reason=reason.value, at=at, keep=keep
         )
         return [row[0] for row in rows]
+
+    async def end_impersonations(
+        self, impersonator_id: UserId, reason: EndReason, at: datetime
+    ) -> list[EndedSession]:
+        rows = await self._transaction.rows(
+            _END_IMPERSONATIONS, of_impersonator=impersonator_id, reason=reason.value, at=at
+        )
+        return [EndedSession(row[0], row[1], at) for row in rows]
+
+    async def prove(
+        self, user_id: UserId, session_id: SessionId, at: datetime, amr: tuple[str, ...]
+    ) -> Session | None:
+        row = await self._transaction.row(
+            _PROVE, user_id=user_id, session_id=session_id, at=at, new_amr=amr
+        )
+        return None if row is None else session_from(row)
 
     async def expire(self, session_id: SessionId, at: datetime) -> bool:
         row = await self._transaction.row(
@@ -281,27 +306,6 @@ class PostgresSessionRepository:
             _LIVE_OF, user_id=user_id, now=now, after=after or _LAST, limit=limit
         )
         return [session_from(row) for row in rows]
-
-
-def session_from(values: Sequence[Any]) -> Session:
-    """The session in the values of `SESSION_COLUMNS`."""
-    return Session(
-        id=values[0],
-        user_id=values[1],
-        organization_id=values[2],
-        created_at=values[3],
-        expires_at=values[4],
-        absolute_expires_at=values[5],
-        last_used_at=values[6],
-        scopes=tuple(values[7]),
-        user_epoch=values[8],
-        origin=SessionOrigin(client_id=values[9], user_agent=values[10], ip_address=values[11]),
-        refresh_counter=values[12],
-        recent_rotations=tuple(values[13]),
-        ended_at=values[14],
-        end_reason=_END_REASON.get(values[15], EndReason.UNKNOWN),
-        reuse_detected_at=values[16],
-    )
 
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     column,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -30,6 +31,7 @@ from adapters.postgres.inventory import (
     OPERATIONAL,
     PERSONAL,
     PSEUDONYM,
+    REMARK,
     SECRET,
     SUBJECT,
 )
@@ -59,6 +61,8 @@ def _canonical(name: str) -> CheckConstraint:
     )
 
 
+ADMINISTRATES = text("roles && ARRAY['admin', 'platform_admin'] AND status = 'active'")
+
 users = Table(
     "users",
     metadata,
@@ -77,6 +81,10 @@ users = Table(
     Column("last_login_at", _MOMENT, info=PERSONAL),
     Column("version", Integer, nullable=False, info=OPERATIONAL),
     Column("epoch", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
+    Column("locale", Text, info=PERSONAL),
+    Column("time_zone", Text, info=PERSONAL),
+    Column("picture_url", Text, info=PERSONAL),
+    Column("claims", JSONB, info=PERSONAL),
     Column("delete_after", _MOMENT, info=PERSONAL),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
@@ -86,6 +94,14 @@ users = Table(
     Index(
         "ix_users_delete_after", "delete_after", postgresql_where=text("delete_after IS NOT NULL")
     ),
+    # for the search by prefix, and for who holds a role; none of them changes with a login
+    Index(
+        "ix_users_display_name",
+        func.lower(column("display_name")).label("shown"),
+        postgresql_ops={"shown": "text_pattern_ops"},
+    ),
+    Index("ix_users_roles", "roles", postgresql_using="gin"),
+    Index("ix_users_administrators", "id", postgresql_where=ADMINISTRATES),
 )
 
 password_credentials = Table(
@@ -165,12 +181,21 @@ sessions = Table(
     Column("ended_at", _MOMENT, info=PERSONAL),
     Column("end_reason", Text, info=PERSONAL),
     Column("reuse_detected_at", _MOMENT, info=PERSONAL),
+    Column("authenticated_at", _MOMENT, info=PERSONAL),
+    Column("amr", ARRAY(Text), nullable=False, server_default=text("'{}'"), info=PERSONAL),
+    Column("impersonator_id", Uuid, info=PSEUDONYM),
+    Column("impersonation_reason", Text, info=PERSONAL),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ending"),
     # for the foreign key, and for whoever asks for everything of a person
     Index("ix_sessions_user_id", "user_id"),
     Index("ix_sessions_live", "user_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_sessions_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     Index("ix_sessions_absolute_expires_at", "absolute_expires_at"),
+    Index(
+        "ix_sessions_impersonator_id",
+        "impersonator_id",
+        postgresql_where=text("ended_at IS NULL AND impersonator_id IS NOT NULL"),
+    ),
 )
 
 # Sessions that were ended before their user was erased, for as long as a token of theirs may live.
@@ -259,5 +284,13 @@ audit_records = Table(
     Column("user_id", Uuid, nullable=False, info=SUBJECT),
     Column("session_id", Uuid, info=PSEUDONYM),
     Column("organization_id", Uuid, info=PSEUDONYM),
+    Column("actor_id", Uuid, info=PSEUDONYM),
+    Column("detail", Text, info=REMARK),
     Index("ix_audit_records_user_id", "user_id", "id"),
+    Index(
+        "ix_audit_records_actor_id",
+        "actor_id",
+        "id",
+        postgresql_where=text("actor_id IS NOT NULL"),
+    ),
 )

@@ -1,8 +1,7 @@
 """Accounts."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import Integer, bindparam, case, literal_column, select, update
@@ -11,31 +10,17 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import users
 from adapters.postgres.transaction import Transaction
-from auth_core.kernel import ConcurrentUpdate, Email, UserId, Username, UsernameTaken
-from auth_core.users import User, UserRepository, UserStatus
-
-USER_COLUMNS = (
-    users.c.id,
-    users.c.organization_id,
-    users.c.username,
-    users.c.email,
-    users.c.email_verified,
-    users.c.display_name,
-    users.c.status,
-    users.c.roles,
-    users.c.is_dev_user,
-    users.c.created_at,
-    users.c.updated_at,
-    users.c.last_login_at,
-    users.c.version,
-    users.c.epoch,
-    users.c.delete_after,
+from adapters.postgres.user_row import USER_COLUMNS, encode_json, user_from
+from adapters.postgres.user_search import (
+    HOLD_ADMINISTRATORS,
+    OTHER_ADMINISTRATOR,
+    counting,
+    searching,
 )
-USER_WIDTH = len(USER_COLUMNS)
+from auth_core.kernel import ConcurrentUpdate, Email, UserId, Username, UsernameTaken
+from auth_core.users import User, UserQuery, UserRepository
 
 _FIRST = UUID(int=0)
-_STATUS = {status.value: status for status in UserStatus}
-
 # A row that is taken twice over violates whichever index is older, and a restore makes them anew in
 # another order. So the user name is asked first; the address raises.
 _ADD = Statement(
@@ -63,6 +48,10 @@ _PROFILE = (
     "is_dev_user",
     "updated_at",
     "version",
+    "locale",
+    "time_zone",
+    "picture_url",
+    "claims",
     "delete_after",
 )
 _UPDATE = Statement(
@@ -86,27 +75,6 @@ _BEGIN_EPOCH = Statement(
     .where(users.c.id == bindparam("user_id"))
     .values(epoch=users.c.epoch + literal_column("1"))
 )
-
-
-def user_from(values: Sequence[Any]) -> User:
-    """The user in the values of `USER_COLUMNS`. They were valid when they were stored."""
-    return User(
-        id=values[0],
-        organization_id=values[1],
-        username=Username(values[2]),
-        email=Email(values[3]),
-        email_verified=values[4],
-        display_name=values[5],
-        status=_STATUS[values[6]],
-        roles=tuple(values[7]),
-        is_dev_user=values[8],
-        created_at=values[9],
-        updated_at=values[10],
-        last_login_at=values[11],
-        version=values[12],
-        epoch=values[13],
-        delete_after=values[14],
-    )
 
 
 def user_values(user: User) -> dict[str, object]:
@@ -146,6 +114,24 @@ class PostgresUserRepository:
         rows = await self._transaction.rows(_PAGE, after=after or _FIRST, limit=limit)
         return [user_from(row) for row in rows]
 
+    async def search(
+        self, query: UserQuery, *, after: UserId | None = None, limit: int = 100
+    ) -> list[User]:
+        statement, values = searching(query)
+        rows = await self._transaction.rows(statement, after=after or _FIRST, limit=limit, **values)
+        return [user_from(row) for row in rows]
+
+    async def count(self, query: UserQuery) -> int:
+        statement, values = counting(query)
+        row = await self._transaction.row(statement, **values)
+        return 0 if row is None else int(row[0])
+
+    async def hold_administrators(self, but: UserId) -> bool:
+        await self._transaction.row(HOLD_ADMINISTRATORS)
+        # a statement of its own: its snapshot is of after the wait
+        row = await self._transaction.row(OTHER_ADMINISTRATOR, but=but)
+        return row is not None and bool(row[0])
+
     async def update(self, user: User) -> None:
         row = await self._transaction.row(
             _UPDATE, user_id=user.id, stored_version=user.version - 1, **_profile(user)
@@ -175,6 +161,10 @@ def _profile(user: User) -> dict[str, object]:
         "is_dev_user": user.is_dev_user,
         "updated_at": user.updated_at,
         "version": user.version,
+        "locale": user.locale,
+        "time_zone": user.time_zone,
+        "picture_url": user.picture_url,
+        "claims": encode_json(user.claims).decode() if user.claims else None,
         "delete_after": user.delete_after,
     }
 

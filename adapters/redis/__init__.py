@@ -1,5 +1,7 @@
-"""Redis and Valkey: the session cache, the revocation stream, and the way to read it elsewhere."""
+"""Redis and Valkey: the session cache, limits, the revocation stream and reading it elsewhere."""
 
+from adapters.redis.local_limits import DEFAULT_SHARE, LocalFailureSpread, LocalRateLimiter
+from adapters.redis.rate_limiter import Digests, RedisFailureSpread, RedisRateLimiter
 from adapters.redis.revocation_stream import RedisRevocationStream
 from adapters.redis.revocations import RedisRevocations
 from adapters.redis.session_cache import (
@@ -10,8 +12,14 @@ from adapters.redis.session_cache import (
 )
 
 __all__ = [
+    "DEFAULT_SHARE",
     "DEFAULT_TTL",
+    "Digests",
+    "LocalFailureSpread",
+    "LocalRateLimiter",
     "RecentlyEnded",
+    "RedisFailureSpread",
+    "RedisRateLimiter",
     "RedisRevocationStream",
     "RedisRevocations",
     "RedisSessionCache",

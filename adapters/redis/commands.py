@@ -72,7 +72,7 @@ def read_command(arguments: Sequence[str]) -> bytes:
 
 def lease_command(generation: str, user_id: UserId, nonce: str) -> bytes:
     """Take the lease, or learn the nonce of the one that is out."""
-    return _pack("SET", lease_key(generation, user_id), nonce, "NX", "GET", "PX", LEASE_MS)
+    return pack("SET", lease_key(generation, user_id), nonce, "NX", "GET", "PX", LEASE_MS)
 
 
 def fill_command(
@@ -93,7 +93,7 @@ def fill_command(
         user_key(generation, user_id),
     )
     # EVAL, not EVALSHA: a NOSCRIPT would have to be repeated behind commands that were sent later
-    return _pack("EVAL", _FILL, len(keys), *keys, nonce, session, user, ttl_ms)
+    return pack("EVAL", _FILL, len(keys), *keys, nonce, session, user, ttl_ms)
 
 
 def end_command(
@@ -104,14 +104,15 @@ def end_command(
     states += [session_key(generation, user_id, session_id) for session_id in session_ids]
     tombstones = [tombstone_key(generation, user_id, session_id) for session_id in session_ids]
     keys = states + tombstones
-    return _pack("EVAL", _END, len(keys), *keys, ttl_ms, len(states))
+    return pack("EVAL", _END, len(keys), *keys, ttl_ms, len(states))
 
 
 def heartbeat_command(generation: str) -> bytes:
     """A write that changes nothing and that a full memory allows: refused by whom we distrust."""
-    return _pack("DEL", f"fm:{{heartbeat}}:{generation}")
+    return pack("DEL", f"fm:{{heartbeat}}:{generation}")
 
 
-def _pack(*arguments: str | int | bytes) -> bytes:
+def pack(*arguments: str | int | bytes) -> bytes:
+    """A command as it travels."""
     # the stub says that a command has one argument
     return cast("bytes", hiredis.pack_command(arguments))  # type: ignore[arg-type]

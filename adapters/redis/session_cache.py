@@ -92,6 +92,11 @@ class RedisSessionCache:
         """Batches of commands sent since the start."""
         return self._connection.round_trips
 
+    @property
+    def connection(self) -> SharedConnection:
+        """The connection, for whatever else goes to this server: it shares the batches."""
+        return self._connection
+
     async def ping(self) -> bool:
         """Whether the server takes a write now."""
         link = self._connection.link

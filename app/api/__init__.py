@@ -8,6 +8,7 @@ from app.api.me import MeController
 from app.api.my_data import MyDataController
 from app.api.passwords import PasswordController
 from app.api.proving import ProvingController
+from app.api.reauthentication import ReauthenticationController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
 from app.api.session_list import SessionListController, UserSessionsController
@@ -15,6 +16,8 @@ from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
 from app.api.status import StatusController
 from app.api.token_queries import TokenQueryController
+from app.api.user_directory import UserDirectoryController
+from app.api.users import UsersController
 from app.api.well_known import WellKnownController
 
 CONTROLLERS = [
@@ -25,12 +28,15 @@ CONTROLLERS = [
     ProvingController,
     PasswordController,
     RefreshController,
+    ReauthenticationController,
     SessionController,
     SessionListController,
     UserSessionsController,
     MeController,
     MyDataController,
     AccountController,
+    UsersController,
+    UserDirectoryController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

@@ -1,8 +1,9 @@
 """What the API answers about users and tokens, field by field what existing clients read."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Literal, Self, TypedDict
+from typing import Annotated, Any, Literal, Self, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -52,6 +53,10 @@ class AuthProfile(AuthUser, frozen=True, kw_only=True):
     email_verified: bool
     provider: Literal["local"] = "local"
     organization: AuthOrganization | None
+    locale: str | None
+    time_zone: str | None
+    picture_url: str | None
+    claims: Mapping[str, Any]
 
     @classmethod
     def of_state(cls, state: SessionState) -> Self:
@@ -66,6 +71,10 @@ class AuthProfile(AuthUser, frozen=True, kw_only=True):
             organization=None
             if organization_id is None
             else AuthOrganization(organization_id=organization_id, name=None),
+            locale=user.locale,
+            time_zone=user.time_zone,
+            picture_url=user.picture_url,
+            claims=user.claims,
         )
 
 
@@ -120,28 +129,26 @@ class AuthScopes(msgspec.Struct, frozen=True):
 class JsonAnswer(ASGIResponse):
     """An answer as JSON that goes out as it is: none of what Litestar lets a response have."""
 
-    __slots__ = ()
+    __slots__ = ("_etag",)
 
-    def __init__(self, content: msgspec.Struct, status: int) -> None:
+    def __init__(self, content: msgspec.Struct, status: int, etag: str = "") -> None:
         self.body = msgspec.json.encode(content)
         self.status_code = status
+        self._etag = etag
 
     async def __call__(self, _scope: AsgiScope, _receive: Receive, send: Send) -> None:
         """Send it."""
         length = str(len(self.body)).encode()
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": [(b"content-type", b"application/json"), (b"content-length", length)],
-            }
-        )
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        if self._etag:
+            headers.append((b"etag", self._etag.encode()))
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-def json_answer(content: msgspec.Struct, *, status: int = 200) -> ASGIResponse:
+def json_answer(content: msgspec.Struct, *, status: int = 200, etag: str = "") -> ASGIResponse:
     """``content`` as JSON, without the cost of Litestar's generic response."""
-    return JsonAnswer(content, status)
+    return JsonAnswer(content, status, etag)
 
 
 @lru_cache(maxsize=4096)  # the same user is read again and again

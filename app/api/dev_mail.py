@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from app.api.answers import Timestamp, timestamp
 from app.development_mail import DevelopmentMailbox
+from app.limits import LIMIT_NONE
 from app.security import DEVELOPMENT_ONLY, PUBLIC
 from auth_core.kernel import LetterId, NotFound
 from auth_core.mail import Message, QueuedLetter
@@ -56,7 +57,7 @@ class DevelopmentMailController(Controller):
     """The development mailbox."""
 
     path = "/dev/mail"
-    opt = PUBLIC | DEVELOPMENT_ONLY
+    opt = PUBLIC | DEVELOPMENT_ONLY | LIMIT_NONE
     include_in_schema = False
 
     @get()

@@ -10,6 +10,7 @@ from litestar.config.app import AppConfig
 from litestar.params import FromPath
 from litestar.plugins import InitPlugin
 
+from app.limits import LIMIT_GENERAL
 from app.security import PUBLIC
 from auth_core.kernel import NotFound
 
@@ -56,7 +57,7 @@ class _DropFrameworkRoutes(InitPlugin):
 class DocsController(Controller):
     """The API described, for machines and for people."""
 
-    opt = PUBLIC
+    opt = PUBLIC | LIMIT_GENERAL
     include_in_schema = False
 
     @get("/openapi.json", sync_to_thread=False)

@@ -19,7 +19,7 @@ REGISTRATION: Final[Json] = {
 }
 LOGIN: Final[Json] = {"username": "john.doe"}
 REFRESH: Final[Json] = {"refresh_token": "eyJhbGciOiJIUzI1NiIs…"}
-PROFILE_CHANGES: Final[Json] = {"display_name": "John Q. Doe"}
+PROFILE_CHANGES: Final[Json] = {"display_name": "John Q. Doe", "locale": "en-GB"}
 
 USER: Final[Json] = {
     "user_id": "0198f39e-2b7c-7a44-8c53-1f6f0a9be2d1",
@@ -39,6 +39,10 @@ PROFILE: Final[Json] = {
     "email_verified": False,
     "provider": "local",
     "organization": None,
+    "locale": "en",
+    "time_zone": "Europe/London",
+    "picture_url": None,
+    "claims": {},
 }
 RENAMED: Final[Json] = {**PROFILE, **PROFILE_CHANGES}
 TOKENS: Final[Json] = {
@@ -109,9 +113,39 @@ SESSIONS: Final[Json] = {
             "user_agent": "Firefox",
             "ip_address": "192.0.2.0/24",
             "current": True,
+            "impersonator_id": None,
         }
     ],
     "next_cursor": None,
+}
+
+ACCOUNT: Final[Json] = {
+    **USER,
+    "status": "active",
+    "email_verified": False,
+    "last_login": "2026-01-16T08:00:00.654321+00:00",
+    "updated_at": "2026-01-15T09:30:00.123456+00:00",
+    "organization_id": None,
+    "locale": "en",
+    "time_zone": "Europe/London",
+    "picture_url": None,
+    "claims": {},
+    "version": 3,
+}
+ACCOUNTS: Final[Json] = {"items": [ACCOUNT], "next_cursor": None}
+NEW_ACCOUNT: Final[Json] = {
+    "username": "jane.roe",
+    "email": "jane.roe@example.com",
+    "display_name": "Jane Roe",
+    "roles": ["user"],
+}
+ACCOUNT_CHANGES: Final[Json] = {"display_name": "Jane R.", "roles": ["admin", "user"]}
+IMPERSONATE: Final[Json] = {"reason": "ticket 4711", "minutes": 30}
+DIRECTORY: Final[Json] = {"users": [USER], "total": 1, "truncated": False}
+USER_DELETED: Final[Json] = {"message": "Deleted john.doe", "user_id": USER["user_id"]}
+TOKENS_REVOKED: Final[Json] = {
+    "message": "Revoked all tokens of john.doe",
+    "revoked_before": "2026-01-16T08:15:00.123456+00:00",
 }
 
 SERVICE_INFO: Final[Json] = {

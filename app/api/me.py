@@ -1,9 +1,9 @@
 """GET, PATCH and DELETE /me: the signed-in user."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, delete, get, patch
+from litestar import Controller, Request, delete, get, patch
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
@@ -17,31 +17,48 @@ from app.api.answers import (
     json_answer,
     timestamp,
 )
+from app.api.conditional import version_tag, wanted_version
 from app.api.examples import AGAIN, LEAVING, PROFILE, PROFILE_CHANGES, RENAMED, SCOPES
+from app.api.profile_fields import (
+    CustomClaims,
+    DisplayName,
+    Locale,
+    PictureUrl,
+    TimeZone,
+)
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER, principal_of
+from auth_core.core import Options
 from auth_core.kernel import (
     ConcurrentUpdate,
     FieldProblem,
     InvalidInput,
     ReauthenticationFailed,
-    display_name,
 )
 from auth_core.self_service import SelfService
 from auth_core.tokens import Principal
-from auth_core.users import UserService
+from auth_core.users import NO_CHANGES, ProfileChanges, ProfilePolicy, UserService
 
 
 class AuthProfileChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user may change about themselves. Absent fields stay as they are."""
+    """What a user may change about themselves. Absent fields stay as they are, null clears one."""
 
-    display_name: (
-        Annotated[
-            str,
-            msgspec.Meta(examples=["John Doe"], extra_json_schema={"extra": {"maxLength": 100}}),
-        ]
-        | msgspec.UnsetType
-    ) = msgspec.UNSET
+    display_name: DisplayName | msgspec.UnsetType = msgspec.UNSET
+    locale: Locale | msgspec.UnsetType | None = msgspec.UNSET
+    time_zone: TimeZone | msgspec.UnsetType | None = msgspec.UNSET
+    picture_url: PictureUrl | msgspec.UnsetType | None = msgspec.UNSET
+    claims: CustomClaims | msgspec.UnsetType | None = msgspec.UNSET
+
+    def checked(self, policy: ProfilePolicy) -> ProfileChanges:
+        """The valid changes; raises InvalidInput."""
+        return policy.changes(
+            display_name=self.display_name,
+            locale=self.locale,
+            time_zone=self.time_zone,
+            picture_url=self.picture_url,
+            claims=self.claims,
+        )
 
 
 class AuthLeaveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +91,7 @@ class MeController(Controller):
 
     path = "/api/v1/auth/me"
     tags = ("Profile",)
+    opt = LIMIT_READ
     security = BY_BEARER
 
     # Every client of every service asks this all the time, so it skips what a route costs most:
@@ -84,28 +102,33 @@ class MeController(Controller):
     )
     async def read(self, scope: Scope) -> ASGIResponse:
         """Read your profile."""
-        return json_answer(AuthProfile.of_state(principal_of(scope).state))
+        state = principal_of(scope).state
+        return json_answer(AuthProfile.of_state(state), etag=version_tag(state.user.version))
 
     @patch(
+        opt=LIMIT_GENERAL,
         operation_class=body(AuthProfileChanges, PROFILE_CHANGES),
         responses={
             200: answer(AuthProfile, RENAMED),
-            **errors(400, 401, 408, 409, 413, 415, 422, 503, likely=_CHANGE_REFUSED),
+            **errors(400, 401, 408, 409, 412, 413, 415, 422, 429, 503, likely=_CHANGE_REFUSED),
         },
         summary="Change your profile",
     )
     async def change(
         self,
         data: JSONBody[AuthProfileChanges],
+        request: Request[Any, Any, Any],
         principal: NamedDependency[Principal],
         users: NamedDependency[UserService],
-    ) -> AuthProfile:
-        """Change your profile."""
-        state = principal.state
-        if data.display_name is not msgspec.UNSET:
-            renamed = await users.rename(state.user.id, display_name(data.display_name))
-            state = msgspec.structs.replace(state, user=renamed)
-        return AuthProfile.of_state(state)
+        options: NamedDependency[Options],
+    ) -> ASGIResponse:
+        """Change your profile. With `If-Match` only if it is still the version that you read."""
+        state, changes = principal.state, data.checked(options.profile)
+        wanted = wanted_version(request.headers.getall("If-Match", []))
+        if wanted is not None or changes != NO_CHANGES:
+            user = await users.change(state.user.id, changes, if_version=wanted)
+            state = msgspec.structs.replace(state, user=user)
+        return json_answer(AuthProfile.of_state(state), etag=version_tag(state.user.version))
 
     @delete(
         tags=("Account",),

@@ -11,7 +11,9 @@ from litestar.di import NamedDependency
 from app.api.answers import Timestamp
 from app.api.examples import PERSONAL_DATA
 from app.api.responses import answer, errors
-from app.security import BY_BEARER
+from app.limits import LIMIT_GENERAL
+from app.security import BY_BEARER, OWN_SESSION_ONLY
+from auth_core.kernel import ImpersonationRefused
 from auth_core.privacy import PersonalData, PersonalDataService
 from auth_core.tokens import Principal
 
@@ -52,10 +54,14 @@ class MyDataController(Controller):
 
     path = "/api/v1/auth/me/export"
     tags = ("Profile",)
+    opt = OWN_SESSION_ONLY | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
-        responses={200: answer(AuthPersonalData, PERSONAL_DATA), **errors(401, 503)},
+        responses={
+            200: answer(AuthPersonalData, PERSONAL_DATA),
+            **errors(401, 403, 429, 503, likely={403: ImpersonationRefused()}),
+        },
         response_headers=[_AS_A_FILE],
         summary="Export your data",
     )

@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import AuthTokens, json_answer
 from app.api.examples import REFRESH, TOKENS
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_TOKEN
 from app.security import BY_ANYBODY_OR_CLIENT, CLIENTS_WELCOME, PUBLIC, presenting_client_id
 from auth_core.kernel import InvalidRefreshToken
 from auth_core.tokens import RefreshGrant
@@ -30,7 +31,7 @@ class RefreshController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Sign-in",)
-    opt = PUBLIC | CLIENTS_WELCOME
+    opt = PUBLIC | CLIENTS_WELCOME | LIMIT_TOKEN
     security = BY_ANYBODY_OR_CLIENT
 
     @post(
@@ -39,7 +40,7 @@ class RefreshController(Controller):
         operation_class=body(AuthRefreshRequest, REFRESH),
         responses={
             200: answer(AuthTokens, TOKENS),
-            **errors(400, 401, 408, 413, 415, 422, 503, likely={401: InvalidRefreshToken()}),
+            **errors(400, 401, 408, 413, 415, 422, 429, 503, likely={401: InvalidRefreshToken()}),
         },
         summary="Refresh",
     )

@@ -30,6 +30,8 @@ from auth_core.kernel import (
     InvalidInput,
     InvalidToken,
     PermissionDenied,
+    PreconditionFailed,
+    TooManyRequests,
     Unavailable,
     UsernameTaken,
 )
@@ -41,9 +43,11 @@ _WHEN = {
     404: "Not available here.",
     408: "The body did not arrive in time.",
     409: "The name or address is taken, or the object changed in the meantime.",
+    412: "`If-Match` names another version than the stored one.",
     413: "The body is larger than 64 KB.",
     415: "The body is not application/json.",
     422: "The request breaks a rule; `errors` names each field.",
+    429: "Too many requests; retry after `Retry-After` seconds.",
     503: "A dependency is down; retry after `Retry-After` seconds.",
 }
 _LIKELY: Mapping[int, AuthCoreError] = {
@@ -51,9 +55,11 @@ _LIKELY: Mapping[int, AuthCoreError] = {
     403: PermissionDenied(),
     404: EndpointNotAvailable(),
     409: UsernameTaken(),
+    412: PreconditionFailed(),
     422: InvalidInput(
         FieldProblem(field="username", type="too_short", message="at least 3 characters")
     ),
+    429: TooManyRequests(retry_after=30, limit=10, reset=300),
     503: Unavailable(),
 }
 """What a status most often stands for; the framework gives the others."""

@@ -16,6 +16,7 @@ from app.api.answers import json_answer
 from app.api.event_stream import EventStream
 from app.api.examples import REVOCATIONS
 from app.api.responses import answer, errors
+from app.limits import LIMIT_READ
 from app.security import BY_CLIENT, CLIENTS_ONLY, client_of
 from auth_core.clients import ClientPermission
 from auth_core.kernel import InvalidClient, PermissionDenied
@@ -52,7 +53,7 @@ class RevocationController(Controller):
 
     path = "/api/v1/auth/revocations"
     tags = ("Tokens",)
-    opt = CLIENTS_ONLY
+    opt = CLIENTS_ONLY | LIMIT_READ
     security = BY_CLIENT
 
     @get(

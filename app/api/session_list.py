@@ -13,7 +13,9 @@ from app.api.answers import Timestamp, timestamp
 from app.api.examples import OTHERS_REVOKED, REVOKED, SESSIONS
 from app.api.responses import answer, errors
 from app.api.sessions import AuthRevokedTokens, revoked
+from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import ADMIN_ONLY, BY_BEARER
+from auth_core.administration import Administration
 from auth_core.kernel import FieldProblem, InvalidInput, NotFound, SessionId, UserId, UserNotFound
 from auth_core.sessions import EndReason, Session, SessionService
 from auth_core.tokens import Principal
@@ -41,6 +43,8 @@ class AuthSession(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None
     ip_address: str | None
     current: bool
+    impersonator_id: UUID | None
+    """The administrator who acts for the user in this session."""
 
     @classmethod
     def of(cls, session: Session, current: SessionId | None) -> Self:
@@ -54,6 +58,7 @@ class AuthSession(msgspec.Struct, frozen=True, kw_only=True):
             user_agent=session.origin.user_agent,
             ip_address=session.origin.ip_address,
             current=session.id == current,
+            impersonator_id=session.impersonator_id,
         )
 
 
@@ -69,9 +74,11 @@ class SessionListController(Controller):
 
     path = "/api/v1/auth/sessions"
     tags = ("Sessions",)
+    opt = LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
+        opt=LIMIT_READ,
         responses={
             200: answer(AuthSessions, SESSIONS),
             **errors(400, 401, 422, 503, likely=_NO_PAGE),
@@ -90,7 +97,7 @@ class SessionListController(Controller):
 
     @delete(
         "/{session_id:uuid}",
-        responses=errors(400, 401, 404, 503, likely={404: NotFound()}),
+        responses=errors(400, 401, 404, 429, 503, likely={404: NotFound()}),
         summary="End one of your sessions",
     )
     async def end_own(
@@ -105,7 +112,7 @@ class SessionListController(Controller):
     @post(
         "/revoke-others",
         status_code=200,
-        responses={200: answer(AuthRevokedTokens, OTHERS_REVOKED), **errors(401, 503)},
+        responses={200: answer(AuthRevokedTokens, OTHERS_REVOKED), **errors(401, 429, 503)},
         summary="End your other sessions",
     )
     async def end_others(
@@ -124,10 +131,11 @@ class UserSessionsController(Controller):
 
     path = "/api/v1/auth/users/{user_id:uuid}/sessions"
     tags = ("Administration",)
-    opt = ADMIN_ONLY
+    opt = ADMIN_ONLY | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
+        opt=LIMIT_READ,
         responses={
             200: answer(AuthSessions, SESSIONS),
             **errors(400, 401, 403, 404, 422, 503, likely={404: UserNotFound(), **_NO_PAGE}),
@@ -151,33 +159,37 @@ class UserSessionsController(Controller):
         status_code=200,
         responses={
             200: answer(AuthRevokedTokens, REVOKED),
-            **errors(400, 401, 403, 404, 503, likely={404: UserNotFound()}),
+            **errors(400, 401, 403, 404, 429, 503, likely={404: UserNotFound()}),
         },
         summary="End all sessions of a user",
     )
     async def end_all_theirs(
         self,
         user_id: FromPath[UUID],
-        sessions: NamedDependency[SessionService],
-        users: NamedDependency[UserService],
+        principal: NamedDependency[Principal],
+        administration: NamedDependency[Administration],
     ) -> AuthRevokedTokens:
         """End all sessions of a user, and every sign-in of theirs that is under way."""
-        user = await users.get(UserId(user_id))
-        return revoked(await sessions.end_all(user.id, EndReason.REVOKED_ALL))
+        return revoked(await administration.end_sessions(principal.user, UserId(user_id)))
 
     @delete(
         "/{session_id:uuid}",
-        responses=errors(400, 401, 403, 404, 503, likely={404: NotFound()}),
+        responses=errors(400, 401, 403, 404, 429, 503, likely={404: NotFound()}),
         summary="End one session of a user",
     )
     async def end_theirs(
         self,
         user_id: FromPath[UUID],
         session_id: FromPath[UUID],
-        sessions: NamedDependency[SessionService],
+        principal: NamedDependency[Principal],
+        administration: NamedDependency[Administration],
     ) -> None:
         """End one session of a user."""
-        await _end(sessions, UserId(user_id), session_id)
+        ending = await administration.end_session(
+            principal.user, UserId(user_id), SessionId(session_id)
+        )
+        if not ending.ended:
+            raise NotFound
 
 
 async def _page(

@@ -6,6 +6,7 @@ from litestar.di import NamedDependency
 
 from app.api.examples import LOGOUT, REVOKED
 from app.api.responses import answer, errors
+from app.limits import LIMIT_GENERAL
 from app.security import BY_BEARER
 from auth_core.sessions import EndReason, SessionService
 from auth_core.tokens import Principal
@@ -31,12 +32,13 @@ class SessionController(Controller):
     """Ending sessions."""
 
     tags = ("Sessions",)
+    opt = LIMIT_GENERAL
     security = BY_BEARER
 
     @post(
         ["/api/v1/auth/logout", "/v1/auth/logout"],
         status_code=200,
-        responses={200: answer(AuthLogout, LOGOUT), **errors(401, 503)},
+        responses={200: answer(AuthLogout, LOGOUT), **errors(401, 429, 503)},
         summary="Log out",
     )
     async def log_out(
@@ -56,7 +58,7 @@ class SessionController(Controller):
     @post(
         "/api/v1/auth/dev/revoke-all-tokens",
         status_code=200,
-        responses={200: answer(AuthRevokedTokens, REVOKED), **errors(401, 503)},
+        responses={200: answer(AuthRevokedTokens, REVOKED), **errors(401, 429, 503)},
         summary="Revoke all your tokens",
     )
     async def revoke_all(

@@ -11,7 +11,9 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import AuthAccepted, AuthTokens, json_answer
 from app.api.examples import LOGIN, PROOF_NEEDED, REGISTRATION, REGISTRATION_ACCEPTED, TOKENS
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_REGISTER, LIMIT_SIGN_IN
 from app.security import BY_ANYBODY_OR_CLIENT, CLIENTS_WELCOME, DEVELOPMENT_ONLY, PUBLIC
+from auth_core.credentials import SignInAttempts
 from auth_core.kernel import (
     AuthenticationFailed,
     Email,
@@ -21,6 +23,7 @@ from auth_core.kernel import (
     InvalidLink,
     PermissionDenied,
     RegistrationClosed,
+    Source,
     Username,
 )
 from auth_core.self_service import SelfService
@@ -109,11 +112,12 @@ class SignInController(Controller):
 
     @post(
         "/register",
+        opt=LIMIT_REGISTER,
         operation_class=_REGISTERING,
         responses={
             201: _SIGNED_IN,
             202: _PROOF_NEEDED,
-            **errors(400, 401, 403, 408, 409, 413, 415, 422, 503, likely=_NOT_REGISTERED),
+            **errors(400, 401, 403, 408, 409, 413, 415, 422, 429, 503, likely=_NOT_REGISTERED),
         },
         summary="Register",
     )
@@ -132,11 +136,12 @@ class SignInController(Controller):
 
     @post(
         "/login",
+        opt=LIMIT_SIGN_IN,
         status_code=200,
         operation_class=_LOGGING_IN,
         responses={
             200: _SIGNED_IN,
-            **errors(400, 401, 403, 408, 413, 415, 422, 503, likely=_LOGIN_REFUSED),
+            **errors(400, 401, 403, 408, 413, 415, 422, 429, 503, likely=_LOGIN_REFUSED),
         },
         summary="Log in",
     )
@@ -145,12 +150,16 @@ class SignInController(Controller):
         data: JSONBody[AuthLoginRequest],
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
+        attempts: NamedDependency[SignInAttempts],
+        source: NamedDependency[Source],
     ) -> ASGIResponse:
         """Log in. By user name or e-mail; outside development a password is needed.
 
         A registered client that authenticates binds the session to itself: only it can refresh it.
         """
-        return await _log_in(data, sign_in, origin)
+        name = data.name()
+        async with attempts.guard(name, source):
+            return await _log_in(name, data.password, sign_in, origin)
 
 
 class DevelopmentSignInController(Controller):
@@ -163,11 +172,12 @@ class DevelopmentSignInController(Controller):
 
     @post(
         "/dev-register",
+        opt=LIMIT_REGISTER,
         operation_class=_REGISTERING,
         responses={
             201: _SIGNED_IN,
             202: _PROOF_NEEDED,
-            **errors(400, 401, 403, 404, 408, 409, 413, 415, 422, 503, likely=_NOT_REGISTERED),
+            **errors(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, likely=_NOT_REGISTERED),
         },
         summary="Register in development",
     )
@@ -182,11 +192,12 @@ class DevelopmentSignInController(Controller):
 
     @post(
         "/dev-login",
+        opt=LIMIT_SIGN_IN,
         status_code=200,
         operation_class=_LOGGING_IN,
         responses={
             200: _SIGNED_IN,
-            **errors(400, 401, 403, 404, 408, 413, 415, 422, 503, likely=_LOGIN_REFUSED),
+            **errors(400, 401, 403, 404, 408, 413, 415, 422, 429, 503, likely=_LOGIN_REFUSED),
         },
         summary="Log in in development",
     )
@@ -195,9 +206,13 @@ class DevelopmentSignInController(Controller):
         data: JSONBody[AuthLoginRequest],
         sign_in: NamedDependency[SignIn],
         origin: NamedDependency[SessionOrigin],
+        attempts: NamedDependency[SignInAttempts],
+        source: NamedDependency[Source],
     ) -> ASGIResponse:
         """Log in by name alone. 404 outside development."""
-        return await _log_in(data, sign_in, origin)
+        name = data.name()
+        async with attempts.guard(name, source):
+            return await _log_in(name, data.password, sign_in, origin)
 
 
 async def _register(
@@ -214,6 +229,8 @@ async def _register(
     return json_answer(AuthTokens.of(signed_in), status=201)
 
 
-async def _log_in(data: AuthLoginRequest, sign_in: SignIn, origin: SessionOrigin) -> ASGIResponse:
-    signed_in = await sign_in.log_in(data.name(), data.password, origin=origin)
+async def _log_in(
+    name: Username | Email, password: str | None, sign_in: SignIn, origin: SessionOrigin
+) -> ASGIResponse:
+    signed_in = await sign_in.log_in(name, password, origin=origin)
     return json_answer(AuthTokens.of(signed_in))

@@ -10,6 +10,7 @@ from app.api.answers import Timestamp, timestamp
 from app.api.examples import CONFIGURATION, HEALTH, LIVENESS, READINESS, SERVICE_INFO
 from app.api.responses import answer, errors
 from app.health import Health
+from app.limits import LIMIT_NONE
 from app.security import BY_ANYBODY, PUBLIC
 from auth_core.kernel import Unavailable
 
@@ -103,7 +104,7 @@ class StatusController(Controller):
     """Who this is and how it is doing."""
 
     tags = ("Status",)
-    opt = PUBLIC
+    opt = PUBLIC | LIMIT_NONE
     security = BY_ANYBODY
 
     @get(

@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import json_answer
 from app.api.examples import INTROSPECTION
 from app.api.responses import answer, errors
+from app.limits import LIMIT_READ
 from app.security import BY_CLIENT, CLIENTS_ONLY, FORM_CREDENTIALS, calling_client
 from auth_core.clients import ClientPermission, ClientRegistry
 from auth_core.kernel import InvalidClient, InvalidRequest, PermissionDenied
@@ -23,6 +24,12 @@ _MAX_PARAMETERS = 16
 _PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
 _REFUSED = {400: InvalidRequest("Send exactly one `token`."), 401: InvalidClient()}
 _REVOKE_REFUSED = {**_REFUSED, 403: PermissionDenied("This client may not revoke tokens.")}
+
+
+class AuthActor(msgspec.Struct, frozen=True):
+    """The administrator who acts for the user (RFC 8693 §4.1)."""
+
+    sub: UUID
 
 
 class AuthIntrospection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,6 +47,7 @@ class AuthIntrospection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     jti: str | None = None
     iat: int | None = None
     exp: int | None = None
+    act: AuthActor | None = None
 
 
 _INACTIVE = AuthIntrospection(active=False)
@@ -74,7 +82,7 @@ class TokenQueryController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Tokens",)
-    opt = CLIENTS_ONLY | FORM_CREDENTIALS
+    opt = CLIENTS_ONLY | FORM_CREDENTIALS | LIMIT_READ
     security = BY_CLIENT
 
     @post(
@@ -137,6 +145,7 @@ def _of(live: LiveToken) -> AuthIntrospection:
             jti=claims.jti,
             iat=claims.iat,
             exp=claims.exp,
+            act=None if claims.act is msgspec.UNSET else AuthActor(claims.act.sub),
         )
     return AuthIntrospection(
         active=True,

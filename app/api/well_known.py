@@ -10,6 +10,7 @@ from litestar.status_codes import HTTP_304_NOT_MODIFIED
 from app.api.conditional import entity_tag, is_not_modified
 from app.api.examples import DISCOVERY, JWKS
 from app.api.responses import answer, errors
+from app.limits import LIMIT_NONE
 from app.security import BY_ANYBODY, PUBLIC
 from auth_core.core import Options
 from auth_core.keys import KeyService, KeyUse, PublicJwk
@@ -37,7 +38,7 @@ class WellKnownController(Controller):
 
     path = "/.well-known"
     tags = ("Metadata",)
-    opt = PUBLIC
+    opt = PUBLIC | LIMIT_NONE
     security = BY_ANYBODY
 
     @get(

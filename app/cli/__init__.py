@@ -19,7 +19,7 @@ _SUMMARIES = {
     "worker": "Rotate keys, send mail, remove and erase what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
-    "user": "Create, list, invite, unlock, import, export and erase accounts.",
+    "user": "Create, find, invite, change, import, export and erase accounts.",
     "key": "List, rotate and revoke signing keys.",
     "mail": "List, show and retry letters that wait; test the mail server.",
     "version": "Show the version.",

@@ -2,8 +2,9 @@
 ``fm-auth config show`` are all generated from this table.
 """
 
-from app.settings import clients, connect, parse
+from app.settings import clients, connect, parse, profile
 from app.settings.field import Field, later
+from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
@@ -107,6 +108,14 @@ _SESSIONS = (
         default="network",
         description="What a session keeps of the address it began at: all, its /24 or /48, nothing",
     ),
+    Field(
+        name="AUTH_STEP_UP_MINUTES",
+        attribute="sessions.step_up_minutes",
+        kind=parse.integer(1, 1440),
+        default="15",
+        description="How recent a sign-in must be for what is sensitive: roles, acting for a user;"
+        " after that the password is asked for again",
+    ),
 )
 
 _CORS = (
@@ -172,7 +181,8 @@ _REGISTRATION = (
         attribute="registration.admin_username",
         kind=parse.text(3, 254),
         example="admin",
-        description="Administrator made at start if missing; goes with DASHBOARD_PASSWORD",
+        description="Administrator made at start if missing; goes with DASHBOARD_PASSWORD. An"
+        " account that exists keeps its password and its roles",
     ),
     Field(
         name="DASHBOARD_PASSWORD",
@@ -182,6 +192,18 @@ _REGISTRATION = (
         secret=True,
         description="Password of that administrator, 15 characters or more outside development;"
         " the example is refused there",
+    ),
+)
+
+_PROFILES = (
+    Field(
+        name="AUTH_PROFILE_CLAIMS_SCHEMA",
+        attribute="profile.claims",
+        kind=profile.claims_schema(),
+        default="{}",
+        default_note="none",
+        example='{"department": "string", "floor": "integer"}',
+        description="Custom claims that people may set in their profile, each with its kind",
     ),
 )
 
@@ -257,9 +279,6 @@ _CLIENTS = (
 )
 
 _LATER = (
-    later("RATE_LIMIT_ENABLED", "Request limits"),
-    later("RATE_LIMIT_REQUESTS", "Requests per period"),
-    later("RATE_LIMIT_PERIOD", "Length of the period in seconds"),
     later("ENABLE_METRICS", "Prometheus metrics"),
     later("ENABLE_TRACING", "OpenTelemetry traces"),
 )
@@ -274,9 +293,12 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Accounts", _REGISTRATION),
     ("Mail", MAIL),
     ("Passwords", PASSWORDS),
+    ("Profiles", _PROFILES),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),
-    ("Limits and telemetry", _LATER),
+    ("Limits", LIMITS),
+    ("Proxies", PROXIES),
+    ("Telemetry", _LATER),
 )
 FIELDS: tuple[Field, ...] = tuple(field for _, fields in GROUPS for field in fields)

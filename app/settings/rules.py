@@ -41,6 +41,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _mail_password_in_the_open,
         lambda values, _: weak_hash(values),
         lambda values, _: lookup_choice(values),
+        _proxies_are_listed,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -183,3 +184,13 @@ def _mail_password_in_the_open(values: Values, given: AbstractSet[str]) -> list[
     if in_the_open and values.get("ENVIRONMENT") != "development":
         return [_IN_THE_OPEN]
     return []
+
+
+def _proxies_are_listed(_: Values, given: AbstractSet[str]) -> list[str]:
+    if "AUTH_TRUSTED_PROXIES" in given:
+        return []
+    return [
+        f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
+        for name in ("AUTH_PROXY_HEADER", "AUTH_PROXY_HOPS")
+        if name in given
+    ]

@@ -7,6 +7,7 @@ import msgspec
 
 from auth_core.clients import Client
 from auth_core.kernel import Secret
+from auth_core.users import ClaimKind
 
 Environment = Literal["development", "staging", "production"]
 LogFormat = Literal["json", "console"]
@@ -72,6 +73,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_days: int | None
     refresh_parallel_seconds: int
     ip_detail: Literal["full", "network", "none"]
+    step_up_minutes: int
 
 
 class CorsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +107,12 @@ class PasswordSettings(msgspec.Struct, frozen=True, kw_only=True):
     breach_failure: Literal["open", "closed"] | None
 
 
+class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What people may say about themselves: the custom claims with their kinds."""
+
+    claims: dict[str, ClaimKind]
+
+
 class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
     """``master_key``: 32 bytes; None only in the embedded run, which keeps its own in a file."""
 
@@ -125,6 +133,22 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The services that may ask about tokens."""
 
     registered: tuple[Client, ...]
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Request limits; ``period`` in seconds."""
+
+    enabled: bool
+    requests: int
+    period: int
+
+
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose word about the client's address counts: networks, and perhaps ``unix``."""
+
+    trusted: tuple[str, ...] | None
+    header: Literal["X-Forwarded-For", "Forwarded", "X-Real-IP"]
+    hops: int | None
 
 
 class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,11 +193,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors: CorsSettings
     registration: RegistrationSettings
     passwords: PasswordSettings
+    profile: ProfileSettings
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings
     clients: ClientSettings
     mail: MailSettings
+    limits: LimitSettings
+    proxies: ProxySettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]

@@ -98,6 +98,11 @@ def _fields(columns: list[str], cells: list[str]) -> Mapping[str, object] | None
     }
     if "roles" in fields:
         fields["roles"] = str(fields["roles"]).split(_ROLE_SEPARATOR)
+    if "claims" in fields:
+        try:
+            fields["claims"] = msgspec.json.decode(str(fields["claims"]))
+        except msgspec.MsgspecError:
+            return None
     return fields
 
 
@@ -108,4 +113,6 @@ def _cell(value: object) -> str:
         return str(value).lower()
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
     return _ROLE_SEPARATOR.join(value) if isinstance(value, tuple) else str(value)

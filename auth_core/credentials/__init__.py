@@ -1,6 +1,8 @@
 """What proves that a person owns an account. One module per kind of credential."""
 
+from auth_core.credentials.attempts import AttemptPolicy, SignInAttempts
 from auth_core.credentials.blocklist import Blocklist, BloomFilter, shipped_blocklist
+from auth_core.credentials.events import CredentialStuffingSuspected
 from auth_core.credentials.failures import FailurePolicy
 from auth_core.credentials.one_time import (
     CODE_DIGITS,
@@ -55,6 +57,7 @@ __all__ = [
     "Account",
     "AccountService",
     "AccountTransfer",
+    "AttemptPolicy",
     "Blocklist",
     "BloomFilter",
     "BreachLookup",
@@ -62,6 +65,7 @@ __all__ = [
     "Collision",
     "CollisionKind",
     "CredentialRepository",
+    "CredentialStuffingSuspected",
     "CredentialsUnitOfWork",
     "Entry",
     "FailurePolicy",
@@ -79,6 +83,7 @@ __all__ = [
     "ProvingUnitOfWork",
     "Purpose",
     "Refusal",
+    "SignInAttempts",
     "TransferRecord",
     "code_digest",
     "new_code",

@@ -47,6 +47,11 @@ class TransferRecord(
     roles: tuple[_Role, ...] = ("user",)
     is_dev_user: bool = False
     organization_id: UUID | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    picture_url: str | None = None
+    claims: dict[str, object] | None = None
+    delete_after: _Moment | None = None
     created_at: _Moment | None = None
     updated_at: _Moment | None = None
     last_login_at: _Moment | None = None
@@ -73,6 +78,11 @@ class TransferRecord(
             roles=user.roles,
             is_dev_user=user.is_dev_user,
             organization_id=user.organization_id,
+            locale=user.locale,
+            time_zone=user.time_zone,
+            picture_url=user.picture_url,
+            claims=dict(user.claims) or None,
+            delete_after=user.delete_after,
             created_at=user.created_at,
             updated_at=user.updated_at,
             last_login_at=user.last_login_at,
@@ -188,6 +198,11 @@ class AccountTransfer:
             roles=record.roles,
             is_dev_user=record.is_dev_user,
             organization_id=None if organization is None else OrganizationId(organization),
+            locale=record.locale,
+            time_zone=record.time_zone,
+            picture_url=record.picture_url,
+            claims=record.claims or {},
+            delete_after=record.delete_after,
             created_at=created_at,
             updated_at=record.updated_at or created_at,
             last_login_at=record.last_login_at,

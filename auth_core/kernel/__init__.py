@@ -1,5 +1,6 @@
 """What every feature shares: value types, the error tree, events and the small ports."""
 
+from auth_core.kernel.actor import acting, current_actor
 from auth_core.kernel.errors import (
     AuthCoreError,
     AuthenticationFailed,
@@ -8,6 +9,8 @@ from auth_core.kernel.errors import (
     Conflict,
     EmailTaken,
     FieldProblem,
+    ImpersonationRefused,
+    InsufficientAuthentication,
     InvalidClient,
     InvalidCode,
     InvalidInput,
@@ -18,12 +21,14 @@ from auth_core.kernel.errors import (
     KeyNotFound,
     KeySpent,
     KeyTampered,
+    LastAdministrator,
     LifecycleConflict,
     Misconfigured,
     NotFound,
     OneTimeSecretRefused,
     PasswordChangeRequired,
     PermissionDenied,
+    PreconditionFailed,
     ReauthenticationFailed,
     RegistrationClosed,
     TokenExpired,
@@ -37,6 +42,16 @@ from auth_core.kernel.errors import (
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
+from auth_core.kernel.limits import (
+    FailureSpread,
+    Hit,
+    Limit,
+    RateLimiter,
+    Verdict,
+    enforce,
+    judge,
+    returned,
+)
 from auth_core.kernel.mail import (
     NOBODY,
     Letter,
@@ -48,6 +63,7 @@ from auth_core.kernel.mail import (
 )
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
+from auth_core.kernel.source import IpAddress, Source, parse_address
 from auth_core.kernel.tasks import end_tasks
 
 __all__ = [
@@ -63,8 +79,12 @@ __all__ = [
     "EmailTaken",
     "Entropy",
     "EventId",
+    "FailureSpread",
     "FieldProblem",
+    "Hit",
     "Ids",
+    "ImpersonationRefused",
+    "InsufficientAuthentication",
     "InvalidClient",
     "InvalidCode",
     "InvalidInput",
@@ -72,12 +92,15 @@ __all__ = [
     "InvalidRefreshToken",
     "InvalidRequest",
     "InvalidToken",
+    "IpAddress",
     "KeyNotFound",
     "KeySpent",
     "KeyTampered",
+    "LastAdministrator",
     "Letter",
     "LetterId",
     "LifecycleConflict",
+    "Limit",
     "MailOutbox",
     "MailTemplate",
     "MailUnitOfWork",
@@ -88,10 +111,13 @@ __all__ = [
     "Outbox",
     "PasswordChangeRequired",
     "PermissionDenied",
+    "PreconditionFailed",
+    "RateLimiter",
     "ReauthenticationFailed",
     "RegistrationClosed",
     "Secret",
     "SessionId",
+    "Source",
     "TokenExpired",
     "TokenId",
     "TooManyRequests",
@@ -102,9 +128,16 @@ __all__ = [
     "UserNotFound",
     "Username",
     "UsernameTaken",
+    "Verdict",
     "WrongMasterKey",
+    "acting",
+    "current_actor",
     "display_name",
     "end_tasks",
+    "enforce",
     "has_mailbox",
+    "judge",
+    "parse_address",
+    "returned",
     "uuid7",
 ]

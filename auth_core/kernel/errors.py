@@ -82,6 +82,17 @@ class InvalidRefreshToken(Unauthenticated):
     default_message = "The refresh token is not valid. Sign in again."
 
 
+class InsufficientAuthentication(Unauthenticated):
+    """The caller proved who they are too long ago for this (RFC 9470 §3). ``max_age``: seconds."""
+
+    code = "insufficient_user_authentication"
+    default_message = "This needs a recent sign-in. Confirm your password, then try again."
+
+    def __init__(self, *, max_age: int, message: str | None = None) -> None:
+        self.max_age = max_age
+        super().__init__(message)
+
+
 class InvalidClient(Unauthenticated):
     """A registered caller did not prove who it is (RFC 6749 §5.2)."""
 
@@ -119,6 +130,13 @@ class PermissionDenied(AuthCoreError):
 
     code = "permission_denied"
     default_message = "You are not allowed to do this."
+
+
+class ImpersonationRefused(PermissionDenied):
+    """Nobody does this in another person's name (SEC-70)."""
+
+    code = "impersonation_refused"
+    default_message = "This cannot be done while acting for another user."
 
 
 class PasswordChangeRequired(PermissionDenied):
@@ -197,6 +215,20 @@ class LifecycleConflict(Conflict):
     code = "lifecycle_conflict"
 
 
+class LastAdministrator(Conflict):
+    """Without this account nobody could administrate."""
+
+    code = "last_administrator"
+    default_message = "This is the last administrator. Make another one first."
+
+
+class PreconditionFailed(AuthCoreError):
+    """The object is not the version that the change was meant for (RFC 9110 §13.1.1)."""
+
+    code = "precondition_failed"
+    default_message = "The object changed since you read it. Read it again, then repeat the change."
+
+
 class KeySpent(Conflict):
     """A signing key that has left the ring never comes back."""
 
@@ -205,13 +237,26 @@ class KeySpent(Conflict):
 
 
 class TooManyRequests(AuthCoreError):
-    """A limit was reached; ``retry_after`` is in whole seconds."""
+    """A limit was reached; ``retry_after`` is in whole seconds.
+
+    If it is known, ``limit`` is how many requests it has, and ``reset`` the seconds until all of
+    them are free again.
+    """
 
     code = "too_many_requests"
     default_message = "Too many requests. Wait and try again."
 
-    def __init__(self, *, retry_after: int, message: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        retry_after: int,
+        message: str | None = None,
+        limit: int | None = None,
+        reset: int | None = None,
+    ) -> None:
         self.retry_after = retry_after
+        self.limit = limit
+        self.reset = reset
         super().__init__(message)
 
 

@@ -7,19 +7,22 @@ from datetime import datetime
 
 import msgspec
 
+from auth_core.kernel.actor import current_actor
 from auth_core.kernel.ids import EventId, OrganizationId, UserId
 
 
 class DomainEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Base of all events. ``user_id`` is the subject: events of one subject stay in order.
 
-    Events about the deployment itself, such as its keys, have no user.
+    Events about the deployment itself, such as its keys, have no user. ``actor_id`` is the
+    administrator who did it, in their own name or in that of the subject.
     """
 
     id: EventId
     occurred_at: datetime
     user_id: UserId | None
     organization_id: OrganizationId | None = None
+    actor_id: UserId | None = msgspec.field(default_factory=current_actor)
 
     @property
     def type(self) -> str:

@@ -50,7 +50,7 @@ class PersonalDataService:
 
         The sessions end, and their tokens die, as with `AccountLifecycle.delete`. Cut off in
         between, the account is deleted and due: `erase_due` does the rest. Raises UserNotFound,
-        ConcurrentUpdate, Unavailable.
+        ConcurrentUpdate, LastAdministrator, Unavailable.
         """
         async with self._unit_of_work() as uow:
             user = await uow.users.get(user_id)

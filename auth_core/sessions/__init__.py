@@ -32,6 +32,7 @@ from auth_core.sessions.revocations import (
 )
 from auth_core.sessions.rotation import PresentedToken, RefreshRotation
 from auth_core.sessions.service import SessionService
+from auth_core.sessions.step_up import StepUp, require_own
 
 __all__ = [
     "ENDED",
@@ -67,7 +68,9 @@ __all__ = [
     "SessionService",
     "SessionState",
     "SessionsUnitOfWork",
+    "StepUp",
     "Swept",
     "kept_address",
+    "require_own",
     "user_agent_family",
 ]

@@ -46,7 +46,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     ``absolute_expires_at``. ``refresh_counter`` numbers the newest refresh token, which was made at
     ``last_used_at``; ``recent_rotations`` are the moments of the last rotations, newest last, as
     far back as the parallel window reaches, `MAX_RECENT_ROTATIONS` at most. ``user_epoch`` is the
-    user's epoch at the sign-in.
+    user's epoch at the sign-in. ``authenticated_at`` is when the person last proved who they are
+    (None: at the sign-in), ``amr`` how (RFC 8176). ``impersonator_id``: it is not the user who
+    acts, but this administrator, for the reason given.
     """
 
     id: SessionId
@@ -64,6 +66,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     reuse_detected_at: datetime | None = None
+    authenticated_at: datetime | None = None
+    amr: tuple[str, ...] = ()
+    impersonator_id: UserId | None = None
+    impersonation_reason: str | None = None
+
+    def was_authenticated_within(self, max_age: timedelta, now: datetime) -> bool:
+        """Whether the person themselves proved who they are less than ``max_age`` ago."""
+        if self.impersonator_id is not None:
+            return False
+        # a clock that was set back makes nothing recent that is not
+        return abs(now - (self.authenticated_at or self.created_at)) < max_age
 
     def is_live(self, now: datetime) -> bool:
         """Neither ended nor past its idle or absolute lifetime."""

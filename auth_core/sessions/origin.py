@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from typing import Literal
 
 import msgspec
+
+from auth_core.kernel import IpAddress, parse_address
 
 IpDetail = Literal["full", "network", "none"]
 """How much of an address is kept: all, its /24 (IPv4) or /48 (IPv6) network, nothing."""
@@ -56,20 +58,15 @@ def kept_address(address: str, detail: IpDetail) -> str | None:
     """What may be kept of an IP address; None for what is none. IPv4 in IPv6 counts as IPv4."""
     if detail == "none":
         return None
-    try:
-        parsed: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return _KEEP[detail](parsed)
+    parsed = parse_address(address)
+    return None if parsed is None else _KEEP[detail](parsed)
 
 
-def _network(address: IPv4Address | IPv6Address) -> str:
+def _network(address: IpAddress) -> str:
     return str(ip_network((address, _PREFIX[address.version]), strict=False))
 
 
-_KEEP: Mapping[str, Callable[[IPv4Address | IPv6Address], str]] = {
+_KEEP: Mapping[str, Callable[[IpAddress], str]] = {
     "full": str,
     "network": _network,
 }

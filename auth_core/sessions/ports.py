@@ -66,6 +66,21 @@ class SessionRepository(Protocol):
         """End every live session of a user but ``keep``; return their ids. One statement."""
         ...
 
+    async def end_impersonations(
+        self, impersonator_id: UserId, reason: EndReason, at: datetime
+    ) -> list[EndedSession]:
+        """End every live session in which this administrator acts for somebody. One statement."""
+        ...
+
+    async def prove(
+        self, user_id: UserId, session_id: SessionId, at: datetime, amr: tuple[str, ...]
+    ) -> Session | None:
+        """Note that the person proved who they are again; the session as it is then.
+
+        None, and nothing is written, when it is not this user's, not live, or an impersonation.
+        """
+        ...
+
     async def expire(self, session_id: SessionId, at: datetime) -> bool:
         """Mark a session as ended whose time is over at ``at``, so that no clock revives it.
 

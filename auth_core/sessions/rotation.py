@@ -23,6 +23,7 @@ from auth_core.kernel import (
     SessionId,
     Unavailable,
     UserId,
+    acting,
 )
 from auth_core.sessions.events import SessionReuseDetected, SessionRevoked
 from auth_core.sessions.model import EndReason, ReuseCause, Session, SessionState
@@ -115,7 +116,8 @@ class RefreshRotation:
         if verdict is Verdict.SAME_SUCCESSOR and state is not None:
             return Rotated(user=state.user, session=state.session)
         if isinstance(verdict, ReuseCause):
-            await asyncio.shield(self._report(presented, verdict, now))
+            with acting(None if state is None else state.session.impersonator_id):
+                await asyncio.shield(self._report(presented, verdict, now))
         elif verdict is Verdict.EXPIRED:
             await self.expire(presented.user_id, presented.session_id)
         raise InvalidRefreshToken

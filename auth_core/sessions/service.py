@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import msgspec
+
+from auth_core.audit import AuditRecord
 from auth_core.kernel import Clock, EventId, Ids, SessionId, UserId
 from auth_core.sessions.events import SessionCreated, SessionRevoked
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.sessions.ports import ENDED, SessionCache, SessionsUnitOfWork
-from auth_core.sessions.revocations import RevocationAnnouncer
+from auth_core.sessions.revocations import EndedSession, RevocationAnnouncer
 from auth_core.users import User, UserLoggedIn
 
 LONGEST_CACHED = timedelta(minutes=20)
@@ -39,36 +42,61 @@ class SessionService:
         self._absolute_lifetime = absolute_lifetime
 
     async def begin(
-        self, uow: SessionsUnitOfWork, user: User, origin: SessionOrigin
+        self,
+        uow: SessionsUnitOfWork,
+        user: User,
+        origin: SessionOrigin,
+        *,
+        amr: tuple[str, ...] = (),
     ) -> tuple[User, Session]:
         """Add a session and its login to ``uow``; the caller commits and then calls `began`.
 
-        The commit raises ConcurrentUpdate when all sessions of the user were ended meanwhile.
+        ``amr`` says how the person proved who they are (RFC 8176 §2). The commit raises
+        ConcurrentUpdate when all sessions of the user were ended meanwhile.
         """
         now = self._clock.now()
-        session = self._new(user, origin, now)
+        session = self._new(user, origin, now, self._absolute_lifetime, amr=amr)
         await uow.sessions.add(session)
         await uow.users.record_login(user.id, now, epoch=user.epoch)
-        await uow.outbox.add(
-            [
-                SessionCreated(
-                    id=EventId(self._ids.uuid()),
-                    occurred_at=now,
-                    user_id=user.id,
-                    session_id=session.id,
-                ),
-                UserLoggedIn(
-                    id=EventId(self._ids.uuid()),
-                    occurred_at=now,
-                    user_id=user.id,
-                    session_id=session.id,
-                ),
-            ]
+        logged_in = UserLoggedIn(
+            id=EventId(self._ids.uuid()), occurred_at=now, user_id=user.id, session_id=session.id
         )
+        await uow.outbox.add([self._created(session), logged_in])
         return user.signed_in(now), session
 
-    def _new(self, user: User, origin: SessionOrigin, now: datetime) -> Session:
-        absolute_expires_at = now + self._absolute_lifetime
+    async def begin_impersonation(
+        self,
+        uow: SessionsUnitOfWork,
+        user: User,
+        origin: SessionOrigin,
+        *,
+        impersonator_id: UserId,
+        reason: str,
+        lifetime: timedelta,
+    ) -> Session:
+        """Add a session in which an administrator acts for ``user``; the caller commits.
+
+        It ends after ``lifetime``, however often it is refreshed, and is no login of the user.
+        """
+        session = msgspec.structs.replace(
+            self._new(user, origin, self._clock.now(), lifetime),
+            impersonator_id=impersonator_id,
+            impersonation_reason=reason,
+        )
+        await uow.sessions.add(session)
+        await uow.outbox.add([self._created(session)])
+        return session
+
+    def _new(
+        self,
+        user: User,
+        origin: SessionOrigin,
+        now: datetime,
+        lifetime: timedelta,
+        *,
+        amr: tuple[str, ...] = (),
+    ) -> Session:
+        absolute_expires_at = now + lifetime
         return Session(
             id=SessionId(self._ids.uuid()),
             user_id=user.id,
@@ -80,6 +108,8 @@ class SessionService:
             scopes=user.scopes,
             user_epoch=user.epoch,
             origin=origin,
+            authenticated_at=now,
+            amr=amr,
         )
 
     async def began(self, user_id: UserId) -> None:
@@ -125,19 +155,35 @@ class SessionService:
         if expired:
             await self._cache.end(user_id, [session_id])
 
-    async def end(self, user_id: UserId, session_id: SessionId, reason: EndReason) -> Ending:
+    async def end(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        reason: EndReason,
+        *,
+        record: AuditRecord | None = None,
+    ) -> Ending:
         """End one session: durably first, and refused everywhere once this has returned.
 
-        A caller that goes away does not stop it between the commit and the cache.
+        A caller that goes away does not stop it between the commit and the cache. ``record``
+        joins the trail if it is this call that ends it.
         """
-        return await asyncio.shield(self._end(user_id, session_id, reason))
+        return await asyncio.shield(self._end(user_id, session_id, reason, record))
 
-    async def _end(self, user_id: UserId, session_id: SessionId, reason: EndReason) -> Ending:
+    async def _end(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        reason: EndReason,
+        record: AuditRecord | None,
+    ) -> Ending:
         now = self._clock.now()
         async with self._unit_of_work() as uow:
             ending = await uow.sessions.end(user_id, session_id, reason, now)
             if ending.ended:
                 await uow.outbox.add([self._revoked(user_id, session_id, reason, now)])
+                if record is not None:
+                    await uow.audit.append(record)
                 await uow.commit()
         if ending.ended:
             self._announcer.announce(user_id, [session_id], now)
@@ -145,17 +191,31 @@ class SessionService:
         return ending
 
     async def end_all(
-        self, user_id: UserId, reason: EndReason, *, keep: SessionId | None = None
+        self,
+        user_id: UserId,
+        reason: EndReason,
+        *,
+        keep: SessionId | None = None,
+        record: AuditRecord | None = None,
     ) -> int:
         """End every live session of a user but ``keep``, as `end` does for one; returns how many.
 
-        Without ``keep`` this begins a new epoch: sign-ins under way come to nothing.
+        Without ``keep`` this begins a new epoch: sign-ins under way come to nothing. ``record``
+        joins the trail in any case.
         """
-        return await asyncio.shield(self._end_all(user_id, reason, keep))
+        return await asyncio.shield(self._end_all(user_id, reason, keep, record))
 
-    async def _end_all(self, user_id: UserId, reason: EndReason, keep: SessionId | None) -> int:
+    async def _end_all(
+        self,
+        user_id: UserId,
+        reason: EndReason,
+        keep: SessionId | None,
+        record: AuditRecord | None,
+    ) -> int:
         async with self._unit_of_work() as uow:
             ended = await self.end_all_within(uow, user_id, reason, keep=keep)
+            if record is not None:
+                await uow.audit.append(record)
             await uow.commit()
         await self.ended(user_id, ended)
         return len(ended)
@@ -178,6 +238,24 @@ class SessionService:
         )
         return ended
 
+    async def end_impersonations_within(
+        self, uow: SessionsUnitOfWork, impersonator_id: UserId, reason: EndReason
+    ) -> list[EndedSession]:
+        """End what this administrator does in the name of others, for a caller who commits and
+        then calls `impersonations_ended`.
+        """
+        now = self._clock.now()
+        ended = await uow.sessions.end_impersonations(impersonator_id, reason, now)
+        await uow.outbox.add(
+            [self._revoked(one.user_id, one.session_id, reason, now) for one in ended]
+        )
+        return ended
+
+    async def impersonations_ended(self, ended: list[EndedSession]) -> None:
+        """After the commit of `end_impersonations_within`."""
+        for one in ended:
+            await self.ended(one.user_id, [one.session_id])
+
     async def ended(self, user_id: UserId, session_ids: list[SessionId]) -> None:
         """After the commit of `end_all_within`: make it known everywhere before this returns."""
         if not session_ids:  # perhaps a retry after a crash between commit and cache: tell it again
@@ -195,6 +273,14 @@ class SessionService:
         """Up to ``limit`` live sessions of a user, youngest first, those older than ``after``."""
         async with self._unit_of_work() as uow:
             return await uow.sessions.live_of(user_id, self._clock.now(), after=after, limit=limit)
+
+    def _created(self, session: Session) -> SessionCreated:
+        return SessionCreated(
+            id=EventId(self._ids.uuid()),
+            occurred_at=session.created_at,
+            user_id=session.user_id,
+            session_id=session.id,
+        )
 
     def _revoked(
         self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime

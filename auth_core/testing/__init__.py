@@ -16,6 +16,7 @@ from auth_core.testing.crypto import (
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
+from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
@@ -25,20 +26,22 @@ from auth_core.testing.unit_of_work import (
     InMemoryKeyRepository,
     InMemoryOutbox,
     InMemoryUnitOfWork,
-    InMemoryUserRepository,
 )
+from auth_core.testing.users import InMemoryUserRepository
 
 __all__ = [
     "DeterministicIds",
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryFailureSpread",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryMailer",
     "InMemoryOneTimeSecretRepository",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
+    "InMemoryRateLimiter",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",

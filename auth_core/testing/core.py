@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter
@@ -40,6 +41,7 @@ class InMemoryCore(Core):
         self.cache = cache
         self.clock = clock
         self.stream = InMemoryRevocationStream()
+        self.rate_limiter = InMemoryRateLimiter(clock)
         self.entropy = entropy
         self.hasher = ToyPasswordHasher(entropy)
         self.ports = Ports(
@@ -51,6 +53,8 @@ class InMemoryCore(Core):
             sealer=ToySealer(Secret(b"a master key for tests"), entropy),
             key_generator=SymmetricKeyGenerator(clock, entropy),
             token_signer=SymmetricTokenSigner(),
+            rate_limiter=self.rate_limiter,
+            failure_spread=InMemoryFailureSpread(clock),
             clock=clock,
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,

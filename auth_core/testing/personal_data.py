@@ -97,6 +97,7 @@ class InMemoryPersonalDataRepository:
         await rows.delete(rows.one_time_secrets, mine_or_to_me)
         await rows.delete(rows.users, [user_id])
         rows.remove_letters(user.email)
+        rows.redact_audit(user_id)
         return [
             session.id
             for session in mine

@@ -70,6 +70,39 @@ class InMemorySessionRepository:
             if session.id != keep and await self._end(user_id, session.id, reason, at)
         ]
 
+    async def end_impersonations(
+        self, impersonator_id: UserId, reason: EndReason, at: datetime
+    ) -> list[EndedSession]:
+        """End those that are still live when it is their turn."""
+        await self._transaction.statement("sessions.end_impersonations")
+        theirs = [
+            session
+            for session in self._transaction.sessions.values()
+            if session.impersonator_id == impersonator_id and session.is_live(at)
+        ]
+        return [
+            EndedSession(session.user_id, session.id, at)
+            for session in theirs
+            if await self._end(session.user_id, session.id, reason, at)
+        ]
+
+    async def prove(
+        self, user_id: UserId, session_id: SessionId, at: datetime, amr: tuple[str, ...]
+    ) -> Session | None:
+        """Note it, if the session may."""
+        await self._transaction.statement("sessions.prove")
+        await self._transaction.lock(session_id)
+        session = self._transaction.sessions.get(session_id)
+        if (
+            session is None
+            or session.user_id != user_id
+            or session.impersonator_id is not None
+            or not session.is_live(at)
+        ):
+            return None
+        self._replace(session, authenticated_at=at, amr=amr)
+        return self._transaction.sessions[session_id]
+
     async def expire(self, session_id: SessionId, at: datetime) -> bool:
         """Mark it, if its time is over."""
         await self._transaction.statement("sessions.expire")

@@ -111,6 +111,7 @@ class Transaction:
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
+        self._redacted: set[UserId] = set()
         self._open = False
         self._failed = False
         self._over = asyncio.Event()
@@ -198,6 +199,10 @@ class Transaction:
         """The audit records that are committed, and those of this transaction."""
         return [*self._store.audit, *self.audit]
 
+    def redact_audit(self, user_id: UserId) -> None:
+        """Empty what was remarked about ``user_id`` in committed records, with the commit."""
+        self._redacted.add(user_id)
+
     def stored_letters(self) -> list[Letter]:
         """The letters that are committed, and those of this transaction."""
         return [*self._store.letters, *self.letters]
@@ -232,6 +237,12 @@ class Transaction:
             rows.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
+        self._store.audit[:] = [
+            msgspec.structs.replace(record, detail=None)
+            if record.user_id in self._redacted
+            else record
+            for record in self._store.audit
+        ]
         self._store.audit.extend(self.audit)
         self._store.letters[:] = [
             letter for letter in self._store.letters if letter.to not in self._removed_letters

@@ -5,102 +5,21 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
 from auth_core.audit import AuditRecord, AuditTrail
 from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import CredentialRepository
 from auth_core.kernel import (
-    ConcurrentUpdate,
     DomainEvent,
-    Email,
-    EmailTaken,
     Outbox,
-    UserId,
-    Username,
-    UsernameTaken,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
-from auth_core.testing.credentials import InMemoryCredentialRepository, find_user
+from auth_core.testing.credentials import InMemoryCredentialRepository
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
-from auth_core.users import User, UserRepository
-
-
-class InMemoryUserRepository:
-    """Accounts of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def add(self, user: User) -> None:
-        """Hold both names, so that of racing transactions the second waits for the first."""
-        transaction = self._transaction
-        await transaction.statement("users.add")
-        await transaction.lock(user.username)
-        if find_user(transaction, user.username) is not None:
-            transaction.violated(UsernameTaken())
-        await transaction.lock(user.email)
-        if find_user(transaction, user.email) is not None:
-            transaction.violated(EmailTaken())
-        transaction.insert(transaction.users, user.id, user)
-
-    async def get(self, user_id: UserId) -> User | None:
-        """The account, or None."""
-        await self._transaction.statement("users.get")
-        return self._transaction.users.get(user_id)
-
-    async def find(self, name: Username | Email) -> User | None:
-        """The account of this name, or None."""
-        await self._transaction.statement("users.find")
-        return find_user(self._transaction, name)
-
-    async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
-        """Accounts in order of id."""
-        await self._transaction.statement("users.page")
-        users = sorted(self._transaction.users.values(), key=lambda user: user.id)
-        return [user for user in users if after is None or user.id > after][:limit]
-
-    async def update(self, user: User) -> None:
-        """Replace all but the last login, if the stored version is the one before."""
-        await self._transaction.statement("users.update")
-        await self._transaction.lock(user.id)
-        stored = self._transaction.users.get(user.id)
-        if stored is None or stored.version != user.version - 1:
-            raise ConcurrentUpdate
-        for name, taken in ((user.username, UsernameTaken()), (user.email, EmailTaken())):
-            if name not in {stored.username, stored.email}:
-                await self._transaction.lock(name)
-            other = find_user(self._transaction, name)
-            if other is not None and other.id != user.id:
-                self._transaction.violated(taken)
-        self._transaction.users[user.id] = msgspec.structs.replace(
-            user, last_login_at=stored.last_login_at, epoch=stored.epoch
-        )
-
-    async def record_login(self, user_id: UserId, at: datetime, *, epoch: int) -> None:
-        """Set the last login, if there is such a user in this epoch."""
-        await self._transaction.statement("users.record_login")
-        await self._transaction.lock(user_id)
-        stored = self._transaction.users.get(user_id)
-        if stored is None:
-            return
-        if stored.epoch != epoch:
-            self._transaction.violated(ConcurrentUpdate())
-        self._transaction.users[user_id] = stored.signed_in(at)
-
-    async def begin_epoch(self, user_id: UserId) -> None:
-        """Hold the account and count."""
-        await self._transaction.statement("users.begin_epoch")
-        await self._transaction.lock(user_id)
-        stored = self._transaction.users.get(user_id)
-        if stored is not None:
-            self._transaction.users[user_id] = msgspec.structs.replace(
-                stored, epoch=stored.epoch + 1
-            )
+from auth_core.testing.users import InMemoryUserRepository
 
 
 class InMemoryKeyRepository:
@@ -218,7 +137,6 @@ class InMemoryUnitOfWork:
 
 
 if TYPE_CHECKING:
-    _users: type[UserRepository] = InMemoryUserRepository
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
     _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository

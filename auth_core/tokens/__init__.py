@@ -3,10 +3,17 @@
 from auth_core.tokens.access_token import AccessTokenVerification
 from auth_core.tokens.authenticator import Authenticator, Principal
 from auth_core.tokens.bearer import bearer_challenge, bearer_token
-from auth_core.tokens.claims import ACCESS_TYPE, REFRESH_TYPE, AccessClaims, RefreshClaims
+from auth_core.tokens.claims import (
+    ACCESS_TYPE,
+    REFRESH_TYPE,
+    AccessClaims,
+    ActorClaim,
+    RefreshClaims,
+)
 from auth_core.tokens.introspection import LiveToken, TokenIntrospection
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.tokens.ports import TokenSigner
+from auth_core.tokens.reauthentication import Reauthentication
 from auth_core.tokens.refresh import RefreshGrant
 from auth_core.tokens.refresh_token import RefreshTokenReader
 from auth_core.tokens.sign_in import SignedIn, SignIn, SignInPolicy, SignInUnitOfWork
@@ -17,9 +24,11 @@ __all__ = [
     "REFRESH_TYPE",
     "AccessClaims",
     "AccessTokenVerification",
+    "ActorClaim",
     "Authenticator",
     "LiveToken",
     "Principal",
+    "Reauthentication",
     "RefreshClaims",
     "RefreshGrant",
     "RefreshTokenReader",

@@ -3,6 +3,7 @@
 from auth_core.kernel import (
     AuthenticationFailed,
     AuthenticationRequired,
+    InsufficientAuthentication,
     InvalidRefreshToken,
     InvalidToken,
     Unauthenticated,
@@ -29,6 +30,11 @@ def bearer_challenge(error: Unauthenticated) -> str:
     """The ``WWW-Authenticate`` of a refusal; no error code when no access token was sent (§3)."""
     if isinstance(error, AuthenticationRequired | AuthenticationFailed | InvalidRefreshToken):
         return f'Bearer realm="{REALM}"'
+    if isinstance(error, InsufficientAuthentication):  # RFC 9470 §3
+        return (
+            f'Bearer realm="{REALM}", error="{error.code}", '
+            f'error_description="{error.default_message}", max_age="{error.max_age}"'
+        )
     return (
         f'Bearer realm="{REALM}", error="invalid_token", '
         f'error_description="{error.default_message}"'

@@ -9,6 +9,12 @@ ACCESS_TYPE = "at+jwt"
 REFRESH_TYPE = "rt+jwt"
 
 
+class ActorClaim(msgspec.Struct, frozen=True, gc=False):
+    """Who acts in the name of the subject (RFC 8693 §4.1)."""
+
+    sub: UUID
+
+
 class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an access token says. ``roles`` and ``scopes`` are lists on the wire."""
 
@@ -27,6 +33,8 @@ class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scopes: tuple[str, ...]
     organization_id: str | None = None
     auth_mode: Literal["local"] = "local"
+    act: ActorClaim | msgspec.UnsetType = msgspec.UNSET
+    """Not there when the subject acts themselves."""
 
 
 class RefreshClaims(msgspec.Struct, frozen=True, kw_only=True):

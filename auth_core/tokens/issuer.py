@@ -7,7 +7,13 @@ import msgspec
 from auth_core.kernel import Clock, Ids, SessionId, Unavailable
 from auth_core.keys import KeyService, KeyUse, SigningKey
 from auth_core.sessions import Session
-from auth_core.tokens.claims import ACCESS_TYPE, REFRESH_TYPE, AccessClaims, RefreshClaims
+from auth_core.tokens.claims import (
+    ACCESS_TYPE,
+    REFRESH_TYPE,
+    AccessClaims,
+    ActorClaim,
+    RefreshClaims,
+)
 from auth_core.tokens.ports import TokenSigner
 from auth_core.users import User
 
@@ -110,6 +116,9 @@ class TokenIssuer:
             # what the user may do now, and never more than the sign-in was for (RFC 6749 §6)
             scopes=tuple(scope for scope in user.scopes if scope in session.scopes),
             organization_id=None if user.organization_id is None else str(user.organization_id),
+            act=msgspec.UNSET
+            if session.impersonator_id is None
+            else ActorClaim(session.impersonator_id),
         )
 
 

@@ -30,6 +30,8 @@ from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.users import Registration, User, UserService
 
 UNKNOWN_ORIGIN = SessionOrigin()
+BY_PASSWORD = ("pwd",)
+"""RFC 8176 §2."""
 
 
 class SignInUnitOfWork(ProvingUnitOfWork, SessionsUnitOfWork, Protocol):
@@ -105,7 +107,8 @@ class SignIn:
             )
             if password_hash is not None:
                 await uow.credentials.set_password(user.id, password_hash)
-            user, session = await self._sessions.begin(uow, user, origin)
+            amr = () if password_hash is None else BY_PASSWORD
+            user, session = await self._sessions.begin(uow, user, origin, amr=amr)
             await uow.commit()
         return SignedIn(user, self._tokens.issue(user, session, keys))
 
@@ -147,12 +150,17 @@ class SignIn:
             if proof.account.must_change:
                 await uow.commit()
                 raise PasswordChangeRequired
-            return await self._begin(uow, proof.account.user, origin)
+            return await self._begin(uow, proof.account.user, origin, amr=BY_PASSWORD)
 
     async def _begin(
-        self, uow: SignInUnitOfWork, user: User, origin: SessionOrigin
+        self,
+        uow: SignInUnitOfWork,
+        user: User,
+        origin: SessionOrigin,
+        *,
+        amr: tuple[str, ...] = (),
     ) -> tuple[User, Session]:
-        begun = await self._sessions.begin(uow, user, origin)
+        begun = await self._sessions.begin(uow, user, origin, amr=amr)
         await uow.commit()
         return begun
 

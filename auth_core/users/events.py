@@ -13,6 +13,18 @@ class UserUpdated(DomainEvent, frozen=True, kw_only=True, tag="user.updated"):
     fields: tuple[str, ...]
 
 
+class RoleAssigned(DomainEvent, frozen=True, kw_only=True, tag="role.assigned"):
+    """A user was given a role."""
+
+    role: str
+
+
+class RoleRevoked(DomainEvent, frozen=True, kw_only=True, tag="role.revoked"):
+    """A user lost a role."""
+
+    role: str
+
+
 class UserDisabled(DomainEvent, frozen=True, kw_only=True, tag="user.disabled"):
     """An account was shut out."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -50,6 +50,13 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     is_dev_user: bool = False
     organization_id: OrganizationId | None = None
     last_login_at: datetime | None = None
+    locale: str | None = None
+    """A language tag (BCP 47) in its recommended letter case, like ``pt-BR``."""
+    time_zone: str | None = None
+    """A name of the IANA time zone database, like ``Europe/Berlin``."""
+    picture_url: str | None = None
+    claims: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    """What the deployment's own schema lets people say about themselves; flat JSON."""
     version: int = 1
     epoch: int = 0
     """Raised when every session is ended at once: what was begun in an earlier one is over."""
@@ -72,6 +79,11 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         return not ADMIN_ROLES.isdisjoint(self.roles)
 
     @property
+    def administrates(self) -> bool:
+        """Whether this account could administrate now."""
+        return self.is_admin and self.is_active
+
+    @property
     def scopes(self) -> tuple[Scope, ...]:
         """The scopes this user may act in: their own, their team's, everybody's."""
         scopes: tuple[Scope, ...] = ("personal",)
@@ -83,13 +95,15 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
     def renamed(self, display_name: str, *, at: datetime) -> Self:
         """The same user with another display name."""
-        return msgspec.structs.replace(
-            self, display_name=display_name, updated_at=at, version=self.version + 1
-        )
+        return self.edited(at=at, display_name=display_name)
+
+    def edited(self, *, at: datetime, **fields: object) -> Self:
+        """The same user with these values, which were checked, in one new version."""
+        return msgspec.structs.replace(self, updated_at=at, version=self.version + 1, **fields)
 
     def with_roles(self, roles: tuple[str, ...], *, at: datetime) -> Self:
         """The same user with these roles instead."""
-        return msgspec.structs.replace(self, roles=roles, updated_at=at, version=self.version + 1)
+        return self.edited(at=at, roles=roles)
 
     def activated(self, *, at: datetime) -> Self:
         """The same user, allowed in: from pending or disabled. Raises LifecycleConflict."""
@@ -145,7 +159,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         if status not in _LIFECYCLE[self.status]:
             message = f"A user who is {self.status} cannot become {status}."
             raise LifecycleConflict(message)
-        return msgspec.structs.replace(self, status=status, updated_at=at, version=self.version + 1)
+        return self.edited(at=at, status=status)
 
     def signed_in(self, at: datetime) -> Self:
         """The same user with a later last login: no change of the profile, so no new version."""

@@ -3,8 +3,24 @@
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from auth_core.kernel import Email, UnitOfWork, UserId, Username
-from auth_core.users.model import User
+from auth_core.users.model import User, UserStatus
+
+
+class UserQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which accounts; what is None does not matter.
+
+    ``prefix``: how the user name, the address or the display name begins, in any letter case.
+    """
+
+    prefix: str | None = None
+    statuses: frozenset[UserStatus] | None = None
+    role: str | None = None
+
+
+EVERYBODY = UserQuery()
 
 
 class UserRepository(Protocol):
@@ -24,6 +40,23 @@ class UserRepository(Protocol):
 
     async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
         """Up to ``limit`` accounts in order of id, which is order of creation, after ``after``."""
+        ...
+
+    async def search(
+        self, query: UserQuery, *, after: UserId | None = None, limit: int = 100
+    ) -> list[User]:
+        """Up to ``limit`` accounts that ``query`` finds, in order of id, after ``after``."""
+        ...
+
+    async def count(self, query: UserQuery) -> int:
+        """How many accounts `search` would find in all."""
+        ...
+
+    async def hold_administrators(self, but: UserId) -> bool:
+        """Whether somebody other than ``but`` could administrate: holds such a role, is active.
+
+        Whoever else asks waits until this transaction is over, then sees what it committed.
+        """
         ...
 
     async def update(self, user: User) -> None:

@@ -6,10 +6,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from tests.api.people import People
 from tests.mailbox import Mailbox, mailbox_of
 from tests.serving import Client, development, serving
 
-PRODUCTION = {"ENVIRONMENT": "production", "REGISTRATION_MODE": "open"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "REGISTRATION_MODE": "open",
+    "RATE_LIMIT_ENABLED": "false",
+}
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +39,7 @@ async def second_worker(environ: dict[str, str]) -> AsyncIterator[Client]:
 
 @pytest.fixture(scope="session")
 async def production(environ: dict[str, str]) -> AsyncIterator[Client]:
-    """A client of a worker outside development, on the same servers."""
+    """A client of a worker outside development, on the same servers, without request limits."""
     async with serving(environ | PRODUCTION) as client:
         yield client
 
@@ -85,3 +90,11 @@ async def database(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
 def new_name() -> Callable[[], str]:
     """User names that nobody has."""
     return lambda: f"user-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def people(
+    client: Client, production: Client, database: asyncpg.Connection, new_name: Callable[[], str]
+) -> People:
+    """Makes people with the roles that a test needs."""
+    return People(client, production, database, new_name)

@@ -18,6 +18,7 @@ ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
+USERS = "/api/v1/users"
 PROTECTED = {
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
@@ -35,6 +36,17 @@ PROTECTED = {
     ("get", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
+    ("post", f"{AUTH}/reauthenticate"),
+    ("get", f"{AUTH}/users"),
+    ("delete", f"{AUTH}/users/{{username}}"),
+    ("post", f"{AUTH}/users/{{user_id}}/revoke-tokens"),
+    ("get", USERS),
+    ("post", USERS),
+    *((method, f"{USERS}/{{user_id}}") for method in ("get", "patch", "delete")),
+    *(
+        ("post", f"{USERS}/{{user_id}}/{change}")
+        for change in ("disable", "enable", "require-password-change", "impersonate")
+    ),
 }
 FORMS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}
 BY_NAME = {
@@ -274,7 +286,14 @@ async def test_every_body_has_an_example_that_the_service_takes(
         token = answer.json().get("access_token", token)
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    assert {*bodies, *FORMS, *MAILED, ("post", f"{AUTH}/register")} == described
+    elsewhere = {  # in tests/api/test_users.py and test_step_up.py
+        ("post", f"{AUTH}/register"),
+        ("post", f"{AUTH}/reauthenticate"),
+        ("post", USERS),
+        ("patch", f"{USERS}/{{user_id}}"),
+        ("post", f"{USERS}/{{user_id}}/impersonate"),
+    }
+    assert {*bodies, *FORMS, *MAILED, *elsewhere} == described
     assert (
         document["paths"][f"{AUTH}/register"]["post"]["requestBody"]
         == (document["paths"][f"{AUTH}/dev-register"]["post"]["requestBody"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from app.container import Container
 from app.settings import load_settings
@@ -223,6 +224,36 @@ async def test_the_administrator_of_the_settings_is_made_once_and_opens_by_passw
     expect_problem(without, 401, "authentication_failed")
     query = "SELECT count(*) FROM users WHERE username = $1"
     assert 1 == await database.fetchval(query, name)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [("status = 'disabled'", "is disabled"), ("roles = '{user}'", "is not an administrator")],
+)
+async def test_an_administrator_of_the_settings_who_cannot_act_is_told_of_and_left_alone(
+    environ: dict[str, str],
+    database: asyncpg.Connection,
+    new_name: NewName,
+    change: str,
+    told: str,
+) -> None:
+    name = new_name()
+    seed = environ | {"DASHBOARD_USERNAME": name, "DASHBOARD_PASSWORD": PASSWORD}
+    async with serving(seed):
+        pass
+    await database.execute(f"UPDATE users SET {change} WHERE username = $1", name)
+    before = await database.fetchrow("SELECT * FROM users WHERE username = $1", name)
+
+    with structlog.testing.capture_logs() as logs:
+        async with serving(seed):
+            pass
+
+    [line] = [line for line in logs if line["event"] == "admin_not_seeded"]
+    assert ("critical", f"the user of DASHBOARD_USERNAME {told}") == (
+        line["log_level"],
+        line["detail"],
+    )
+    assert before == await database.fetchrow("SELECT * FROM users WHERE username = $1", name)
 
 
 async def test_two_workers_that_start_at_once_make_one_administrator(

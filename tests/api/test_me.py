@@ -28,6 +28,10 @@ PROFILE = {
     "email_verified": bool,
     "provider": str,
     "organization": type(None),
+    "locale": type(None),
+    "time_zone": type(None),
+    "picture_url": type(None),
+    "claims": dict,
 }
 ROUTES = [("GET", "/me"), ("PATCH", "/me"), ("GET", "/me/available-scopes")]
 

@@ -193,7 +193,7 @@ async def test_a_problem_never_echoes_what_was_sent(client: Client, sent: str) -
     [
         "/canary-3f9a",
         f"{AUTH}/canary-3f9a",
-        "/api/v1/auth/users/canary-3f9a",
+        "/api/v1/auth/user/canary-3f9a",
         "/.well-known/canary-3f9a",
         "/docs/canary-3f9a",
         "/canary-3f9a\0",

@@ -1,12 +1,15 @@
 """Every contract suite on the adapters in memory."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
+    InMemoryFailureSpread,
+    InMemoryRateLimiter,
     InMemoryRefreshCounter,
     InMemoryRevocationStream,
     InMemorySessionCache,
@@ -24,15 +27,19 @@ from auth_core.testing.contracts import (
     ClockContract,
     CredentialRepositoryContract,
     EntropyContract,
+    FailureSpreadContract,
     Flush,
     IdsContract,
     KeyRepositoryContract,
+    LastAdministratorContract,
     MailOutboxContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    PassTime,
     PasswordHasherContract,
     PasswordStateContract,
     PersonalDataContract,
+    RateLimiterContract,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -125,7 +132,47 @@ def token_signer() -> SymmetricTokenSigner:
     return SymmetricTokenSigner()
 
 
+@pytest.fixture
+def pass_time(clock: ManualClock) -> PassTime:
+    async def pass_time(seconds: float) -> None:
+        clock.advance(timedelta(seconds=seconds))
+
+    return pass_time
+
+
+@pytest.fixture
+def rate_limiter(clock: ManualClock) -> InMemoryRateLimiter:
+    return InMemoryRateLimiter(clock)
+
+
+@pytest.fixture
+def peer_rate_limiter(rate_limiter: InMemoryRateLimiter) -> InMemoryRateLimiter:
+    return rate_limiter
+
+
+@pytest.fixture
+def failure_spread(clock: ManualClock) -> InMemoryFailureSpread:
+    return InMemoryFailureSpread(clock)
+
+
+@pytest.fixture
+def peer_failure_spread(failure_spread: InMemoryFailureSpread) -> InMemoryFailureSpread:
+    return failure_spread
+
+
+class TestRateLimiter(RateLimiterContract):
+    pass
+
+
+class TestFailureSpread(FailureSpreadContract):
+    pass
+
+
 class TestUsers(UserRepositoryContract):
+    pass
+
+
+class TestLastAdministrator(LastAdministratorContract):
     pass
 
 

@@ -7,11 +7,22 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis import RedisRevocationStream, RedisSessionCache
+from adapters.redis import (
+    Digests,
+    LocalFailureSpread,
+    LocalRateLimiter,
+    RedisFailureSpread,
+    RedisRateLimiter,
+    RedisRevocationStream,
+    RedisSessionCache,
+)
 from adapters.redis.revocation_stream import AS_OF, STREAM
 from auth_core.kernel import Secret, SessionId, Unavailable, UserId
 from auth_core.testing.contracts import (
+    FailureSpreadContract,
     Flush,
+    PassTime,
+    RateLimiterContract,
     RevocationStreamContract,
     SessionCacheContract,
     UnreachableSessionCacheContract,
@@ -65,6 +76,79 @@ class TestUnreachableRedisSessionCache(UnreachableSessionCacheContract):
     async def unreachable_session_cache(self, tmp_path: Path) -> AsyncIterator[RedisSessionCache]:
         async with running_cache(f"unix://{tmp_path}/nobody.sock") as cache:
             yield cache
+
+
+@pytest.fixture
+def pass_time(own_database_url: str) -> PassTime:
+    """Makes the server forget as it would later: limits are moved, what expires is expired."""
+
+    async def pass_time(seconds: float) -> None:
+        async with Redis.from_url(own_database_url) as client:
+            async for key in client.scan_iter(match="fm:{*}:limit:*"):
+                tat, left = await client.get(key), await client.pttl(key)
+                if tat is not None:
+                    moved = int(tat) - int(seconds * 1_000_000)
+                    await client.set(key, moved, px=max(left - int(seconds * 1000), 1))
+            async for key in client.scan_iter(match="fm:{*}:spread"):
+                await client.pexpire(key, await client.pttl(key) - int(seconds * 1000))
+
+    return pass_time
+
+
+DIGESTS = Digests(Secret(b"a key that all processes have"))
+
+
+class TestRedisRateLimiter(RateLimiterContract):
+    @pytest.fixture
+    async def rate_limiter(self, session_cache: RedisSessionCache) -> RedisRateLimiter:
+        return RedisRateLimiter(session_cache.connection, DIGESTS, LocalRateLimiter())
+
+    @pytest.fixture
+    async def peer_rate_limiter(self, own_database_url: str) -> AsyncIterator[RedisRateLimiter]:
+        async with running_cache(own_database_url) as cache:
+            yield RedisRateLimiter(cache.connection, DIGESTS, LocalRateLimiter())
+
+
+class TestRedisFailureSpread(FailureSpreadContract):
+    @pytest.fixture
+    async def failure_spread(self, session_cache: RedisSessionCache) -> RedisFailureSpread:
+        return RedisFailureSpread(session_cache.connection, DIGESTS, LocalFailureSpread())
+
+    @pytest.fixture
+    async def peer_failure_spread(self, own_database_url: str) -> AsyncIterator[RedisFailureSpread]:
+        async with running_cache(own_database_url) as cache:
+            yield RedisFailureSpread(cache.connection, DIGESTS, LocalFailureSpread())
+
+
+class TestLocalLimits(RateLimiterContract, FailureSpreadContract):
+    """What counts while Redis is away, granted the whole limit."""
+
+    @pytest.fixture
+    def now(self) -> list[int]:
+        return [0]
+
+    @pytest.fixture
+    def pass_time(self, now: list[int]) -> PassTime:
+        async def pass_time(seconds: float) -> None:
+            now[0] += int(seconds * 1_000_000)
+
+        return pass_time
+
+    @pytest.fixture
+    def rate_limiter(self, now: list[int]) -> LocalRateLimiter:
+        return LocalRateLimiter(share=1, now=lambda: now[0])
+
+    @pytest.fixture
+    def peer_rate_limiter(self, rate_limiter: LocalRateLimiter) -> LocalRateLimiter:
+        return rate_limiter
+
+    @pytest.fixture
+    def failure_spread(self, now: list[int]) -> LocalFailureSpread:
+        return LocalFailureSpread(now=lambda: now[0])
+
+    @pytest.fixture
+    def peer_failure_spread(self, failure_spread: LocalFailureSpread) -> LocalFailureSpread:
+        return failure_spread
 
 
 @asynccontextmanager

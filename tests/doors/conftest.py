@@ -15,7 +15,11 @@ WAYS_IN = {"memory": memory_house, "servers": servers_house, "http": http_house}
 VARIANTS = {
     "usual": {},
     "no_window": {"AUTH_REFRESH_PARALLEL_SECONDS": "0"},
-    "passwords": {"ENVIRONMENT": "production", "REGISTRATION_MODE": "open"},
+    "passwords": {
+        "ENVIRONMENT": "production",
+        "REGISTRATION_MODE": "open",
+        "RATE_LIMIT_ENABLED": "false",
+    },
     "closed": {"ENABLE_REGISTRATION": "false"},
 }
 

@@ -5,9 +5,19 @@ from tests.api.conftest import (
     database,
     environ,
     new_name,
+    people,
     production,
     second_worker,
     worker,
 )
 
-__all__ = ["client", "database", "environ", "new_name", "production", "second_worker", "worker"]
+__all__ = [
+    "client",
+    "database",
+    "environ",
+    "new_name",
+    "people",
+    "production",
+    "second_worker",
+    "worker",
+]

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -21,7 +21,8 @@ from app.container import Container
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
-from auth_core.kernel import Email, UserId
+from auth_core.kernel import Email, Letter, LetterId, MailTemplate, UserId
+from auth_core.users import Registration
 from tests.api.asking import AUTH
 from tests.security.test_canaries import lines
 from tests.serving import bearer
@@ -31,8 +32,8 @@ __all__ = ["lines"]
 _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2s", "blake2b")
 # Words that the service chooses: no person can put a canary there.
 _OUR_WORDS = {
-    *("users.status", "sessions.scopes", "sessions.end_reason"),
-    *("mail_outbox.template", "mail_outbox.locale", "one_time_secrets.purpose"),
+    *("users.status", "users.roles", "users.time_zone", "one_time_secrets.purpose"),
+    *("sessions.scopes", "sessions.end_reason", "sessions.amr", "mail_outbox.template"),
 }
 
 
@@ -48,7 +49,10 @@ class Person:
         self.user_agent = f"CanaryAgent-{tag}"
         self.ip_address = f"2001:db8:{tag[:4]}:{tag[4:8]}:{tag[8:]}::7"
         self.client_id = f"canary-client-{tag}"
-        self.role = f"canary-role-{tag}"
+        self.locale = f"de-x-{tag[:4]}-{tag[4:]}"
+        self.picture_url = f"https://canary-picture-{tag}.example.com/me.png"
+        self.claim = f"Canary claim {tag}"
+        self.impersonation_reason = f"Canary reason {tag}"
         self.password = f"Vermilion harbour lantern {tag}"
 
     @property
@@ -56,7 +60,8 @@ class Person:
         """What an export must tell."""
         return {
             *(self.username, self.email, self.display_name, self.user_agent, self.ip_address),
-            *(self.client_id, self.role),
+            *(self.client_id, self.locale, self.picture_url, self.claim),
+            self.impersonation_reason,
         }
 
     @property
@@ -105,7 +110,11 @@ async def life(
 ) -> Life:
     """Somebody registers, does all that a person can do, and is erased; then the worker stops."""
     person = Person()
-    own = {"AUTH_SESSION_IP": "full", "AUTH_EMBEDDED_WORKER": "false"}
+    own = {
+        "AUTH_SESSION_IP": "full",
+        "AUTH_EMBEDDED_WORKER": "false",
+        "AUTH_PROFILE_CLAIMS_SCHEMA": '{"department": "string"}',
+    }
     access_line = configure_logging("debug", "json", write=lines.append)
     container = Container(load_settings(environ | own), access_line)
     app = create_app(container)
@@ -117,8 +126,11 @@ async def life(
             base_url="http://testserver",
             headers={"User-Agent": f"{person.user_agent}/1.0"},
         ) as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://testserver"
+        ) as admins,
     ):
-        user_id, tokens = await _live(client, container, database, person)
+        user_id, tokens = await _live(client, admins, container, database, person)
         exported = await client.get(f"{AUTH}/me/export", headers=bearer(tokens["access_token"]))
         tables_before = await _tables(database)
         redis_before = await _redis(redis_url)
@@ -139,7 +151,11 @@ async def life(
 
 
 async def _live(
-    client: httpx.AsyncClient, container: Container, database: asyncpg.Connection, person: Person
+    client: httpx.AsyncClient,
+    admins: httpx.AsyncClient,
+    container: Container,
+    database: asyncpg.Connection,
+    person: Person,
 ) -> tuple[UserId, dict[str, Any]]:
     body = {
         "username": person.username,
@@ -158,12 +174,21 @@ async def _live(
         await client.post(f"{AUTH}/login", json={"email": person.display_name, "password": "x"}),
     ):
         assert 400 <= refused.status_code < 500, refused.text
-    renamed = {"display_name": person.display_name}
-    await client.patch(f"{AUTH}/me", json=renamed, headers=token)
+    profile = {
+        "display_name": person.display_name,
+        "locale": person.locale,
+        "time_zone": "Europe/Berlin",
+        "picture_url": person.picture_url,
+        "claims": {"department": person.claim},
+    }
+    changed = await client.patch(f"{AUTH}/me", json=profile, headers=token)
+    assert 200 == changed.status_code, changed.text
     await client.get(f"{AUTH}/me/available-scopes", headers=token)
     await client.get(f"{AUTH}/sessions", headers=token)
     await client.post(f"{AUTH}/logout", headers=token)
-    await container.core.lifecycle.set_roles(user_id, ("user", person.role))
+    await _act_for(admins, container, person, user_id)
+    await _write_to(container, person)
+    await container.core.lifecycle.set_roles(user_id, ("user",))
     by_email = {"email": person.email, "password": person.password}
     logged_in = await client.post(f"{AUTH}/login", json=by_email)
     refresh = {"refresh_token": logged_in.json()["refresh_token"]}
@@ -180,6 +205,37 @@ async def _live(
         answer = await client.get(f"{AUTH}/{path}", headers=bearer(tokens["access_token"]))
         assert 200 == answer.status_code
     return user_id, {**tokens, "old_refresh_token": refresh["refresh_token"]}
+
+
+async def _act_for(
+    admins: httpx.AsyncClient, container: Container, person: Person, user_id: UserId
+) -> None:
+    """An administrator looks after the person for a minute, and says why."""
+    name = f"admin-{secrets.token_hex(6)}"
+    await container.core.accounts.create(
+        Registration.parse(username=name), roles=("platform_admin",)
+    )
+    admin = await admins.post(f"{AUTH}/login", json={"username": name})
+    begun = await admins.post(
+        f"/api/v1/users/{user_id}/impersonate",
+        json={"reason": person.impersonation_reason, "minutes": 1},
+        headers=bearer(admin.json()["access_token"]),
+    )
+    assert 201 == begun.status_code, begun.text
+
+
+async def _write_to(container: Container, person: Person) -> None:
+    """A letter that waits."""
+    letter = Letter(
+        id=LetterId(uuid4()),
+        to=Email.parse(person.email),
+        template=MailTemplate.PASSWORD_CHANGED,
+        values={},
+        locale=person.locale,
+    )
+    async with container.unit_of_work() as uow:
+        await uow.mail.enqueue(letter)
+        await uow.commit()
 
 
 async def _come_back(
@@ -298,14 +354,15 @@ def test_every_personal_column_that_can_hold_text_held_a_canary(life: Life) -> N
 
 @pytest.mark.sec("SEC-71", "SEC-66")
 async def test_the_trail_keeps_a_pseudonym(life: Life, database: asyncpg.Connection) -> None:
-    audited = "SELECT action, reason FROM audit_records WHERE user_id = $1"
+    audited = "SELECT action, reason, detail FROM audit_records WHERE user_id = $1 ORDER BY id"
     published = "SELECT payload FROM outbox WHERE user_id = $1 AND type = 'user.erased'"
 
-    assert [("sign_in:failed", "wrong_password"), ("user:erased", "operator")] == [
-        tuple(row) for row in await database.fetch(audited, life.user_id)
-    ]
+    trail = [tuple(row) for row in await database.fetch(audited, life.user_id)]
+    assert ("session:impersonated", "requested", None) in trail
+    assert ("user:erased", "operator", None) == trail[-1]
+    assert {None} == {detail for _, _, detail in trail}
     (row,) = await database.fetch(published, life.user_id)
-    assert {"id", "type", "occurred_at", "user_id", "organization_id"} == set(
+    assert {"id", "type", "occurred_at", "user_id", "organization_id", "actor_id"} == set(
         json.loads(row["payload"])
     )
 

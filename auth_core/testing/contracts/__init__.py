@@ -43,6 +43,11 @@ from auth_core.testing.contracts.one_time_secrets import (  # noqa: E402
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
 from auth_core.testing.contracts.password_state import PasswordStateContract  # noqa: E402
 from auth_core.testing.contracts.personal_data import PersonalDataContract  # noqa: E402
+from auth_core.testing.contracts.rate_limiter import (  # noqa: E402
+    FailureSpreadContract,
+    PassTime,
+    RateLimiterContract,
+)
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
 from auth_core.testing.contracts.revocation_stream import RevocationStreamContract  # noqa: E402
@@ -55,6 +60,7 @@ from auth_core.testing.contracts.session_races import SessionRacesContract  # no
 from auth_core.testing.contracts.sessions import SessionRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa: E402
 from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
+from auth_core.testing.contracts.user_search import LastAdministratorContract  # noqa: E402
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
 
 __all__ = [
@@ -62,15 +68,19 @@ __all__ = [
     "ClockContract",
     "CredentialRepositoryContract",
     "EntropyContract",
+    "FailureSpreadContract",
     "Flush",
     "IdsContract",
     "KeyRepositoryContract",
+    "LastAdministratorContract",
     "MailOutboxContract",
     "OneTimeCodeContract",
     "OneTimeSecretRepositoryContract",
+    "PassTime",
     "PasswordHasherContract",
     "PasswordStateContract",
     "PersonalDataContract",
+    "RateLimiterContract",
     "RecordedEvents",
     "RefreshCounterContract",
     "RetentionContract",

@@ -87,6 +87,34 @@ class CredentialRepositoryContract:
         expected = Account(user=other, password_hash=None)
         assert expected == await _account(unit_of_work, other.username)
 
+    async def test_a_password_that_must_be_changed_is_told_until_it_is(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user, other = await stored_user(unit_of_work), await stored_user(unit_of_work)
+        for each in (user, other):
+            await _set_password(unit_of_work, each.id, new_hash())
+
+        async with unit_of_work() as uow:
+            await uow.credentials.require_change(user.id)
+            await uow.commit()
+        accounts = [await _account(unit_of_work, each.username) for each in (user, other)]
+        await _set_password(unit_of_work, user.id, new_hash())
+        changed = await _account(unit_of_work, user.username)
+
+        assert [True, False, False] == [each and each.must_change for each in (*accounts, changed)]
+
+    async def test_nobody_has_to_change_a_password_that_they_do_not_have(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+
+        async with unit_of_work() as uow:
+            await uow.credentials.require_change(user.id)
+            await uow.commit()
+
+        expected = Account(user=user, password_hash=None)
+        assert expected == await _account(unit_of_work, user.username)
+
     async def test_racing_changes_leave_one_of_the_passwords(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:

@@ -90,6 +90,10 @@ def new_state(**changes: Any) -> SessionState:
         is_dev_user=True,
         organization_id=OrganizationId(fresh_id()),
         last_login_at=at - timedelta(microseconds=1),
+        locale="pt-BR",
+        time_zone="Europe/Berlin",
+        picture_url="https://example.com/p.png",
+        claims={"floor": 3, "tags": ["a"]},
         version=7,
         epoch=2,
     )
@@ -99,6 +103,10 @@ def new_state(**changes: Any) -> SessionState:
         refresh_counter=3,
         recent_rotations=(at - timedelta(seconds=2), at - timedelta(seconds=1)),
         scopes=("personal", "team"),
+        authenticated_at=at,
+        amr=("pwd",),
+        impersonator_id=UserId(fresh_id()),
+        impersonation_reason="ticket 4711",
         origin=SessionOrigin(client_id="cli", user_agent="Firefox", ip_address="192.0.2.0/24"),
     )
     state = SessionState(session=session, user=user, live_sessions=2)

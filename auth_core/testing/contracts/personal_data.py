@@ -118,6 +118,24 @@ class PersonalDataContract:
             assert await uow.sessions.state(theirs.id, now())
         assert ["user.created"] == [kind for _, kind in await recorded_events(user.id)]
 
+    @pytest.mark.sec("SEC-71")
+    async def test_an_erasure_empties_what_was_remarked_about_the_person(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user, other = await _deleted(unit_of_work), await stored_user(unit_of_work)
+        for subject, detail in ((user, "they asked us to look"), (other, "so did they")):
+            await _record(unit_of_work, subject, detail)
+        async with unit_of_work() as uow:
+            assert "they asked us to look" in str(await uow.personal_data.export(user.id, now()))
+
+        await _erase(unit_of_work, user.id)
+
+        again = await stored_user(unit_of_work, id=user.id)  # so that there is somebody to export
+        for subject, left in ((again, [None]), (other, ["so did they"])):
+            exported = await _export(unit_of_work, subject.id)
+            assert exported is not None
+            assert left == [one["detail"] for one in exported.records["audit_records"]]
+
     async def test_the_names_of_the_erased_are_free(self, unit_of_work: UnitOfWorkFactory) -> None:
         user = await _deleted(unit_of_work)
         await _erase(unit_of_work, user.id)
@@ -288,13 +306,14 @@ async def _erase(
     return erased
 
 
-async def _record(unit_of_work: UnitOfWorkFactory, user: User) -> None:
+async def _record(unit_of_work: UnitOfWorkFactory, user: User, detail: str | None = None) -> None:
     record = AuditRecord(
         id=EventId(fresh_id()),
         occurred_at=now(),
         action=AuditAction.SESSION_REUSE_DETECTED,
         reason="superseded_token",
         user_id=user.id,
+        detail=detail,
     )
     async with unit_of_work() as uow:
         await uow.outbox.add([user_created(user.id)])

@@ -15,11 +15,12 @@ from auth_core.testing.contracts.making import (
     stored_user,
 )
 from auth_core.testing.contracts.session_damage import SessionDamageContract
+from auth_core.testing.contracts.session_standing import SessionStandingContract
 
 TICK = timedelta(microseconds=1)
 
 
-class SessionRepositoryContract(SessionDamageContract):
+class SessionRepositoryContract(SessionDamageContract, SessionStandingContract):
     """Needs the fixture ``unit_of_work``: a `UnitOfWorkFactory` over a migrated store."""
 
     async def test_an_unknown_session_has_no_state(self, unit_of_work: UnitOfWorkFactory) -> None:

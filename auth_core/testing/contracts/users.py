@@ -26,11 +26,12 @@ from auth_core.testing.contracts.making import (
     read_back,
     stored_user,
 )
+from auth_core.testing.contracts.user_search import UserSearchContract
 from auth_core.testing.contracts.user_updates import UserUpdatesContract
 from auth_core.users import User, UserStatus
 
 
-class UserRepositoryContract(UserUpdatesContract):
+class UserRepositoryContract(UserUpdatesContract, UserSearchContract):
     """Needs the fixture ``unit_of_work``: a `UnitOfWorkFactory` over a migrated store."""
 
     async def test_an_unknown_user_is_none(self, unit_of_work: UnitOfWorkFactory) -> None:

@@ -16,6 +16,7 @@ from app.settings import load_settings
 from auth_core.core import Core
 from auth_core.kernel import Secret
 from auth_core.testing import ManualClock
+from auth_core.testing.contracts.making import stored_user
 from auth_core.users import User
 from tests.integration.redis.valkey_process import ValkeyProcess
 from tests.unit.auth_core.sessions.refresh_machine import OPTIONS
@@ -94,6 +95,8 @@ class Servers:
             await process.database.check()
             await process.session_cache.start()
         self.observer = await asyncpg.connect(self.dsn)
+        # or the last one could not be disabled
+        await stored_user(self.processes[0].unit_of_work, roles=("admin",))
 
     def close(self) -> None:
         self.runner.run(self._close())

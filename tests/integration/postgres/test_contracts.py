@@ -11,6 +11,7 @@ from auth_core.testing.contracts import (
     AccountLoadingContract,
     CredentialRepositoryContract,
     KeyRepositoryContract,
+    LastAdministratorContract,
     MailOutboxContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
@@ -39,6 +40,16 @@ def recorded_events(observer: asyncpg.Connection) -> RecordedEvents:
 
 class TestUsers(UserRepositoryContract):
     pass
+
+
+class TestLastAdministrator(LastAdministratorContract):
+    @pytest.fixture
+    async def unit_of_work(
+        self, unit_of_work: Callable[[], PostgresUnitOfWork], observer: asyncpg.Connection
+    ) -> Callable[[], PostgresUnitOfWork]:
+        """A deployment that has no administrator left."""
+        await observer.execute("UPDATE users SET roles = '{user}'")
+        return unit_of_work
 
 
 class TestCredentials(CredentialRepositoryContract):

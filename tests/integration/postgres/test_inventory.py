@@ -7,6 +7,8 @@ from adapters.postgres.inventory import (
     ADDRESS,
     OPERATIONAL,
     PERSONAL,
+    PSEUDONYM,
+    REMARK,
     SECRET,
     SUBJECT,
     Kind,
@@ -15,7 +17,7 @@ from adapters.postgres.inventory import (
     has_owner,
     kind,
 )
-from adapters.postgres.personal_data import DELETIONS, PAGES
+from adapters.postgres.personal_data import DELETIONS, PAGES, REDACTIONS
 from adapters.postgres.tables import metadata
 
 TABLES = metadata.sorted_tables
@@ -44,6 +46,9 @@ def test_what_is_personal_belongs_to_a_person_and_is_exported_and_erased(table: 
     if goes_with_the_person(table):
         assert has_owner(table)
         assert table.name in DELETIONS
+    elif columns_of(table, Kind.REMARK):
+        assert has_owner(table)
+        assert table.name in REDACTIONS
 
 
 @pytest.mark.parametrize("table", TABLES, ids=str)
@@ -73,6 +78,8 @@ def test_children_go_before_their_parents() -> None:
     ("info", "goes", "owned"),
     [
         (OPERATIONAL, False, False),
+        (PSEUDONYM, False, False),
+        (REMARK, False, False),
         (SUBJECT, False, True),
         (ADDRESS, True, True),
         (PERSONAL, True, False),

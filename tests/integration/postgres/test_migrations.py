@@ -223,6 +223,35 @@ async def test_who_is_leaving_is_not_let_in_by_the_version_before(make_database)
     assert {leaving: "disabled", staying: before} == found
 
 
+@pytest.mark.sec("SEC-70")
+async def test_no_impersonation_outlives_the_version_that_knows_it(make_database) -> None:
+    """And the version before can still make accounts, sign people in and write the trail."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    user, own, foreign, later = uuid4(), uuid4(), uuid4(), uuid4()
+    sign_in = "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $3)"
+    await fetch(url, USER_OF_0001, user, NOW)
+    for session in (own, foreign, later):
+        await fetch(url, sign_in, session, user, NOW)
+    await fetch(url, "UPDATE sessions SET impersonator_id = $1 WHERE id = $2", uuid4(), foreign)
+    await fetch(
+        url,
+        "INSERT INTO audit_records (id, occurred_at, action, reason, user_id)"
+        " VALUES ($1, $2, 'x', 'y', $3)",
+        *(uuid4(), NOW, user),
+    )
+    password = "INSERT INTO password_credentials (user_id, password_hash, updated_at)"
+    await fetch(url, f"{password} VALUES ($1, 'x', $2)", user, NOW)
+    assert [(False,)] == await fetch(url, "SELECT must_change FROM password_credentials")
+    assert [(None, None)] == await fetch(url, "SELECT claims, locale FROM users")
+
+    await asyncio.to_thread(downgrade, url, "0003")
+    assert {(own,), (later,)} == set(await fetch(url, "SELECT id FROM sessions"))
+    await asyncio.to_thread(migrate, url)
+    rows = await fetch(url, "SELECT authenticated_at, amr, impersonator_id FROM sessions")
+    assert [(None, [], None)] * 2 == rows
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

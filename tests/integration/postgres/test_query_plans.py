@@ -24,26 +24,19 @@ from adapters.postgres import (
     refresh_counter,
     sessions,
     tables,
+    user_search,
     users,
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
+from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
 _MODULES = (
-    users,
-    credentials,
-    loading,
-    sessions,
-    refresh_counter,
-    outbox,
-    audit,
-    keys,
-    mail,
-    personal_data,
-    one_time_secrets,
+    *(users, user_search, credentials, loading, sessions, refresh_counter, outbox, audit, keys),
+    *(mail, personal_data, one_time_secrets),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -89,10 +82,12 @@ def _statements() -> dict[str, Statement]:
 
 
 STATEMENTS = _statements()
+STATEMENTS["user_search.by_prefix"] = user_search.searching(UserQuery(prefix="a"))[0]
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
 STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
 CLAIM = STATEMENTS.pop("mail._CLAIM")
-for part, of_tables in (("PAGES", personal_data.PAGES), ("DELETIONS", personal_data.DELETIONS)):
+for part in ("PAGES", "DELETIONS", "REDACTIONS"):
+    of_tables = getattr(personal_data, part)
     STATEMENTS |= {f"personal_data.{part}[{table}]": made for table, made in of_tables.items()}
 for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in minutes
     del STATEMENTS[f"personal_data.DELETIONS[{table}]"]

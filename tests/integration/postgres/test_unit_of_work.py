@@ -196,7 +196,11 @@ async def test_a_database_that_only_reads_refuses_writes_and_serves_reads(
         await transaction._execute("SET default_transaction_read_only = on")
         with pytest.raises(Unavailable):
             await transaction.write(
-                ADD_PASSWORD, user_id=user.id, password_hash="x", updated_at=now()
+                ADD_PASSWORD,
+                user_id=user.id,
+                password_hash="x",
+                updated_at=now(),
+                must_change=False,
             )
     finally:
         transaction._connection.terminate()
@@ -212,7 +216,11 @@ async def test_a_programming_error_stays_one_and_keeps_the_row_to_itself(
     with pytest.raises(asyncpg.NotNullViolationError) as error:
         async with unit_of_work() as uow:
             await uow._entered.write(
-                ADD_PASSWORD, user_id=user.id, password_hash="canary", updated_at=None
+                ADD_PASSWORD,
+                user_id=user.id,
+                password_hash="canary",
+                updated_at=None,
+                must_change=False,
             )
 
     assert "canary" not in str(error.value)

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from litestar import Litestar, post
+from litestar import Litestar, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, JSONBody
@@ -44,6 +45,11 @@ async def guarded(greeting: NamedDependency[str]) -> Answer:
     return Answer(greeting)
 
 
+@get("/headed", response_headers=[ResponseHeader(name="X-Said", value="yes")])
+async def headed(greeting: NamedDependency[str]) -> Answer:
+    return Answer(greeting)
+
+
 def service(passed_on: list[str]) -> Litestar:
     def path_of(scope: Scope) -> str:
         return scope["path"]
@@ -64,7 +70,7 @@ def service(passed_on: list[str]) -> Litestar:
         return lambda: value
 
     return Litestar(
-        [direct, with_path, guarded],
+        [direct, with_path, guarded, headed],
         dependencies={
             "greeting": Provide(always("hello"), sync_to_thread=False),
             "path": Provide(path_of, sync_to_thread=False),
@@ -124,3 +130,12 @@ async def test_a_handler_that_asks_for_more_is_called_by_litestar() -> None:
 
     assert {"text": "hello 7"} == answer.json()
     assert ["/path/7"] == passed_on
+
+
+async def test_a_handler_whose_declaration_sets_headers_is_called_by_litestar() -> None:
+    passed_on: list[str] = []
+    async with AsyncTestClient(service(passed_on)) as client:
+        answer = await client.get("/headed")
+
+    assert ("yes", {"text": "hello"}) == (answer.headers["x-said"], answer.json())
+    assert ["/headed"] == passed_on

@@ -1,6 +1,7 @@
 """The settings read from an environment."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -112,6 +113,9 @@ INTEGERS = {
     "AUTH_SESSION_RETENTION_DAYS": (1, 3650),
     "AUTH_DELETION_GRACE_DAYS": (0, 365),
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
+    "RATE_LIMIT_REQUESTS": (1, 1_000_000),
+    "RATE_LIMIT_PERIOD": (1, 86_400),
+    "AUTH_PROXY_HOPS": (1, 32),
     "AUTH_REFRESH_PARALLEL_SECONDS": (0, 300),
     "SMTP_PORT": (1, 65535),
     "SMTP_TIMEOUT_SECONDS": (1, 300),
@@ -119,6 +123,7 @@ INTEGERS = {
     "AUTH_ARGON2_MEMORY_KIB": (8, 1048576),
     "AUTH_ARGON2_TIME_COST": (1, 10),
     "AUTH_ARGON2_PARALLELISM": (1, 16),
+    "AUTH_STEP_UP_MINUTES": (1, 1440),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -127,7 +132,12 @@ NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udc
 def test_integers_take_their_range_and_nothing_else(name):
     """Both ends are in, one beyond is out, other notations are refused."""
     low, high = INTEGERS[name]
-    base = {**SERVERS, "ENVIRONMENT": "production", "AUTH_ALLOW_WEAK_HASHES": "true"}
+    base = {
+        **SERVERS,
+        "ENVIRONMENT": "production",
+        "AUTH_ALLOW_WEAK_HASHES": "true",
+        "AUTH_TRUSTED_PROXIES": "10.0.0.1",
+    }
 
     for good in (str(low), str(high), f" {high} ", f"0{high}"):
         load_settings({**base, name: good})
@@ -190,9 +200,16 @@ TEXTS = {
     "AUTH_ALLOW_NEWER_SCHEMA": ["-1"],
     "AUTH_MIGRATE_ON_START": ["perhaps"],
     "AUTH_SESSION_IP": ["partial"],
+    "RATE_LIMIT_ENABLED": ["maybe"],
+    "AUTH_TRUSTED_PROXIES": ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", ",", "*"],
+    "AUTH_PROXY_HEADER": ["X-Client-IP"],
     "AUTH_EMBEDDED_WORKER": ["sometimes"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
+    "AUTH_PROFILE_CLAIMS_SCHEMA": [
+        "text", "[]", "1", "[" * 9000, '{"a": "text"}', '{"a": 1}', '{"A": "string"}',
+        '{"a-b": "string"}', '{"": "string"}', json.dumps({f"a{n}": "string" for n in range(33)}),
+    ],
     "AUTH_CLIENTS": [
         "canary", "{}", "[1]", '["canary"]', "[" * 9000,
         '[{"client_id": "a", "allow": []}]',
@@ -253,6 +270,7 @@ def test_a_wrong_value_is_refused_by_name_and_its_secret_is_not_shown(name, bad)
     """The message names the setting and what it takes; a credential in the value stays out."""
     base = {**SERVERS, "DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD": "a long password"}
     base |= {**MAIL, "SMTP_USERNAME": "us", "SMTP_PASSWORD": "a password"}
+    base["AUTH_TRUSTED_PROXIES"] = "10.0.0.1"
     if name == "REDIS_URL":
         del base["REDIS_HOST"]
 
@@ -500,9 +518,48 @@ def test_origins_are_lower_cased_and_listed_once():
 
 def test_names_without_effect_are_listed():
     """Start-up can warn about each by name."""
-    loaded = load_settings({"RATE_LIMIT_ENABLED": "x", "ENABLE_TRACING": "y"})
+    loaded = load_settings({"ENABLE_METRICS": "x", "ENABLE_TRACING": "y"})
 
-    assert loaded.not_in_effect == ("RATE_LIMIT_ENABLED", "ENABLE_TRACING")
+    assert loaded.not_in_effect == ("ENABLE_METRICS", "ENABLE_TRACING")
+
+
+def test_requests_are_limited_unless_in_development():
+    """The flood of a developer's own tools is no attack."""
+    assert not load_settings({}).limits.enabled
+    assert load_settings({"RATE_LIMIT_ENABLED": "true"}).limits.enabled
+    limits = load_settings({**SERVERS, "RATE_LIMIT_REQUESTS": "7", "RATE_LIMIT_PERIOD": "9"}).limits
+
+    assert (limits.enabled, limits.requests, limits.period) == (True, 7, 9)
+
+
+def test_trusted_proxies_are_networks_each_listed_once():
+    """In the form in which they are compared."""
+    listed = "10.0.0.0/8, 2001:DB8::/32,192.0.2.7 ,UNIX,10.0.0.0/8"
+
+    assert load_settings({"AUTH_TRUSTED_PROXIES": listed}).proxies.trusted == (
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "192.0.2.7/32",
+        "unix",
+    )
+    assert load_settings({}).proxies.trusted is None
+
+
+@pytest.mark.sec("SEC-14")
+@pytest.mark.parametrize("listed", ["*", "0.0.0.0/0", "10.0.0.0/8,::/0"])
+def test_a_list_that_trusts_everybody_or_nobody_known_is_refused(listed):
+    """A proxy is an address, and not all of them."""
+    assert only_problem(AUTH_TRUSTED_PROXIES=listed).startswith("AUTH_TRUSTED_PROXIES=")
+
+
+@pytest.mark.parametrize("alone", [{"AUTH_PROXY_HOPS": "1"}, {"AUTH_PROXY_HEADER": "forwarded"}])
+def test_how_proxies_speak_needs_proxies(alone):
+    """A setting without effect is a mistake."""
+    (name,) = alone
+
+    assert only_problem(**alone) == (
+        f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
+    )
 
 
 @pytest.mark.parametrize(

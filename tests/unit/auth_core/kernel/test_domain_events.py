@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from auth_core.credentials import CredentialStuffingSuspected
 from auth_core.kernel import DomainEvent, EventId, UserId
 from auth_core.keys import KeyRotated, KeyUse, RotationCause
 from auth_core.sessions import (
@@ -14,6 +15,8 @@ from auth_core.sessions import (
 )
 from auth_core.testing import DeterministicIds, ManualClock, SeededEntropy
 from auth_core.users import (
+    RoleAssigned,
+    RoleRevoked,
     UserCreated,
     UserDeleted,
     UserDisabled,
@@ -37,6 +40,8 @@ EVENTS = [
     (UserDisabled(**SUBJECT), "user.disabled"),
     (UserDeleted(**SUBJECT), "user.deleted"),
     (UserErased(**SUBJECT), "user.erased"),
+    (RoleAssigned(**SUBJECT, role="admin"), "role.assigned"),
+    (RoleRevoked(**SUBJECT, role="admin"), "role.revoked"),
     (UserPasswordChanged(**SUBJECT), "user.password_changed"),
     (UserSignInFailed(**SUBJECT, consecutive_failures=3), "user.sign_in_failed"),
     (UserPasswordDisabled(**SUBJECT), "user.password_disabled"),
@@ -58,6 +63,12 @@ EVENTS = [
             cause=RotationCause.PLANNED,
         ),
         "key.rotated",
+    ),
+    (
+        CredentialStuffingSuspected(
+            **SUBJECT | {"user_id": None}, source="192.0.2.0/24", accounts=20, window=600
+        ),
+        "security.credential_stuffing_suspected",
     ),
 ]
 
@@ -82,12 +93,15 @@ def test_events_hold_no_personal_data():
         "occurred_at",
         "user_id",
         "organization_id",
+        "actor_id",
+        "role",
         "fields",
         "session_id",
         "reason",
         "cause",
         *("use", "kid", "algorithm", "previous_kid"),
         "consecutive_failures",
+        *("source", "accounts", "window"),
     } == fields
 
 

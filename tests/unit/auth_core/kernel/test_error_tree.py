@@ -8,6 +8,7 @@ from auth_core import kernel
 from auth_core.kernel import (
     AuthCoreError,
     FieldProblem,
+    InsufficientAuthentication,
     InvalidInput,
     InvalidToken,
     TokenExpired,
@@ -33,7 +34,10 @@ def tree(root=AuthCoreError):
 
 CLASSES = list(tree())
 LEAVES = [each for each in CLASSES if not children(each)]
-MAKE = {TooManyRequests: lambda: TooManyRequests(retry_after=3)}
+MAKE = {
+    TooManyRequests: lambda: TooManyRequests(retry_after=3),
+    InsufficientAuthentication: lambda: InsufficientAuthentication(max_age=900),
+}
 
 
 def make(kind):

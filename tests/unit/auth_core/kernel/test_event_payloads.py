@@ -15,6 +15,9 @@ from auth_core.kernel import DomainEvent
 # Text that the service chose, never one that came from outside. A new entry needs that said of it.
 _OUR_WORDS = {
     ("user.updated", "fields"),  # names of fields
+    ("role.assigned", "role"),  # of the roles that there are
+    ("role.revoked", "role"),
+    ("security.credential_stuffing_suspected", "source"),  # a network, and of nobody
     ("key.rotated", "kid"),
     ("key.rotated", "previous_kid"),
     ("key.rotated", "algorithm"),

@@ -31,6 +31,7 @@ from auth_core.core import Core, Options
 from auth_core.kernel import InvalidRefreshToken, InvalidToken, TokenExpired, Unavailable, Username
 from auth_core.sessions import EndReason, Session, SessionOrigin
 from auth_core.testing import ManualClock, in_memory_core
+from auth_core.testing.contracts.making import new_user
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration, User, UserStatus
 
@@ -122,6 +123,8 @@ class MemoryWorld:
         self.run = self._runner.run
         self.core = in_memory_core(OPTIONS)
         self.clock, self._store = self.core.clock, self.core.store
+        another = new_user(roles=("admin",))  # or the last one could not be disabled
+        self._store.users[another.id] = another
         self.another_worker = self.core.another_worker
         self.flush = self.core.cache.flush
         self.close = self._runner.close
@@ -130,8 +133,11 @@ class MemoryWorld:
         return self._store.sessions
 
     def user(self) -> User:
-        [user] = self._store.users.values()
-        return user
+        return next(
+            user
+            for user in self._store.users.values()
+            if user.username == Username.parse(self.username)
+        )
 
     def disable_by_hand(self) -> None:
         user = self.user()

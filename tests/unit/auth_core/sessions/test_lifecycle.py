@@ -18,6 +18,8 @@ from auth_core.sessions import EndReason
 from auth_core.testing.contracts.making import fresh_id
 from auth_core.users import Registration, UserStatus
 
+pytestmark = pytest.mark.usefixtures("another_administrator")
+
 PASSWORD = "correct horse battery staple"
 
 

@@ -75,6 +75,7 @@ async def test_a_session_that_ends_is_revoked_until_its_last_access_token_is_dea
     ],
     ids=["logout", "everywhere", "disabled", "deleted"],
 )
+@pytest.mark.usefixtures("another_administrator")
 async def test_every_way_to_end_a_session_is_announced(core, ids, ending):
     await core.revocations.poll()
     _, follower = core.revocations.follow(None)

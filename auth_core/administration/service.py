@@ -1,0 +1,185 @@
+"""Accounts in the hands of administrators: each change is one commit with its audit record."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from auth_core.audit import AuditAction, AuditRecord
+from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher, PasswordPolicy
+from auth_core.kernel import Clock, EventId, Ids, Secret, SessionId, UserId, acting
+from auth_core.sessions import (
+    AccountLifecycle,
+    Ending,
+    EndReason,
+    SessionService,
+    SessionsUnitOfWork,
+)
+from auth_core.users import (
+    NO_CHANGES,
+    ProfileChanges,
+    Registration,
+    RoleAssigned,
+    User,
+    UserService,
+    require_may_grant,
+    require_rank_over,
+)
+
+_REQUESTED = "requested"
+
+
+class AdministrationUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
+    """A transaction over users, credentials and sessions that leaves a trail."""
+
+
+class Administration:
+    """What ``actor`` does with another account. None is the operator, who may do everything.
+
+    Nobody grants what he does not hold, and an ``admin`` does not touch a ``platform_admin``
+    (SEC-57): both raise PermissionDenied and write nothing. Every event and audit record names the
+    actor. All raise UserNotFound, Unavailable, and what `AccountLifecycle` raises.
+    """
+
+    def __init__(
+        self,
+        unit_of_work: Callable[[], AdministrationUnitOfWork],
+        users: UserService,
+        sessions: SessionService,
+        lifecycle: AccountLifecycle,
+        hasher: PasswordHasher,
+        policy: PasswordPolicy,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._users = users
+        self._sessions = sessions
+        self._lifecycle = lifecycle
+        self._hasher = hasher
+        self._policy = policy
+        self._clock = clock
+        self._ids = ids
+
+    async def create(
+        self,
+        actor: User | None,
+        registration: Registration,
+        *,
+        roles: tuple[str, ...] = ("user",),
+        password: Secret[str] | None = None,
+    ) -> User:
+        """Create an account.
+
+        Raises InvalidInput (the policy refuses the password), UsernameTaken, EmailTaken.
+        """
+        require_may_grant(actor, roles)
+        password_hash = None
+        if password is not None:
+            admitted = await self._policy.check(password.reveal(), names=registration.names)
+            password_hash = await self._hasher.hash(admitted)
+        with _named(actor):
+            async with self._unit_of_work() as uow:
+                user = await self._users.create(uow, registration, roles=roles)
+                if password_hash is not None:
+                    await uow.credentials.set_password(user.id, password_hash)
+                await uow.outbox.add(
+                    [
+                        RoleAssigned(
+                            id=self._event_id(),
+                            occurred_at=user.created_at,
+                            user_id=user.id,
+                            role=role,
+                        )
+                        for role in roles
+                    ]
+                )
+                record = self._record(AuditAction.USER_CREATED, user.id, detail=",".join(roles))
+                await uow.audit.append(record)
+                await uow.commit()
+        return user
+
+    async def edit(
+        self,
+        actor: User | None,
+        user_id: UserId,
+        changes: ProfileChanges = NO_CHANGES,
+        *,
+        roles: tuple[str, ...] | None = None,
+        if_version: int | None = None,
+    ) -> User:
+        """Change profile and roles, in one version. Raises PreconditionFailed."""
+
+        def permit(user: User) -> None:
+            require_rank_over(actor, user)
+            if roles is not None:
+                require_may_grant(actor, set(roles) - set(user.roles))
+
+        with _named(actor):
+            return await self._lifecycle.edit(
+                user_id, changes, roles=roles, if_version=if_version, permit=permit
+            )
+
+    async def disable(self, actor: User | None, user_id: UserId) -> User:
+        """Shut a user out."""
+        with _named(actor):
+            return await self._lifecycle.disable(user_id, permit=_ranking(actor))
+
+    async def enable(self, actor: User | None, user_id: UserId) -> User:
+        """Let a user in again."""
+        with _named(actor):
+            return await self._lifecycle.enable(user_id, permit=_ranking(actor))
+
+    async def delete(self, actor: User | None, user_id: UserId) -> User:
+        """Close an account for good."""
+        with _named(actor):
+            return await self._lifecycle.delete(user_id, permit=_ranking(actor))
+
+    async def require_password_change(self, actor: User | None, user_id: UserId) -> None:
+        """End every session; the password opens nothing until it was replaced."""
+        with _named(actor):
+            await self._lifecycle.require_password_change(user_id, permit=_ranking(actor))
+
+    async def end_sessions(self, actor: User | None, user_id: UserId) -> int:
+        """End every session of a user; returns how many."""
+        require_rank_over(actor, await self._users.get(user_id))
+        with _named(actor):
+            record = self._record(AuditAction.SESSION_ENDED, user_id, detail="all")
+            return await self._sessions.end_all(user_id, EndReason.REVOKED_ALL, record=record)
+
+    async def end_session(
+        self, actor: User | None, user_id: UserId, session_id: SessionId
+    ) -> Ending:
+        """End one session of a user."""
+        require_rank_over(actor, await self._users.get(user_id))
+        with _named(actor):
+            record = self._record(AuditAction.SESSION_ENDED, user_id, session_id=session_id)
+            return await self._sessions.end(user_id, session_id, EndReason.REVOKED, record=record)
+
+    def _record(
+        self,
+        action: AuditAction,
+        user_id: UserId,
+        *,
+        session_id: SessionId | None = None,
+        detail: str | None = None,
+    ) -> AuditRecord:
+        return AuditRecord(
+            id=self._event_id(),
+            occurred_at=self._clock.now(),
+            action=action,
+            reason=_REQUESTED,
+            user_id=user_id,
+            session_id=session_id,
+            detail=detail,
+        )
+
+    def _event_id(self) -> EventId:
+        return EventId(self._ids.uuid())
+
+
+def _named(actor: User | None) -> AbstractContextManager[None]:
+    return acting(None if actor is None else actor.id)
+
+
+def _ranking(actor: User | None) -> Callable[[User], None]:
+    return lambda user: require_rank_over(actor, user)

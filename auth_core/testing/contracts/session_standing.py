@@ -1,0 +1,90 @@
+"""The contract of `SessionRepository`: who acts in a session, and how recently that was proved."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from auth_core.kernel import SessionId, UserId
+from auth_core.sessions import EndReason, Session
+from auth_core.testing.contracts.making import (
+    UnitOfWorkFactory,
+    fresh_id,
+    now,
+    stored_session,
+    stored_user,
+)
+
+
+class SessionStandingContract:
+    """The part of `SessionRepositoryContract` about `prove` and `end_impersonations`."""
+
+    @pytest.mark.sec("SEC-24")
+    async def test_a_proof_is_kept(self, unit_of_work: UnitOfWorkFactory) -> None:
+        user = await stored_user(unit_of_work)
+        session = await stored_session(unit_of_work, user, amr=("pwd",))
+        at = now()
+
+        async with unit_of_work() as uow:
+            proved = await uow.sessions.prove(user.id, session.id, at, ("otp", "pwd"))
+            await uow.commit()
+
+        assert proved is not None
+        assert (at, ("otp", "pwd")) == (proved.authenticated_at, proved.amr)
+        assert proved == await _read(unit_of_work, session.id)
+
+    @pytest.mark.sec("SEC-24")
+    @pytest.mark.parametrize("wrong", ["another user", "ended", "expired", "impersonated"])
+    async def test_a_session_that_may_not_is_not_proved(
+        self, unit_of_work: UnitOfWorkFactory, wrong: str
+    ) -> None:
+        user, other = await stored_user(unit_of_work), await stored_user(unit_of_work)
+        at = now()
+        cases: dict[str, dict[str, Any]] = {
+            "another user": {},
+            "ended": {"ended_at": at, "end_reason": EndReason.LOGOUT},
+            "expired": {"expires_at": at},
+            "impersonated": {"impersonator_id": other.id, "impersonation_reason": "ticket"},
+        }
+        session = await stored_session(unit_of_work, user, **cases[wrong])
+        owner = other if wrong == "another user" else user
+
+        async with unit_of_work() as uow:
+            assert None is await uow.sessions.prove(owner.id, session.id, at, ("pwd",))
+            await uow.commit()
+
+        assert session == await _read(unit_of_work, session.id)
+
+    @pytest.mark.sec("SEC-57", "SEC-70")
+    async def test_what_an_administrator_does_for_others_ends_and_nothing_else(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user, other = await stored_user(unit_of_work), await stored_user(unit_of_work)
+        admin = UserId(fresh_id())
+        for_them = {"impersonator_id": admin, "impersonation_reason": "ticket 1"}
+        one, two = [
+            await stored_session(unit_of_work, whose, **for_them) for whose in (user, other)
+        ]
+        own = await stored_session(unit_of_work, user)
+        by_another = await stored_session(unit_of_work, user, impersonator_id=UserId(fresh_id()))
+        over = await stored_session(unit_of_work, user, **for_them, expires_at=now())
+        at = now() + timedelta(milliseconds=1)
+
+        async with unit_of_work() as uow:
+            ended = await uow.sessions.end_impersonations(admin, EndReason.USER_DISABLED, at)
+            await uow.commit()
+
+        assert {(user.id, one.id, at), (other.id, two.id, at)} == {
+            (each.user_id, each.session_id, each.ended_at) for each in ended
+        }
+        for session in (own, by_another, over):
+            assert session == await _read(unit_of_work, session.id)
+        async with unit_of_work() as uow:
+            again = await uow.sessions.end_impersonations(admin, EndReason.USER_DISABLED, at)
+        assert [] == again
+
+
+async def _read(unit_of_work: UnitOfWorkFactory, session_id: SessionId) -> Session | None:
+    async with unit_of_work() as uow:
+        state = await uow.sessions.state(session_id, now())
+    return None if state is None else state.session
