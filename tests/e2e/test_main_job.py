@@ -23,7 +23,7 @@ from tests.e2e.running import (
 
 def banner_commands(service: Service) -> list[str]:
     """The shell commands that the service prints when it is ready."""
-    text = eventually(lambda: service.output.partition("Try it:\n")[2].partition("API ref")[0])
+    text = eventually(lambda: service.output.partition("Try it:\n")[2].partition("Mail that")[0])
     commands = text.strip().replace("\\\n", " ").splitlines()
     return [command.strip() for command in commands]
 
