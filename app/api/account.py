@@ -20,7 +20,9 @@ from app.api.examples import (
 from app.api.proving import AuthMailedToken
 from app.api.responses import answer, body, errors
 from app.api.sign_in import account_name
-from app.security import BY_ANYBODY, BY_BEARER, PUBLIC
+from app.limits import LIMIT_MAIL, LIMIT_SIGN_IN
+from app.security import BY_ANYBODY, BY_BEARER, OWN_SESSION_ONLY, PUBLIC
+from auth_core.credentials import SignInAttempts
 from auth_core.kernel import (
     AuthenticationFailed,
     ConcurrentUpdate,
@@ -31,6 +33,7 @@ from auth_core.kernel import (
     InvalidLink,
     PermissionDenied,
     ReauthenticationFailed,
+    Source,
 )
 from auth_core.self_service import SelfService
 from auth_core.sessions import SessionOrigin
@@ -72,13 +75,14 @@ class AccountController(Controller):
 
     @post(
         "/email",
+        opt=OWN_SESSION_ONLY | LIMIT_MAIL,
         security=BY_BEARER,
         status_code=202,
         operation_class=body(AuthEmailChange, NEW_EMAIL),
         responses={
             202: answer(AuthAccepted, ADDRESS_ASKED),
             **errors(
-                *(400, 401, 403, 408, 413, 415, 422, 503),
+                *(400, 401, 403, 408, 413, 415, 422, 429, 503),
                 likely={403: ReauthenticationFailed(), 422: InvalidInput(_NO_ADDRESS)},
             ),
         },
@@ -89,22 +93,24 @@ class AccountController(Controller):
         data: JSONBody[AuthEmailChange],
         principal: NamedDependency[Principal],
         self_service: NamedDependency[SelfService],
+        attempts: NamedDependency[SignInAttempts],
     ) -> AuthAccepted:
         """Ask for another address. It is yours once the link that goes there is taken."""
         new_email = Email.parse(data.new_email, field="new_email")
+        await attempts.letter(new_email)
         await self_service.change_email.request(principal.user, new_email, data.password)
         return msgspec.convert(ADDRESS_ASKED, AuthAccepted)
 
     @post(
         "/email/confirm",
-        opt=PUBLIC,
+        opt=PUBLIC | LIMIT_SIGN_IN,
         security=BY_ANYBODY,
         status_code=200,
         operation_class=body(AuthMailedToken, TOKEN),
         responses={
             200: answer(AuthDone, ADDRESS_CHANGED),
             **errors(
-                *(400, 408, 409, 413, 415, 422, 503),
+                *(400, 408, 409, 413, 415, 422, 429, 503),
                 likely={400: InvalidLink(), 409: EmailTaken()},
             ),
         },
@@ -121,14 +127,14 @@ class AccountController(Controller):
 
     @post(
         "/restore",
-        opt=PUBLIC,
+        opt=PUBLIC | LIMIT_SIGN_IN,
         security=BY_ANYBODY,
         status_code=200,
         operation_class=body(AuthRestoreRequest, RESTORE),
         responses={
             200: answer(AuthTokens, TOKENS),
             **errors(
-                *(400, 401, 403, 408, 409, 413, 415, 422, 503),
+                *(400, 401, 403, 408, 409, 413, 415, 422, 429, 503),
                 likely={401: AuthenticationFailed(), 403: _OFF, 409: ConcurrentUpdate()},
             ),
         },
@@ -139,8 +145,11 @@ class AccountController(Controller):
         data: JSONBody[AuthRestoreRequest],
         self_service: NamedDependency[SelfService],
         origin: NamedDependency[SessionOrigin],
+        attempts: NamedDependency[SignInAttempts],
+        source: NamedDependency[Source],
     ) -> ASGIResponse:
         """Take back the deletion of your account within the days of grace, and sign in."""
         name = account_name(data.username, data.email)
-        signed_in = await self_service.deletion.restore(name, data.password, origin=origin)
+        async with attempts.guard(name, source):
+            signed_in = await self_service.deletion.restore(name, data.password, origin=origin)
         return json_answer(AuthTokens.of(signed_in))

@@ -12,13 +12,15 @@ from app.api.answers import AuthAccepted, AuthTokens, json_answer
 from app.api.examples import CODE, CODE_SENT, EMAIL, LINK_SENT, TOKEN, TOKENS
 from app.api.proving import AuthEmailAddress, AuthMailedToken
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_SIGN_IN
 from app.security import BY_ANYBODY, PUBLIC
+from auth_core.credentials import SignInAttempts
 from auth_core.kernel import Email, InvalidCode, InvalidLink, PermissionDenied
 from auth_core.self_service import SelfService
 from auth_core.sessions import SessionOrigin
 
 _OFF = PermissionDenied("Signing in by mail is turned off here.")
-_SENDING = errors(400, 403, 408, 413, 415, 422, 503, likely={403: _OFF})
+_SENDING = errors(400, 403, 408, 413, 415, 422, 429, 503, likely={403: _OFF})
 
 
 class AuthChallenge(AuthAccepted, frozen=True, kw_only=True):
@@ -45,11 +47,12 @@ class MailSignInController(Controller):
 
     path = "/api/v1/auth/sign-in"
     tags = ("Sign-in",)
-    opt = PUBLIC
+    opt = PUBLIC | LIMIT_SIGN_IN
     security = BY_ANYBODY
 
     @post(
         "/link",
+        opt=LIMIT_MAIL,
         status_code=202,
         operation_class=body(AuthEmailAddress, EMAIL),
         responses={202: answer(AuthAccepted, LINK_SENT), **_SENDING},
@@ -59,9 +62,12 @@ class MailSignInController(Controller):
         self,
         data: JSONBody[AuthEmailAddress],
         self_service: NamedDependency[SelfService],
+        attempts: NamedDependency[SignInAttempts],
     ) -> AuthAccepted:
         """Ask for a link. It goes to proven addresses only; the answer is always the same."""
-        await self_service.sign_in.send_link(Email.parse(data.email))
+        email = Email.parse(data.email)
+        await attempts.letter(email)
+        await self_service.sign_in.send_link(email)
         return msgspec.convert(LINK_SENT, AuthAccepted)
 
     @post(
@@ -70,7 +76,9 @@ class MailSignInController(Controller):
         operation_class=body(AuthMailedToken, TOKEN),
         responses={
             200: answer(AuthTokens, TOKENS),
-            **errors(400, 403, 408, 413, 415, 422, 503, likely={400: InvalidLink(), 403: _OFF}),
+            **errors(
+                400, 403, 408, 413, 415, 422, 429, 503, likely={400: InvalidLink(), 403: _OFF}
+            ),
         },
         summary="Sign in with a link",
     )
@@ -86,6 +94,7 @@ class MailSignInController(Controller):
 
     @post(
         "/code",
+        opt=LIMIT_MAIL,
         status_code=202,
         operation_class=body(AuthEmailAddress, EMAIL),
         responses={202: answer(AuthChallenge, CODE_SENT), **_SENDING},
@@ -95,9 +104,12 @@ class MailSignInController(Controller):
         self,
         data: JSONBody[AuthEmailAddress],
         self_service: NamedDependency[SelfService],
+        attempts: NamedDependency[SignInAttempts],
     ) -> AuthChallenge:
         """Ask for a 6-digit code. Keep the challenge: the code works with it only."""
-        challenge = await self_service.sign_in.send_code(Email.parse(data.email))
+        email = Email.parse(data.email)
+        await attempts.letter(email)
+        challenge = await self_service.sign_in.send_code(email)
         return AuthChallenge(message=str(CODE_SENT["message"]), challenge_id=challenge.reveal())
 
     @post(
@@ -106,7 +118,9 @@ class MailSignInController(Controller):
         operation_class=body(AuthCodeRequest, CODE),
         responses={
             200: answer(AuthTokens, TOKENS),
-            **errors(400, 403, 408, 413, 415, 422, 503, likely={400: InvalidCode(), 403: _OFF}),
+            **errors(
+                400, 403, 408, 413, 415, 422, 429, 503, likely={400: InvalidCode(), 403: _OFF}
+            ),
         },
         summary="Sign in with a code",
     )

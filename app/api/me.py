@@ -27,8 +27,8 @@ from app.api.profile_fields import (
     TimeZone,
 )
 from app.api.responses import answer, body, errors
-from app.limits import LIMIT_GENERAL, LIMIT_READ
-from app.security import BY_BEARER, principal_of
+from app.limits import LIMIT_GENERAL, LIMIT_READ, LIMIT_SIGN_IN
+from app.security import BY_BEARER, OWN_SESSION_ONLY, principal_of
 from auth_core.core import Options
 from auth_core.kernel import (
     ConcurrentUpdate,
@@ -131,13 +131,14 @@ class MeController(Controller):
         return json_answer(AuthProfile.of_state(state), etag=version_tag(state.user.version))
 
     @delete(
+        opt=OWN_SESSION_ONLY | LIMIT_SIGN_IN,
         tags=("Account",),
         status_code=200,
         operation_class=body(AuthLeaveRequest, AGAIN),
         responses={
             200: answer(AuthLeaving, LEAVING),
             **errors(
-                *(400, 401, 403, 408, 409, 413, 415, 422, 503),
+                *(400, 401, 403, 408, 409, 413, 415, 422, 429, 503),
                 likely={403: ReauthenticationFailed(), 409: ConcurrentUpdate()},
             ),
         },

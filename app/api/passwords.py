@@ -12,7 +12,9 @@ from app.api.answers import AuthAccepted, AuthDone, AuthTokens, json_answer
 from app.api.examples import EMAIL, LINK_SENT, PASSWORD_RESET, PASSWORDS, RESET, TOKENS
 from app.api.responses import answer, body, errors
 from app.api.sign_in import account_name
-from app.security import BY_ANYBODY, BY_BEARER, PUBLIC
+from app.limits import LIMIT_MAIL, LIMIT_SIGN_IN
+from app.security import BY_ANYBODY, BY_BEARER, OWN_SESSION_ONLY, PUBLIC
+from auth_core.credentials import SignInAttempts
 from auth_core.kernel import (
     ConcurrentUpdate,
     FieldProblem,
@@ -74,13 +76,13 @@ class PasswordController(Controller):
 
     @post(
         "/forgot-password",
-        opt=PUBLIC,
+        opt=PUBLIC | LIMIT_MAIL,
         security=BY_ANYBODY,
         status_code=202,
         operation_class=body(AuthForgotRequest, EMAIL),
         responses={
             202: answer(AuthAccepted, LINK_SENT),
-            **errors(400, 403, 408, 413, 415, 422, 503, likely={403: _OFF}),
+            **errors(400, 403, 408, 413, 415, 422, 429, 503, likely={403: _OFF}),
         },
         summary="Ask for a link that resets your password",
     )
@@ -88,20 +90,23 @@ class PasswordController(Controller):
         self,
         data: JSONBody[AuthForgotRequest],
         self_service: NamedDependency[SelfService],
+        attempts: NamedDependency[SignInAttempts],
     ) -> AuthAccepted:
         """Ask for a link. The answer is the same whether there is such an account or not."""
-        await self_service.reset_password.send(account_name(data.username, data.email))
+        name = account_name(data.username, data.email)
+        await attempts.letter(name)
+        await self_service.reset_password.send(name)
         return msgspec.convert(LINK_SENT, AuthAccepted)
 
     @post(
         "/reset-password",
-        opt=PUBLIC,
+        opt=PUBLIC | LIMIT_SIGN_IN,
         security=BY_ANYBODY,
         status_code=200,
         operation_class=body(AuthResetRequest, RESET),
         responses={
             200: answer(AuthDone, PASSWORD_RESET),
-            **errors(400, 403, 408, 413, 415, 422, 503, likely=_RESET_REFUSED),
+            **errors(400, 403, 408, 413, 415, 422, 429, 503, likely=_RESET_REFUSED),
         },
         summary="Reset your password",
     )
@@ -116,12 +121,13 @@ class PasswordController(Controller):
 
     @post(
         "/me/password",
+        opt=OWN_SESSION_ONLY | LIMIT_SIGN_IN,
         security=BY_BEARER,
         status_code=200,
         operation_class=body(AuthPasswordChange, PASSWORDS),
         responses={
             200: answer(AuthTokens, TOKENS),
-            **errors(400, 401, 403, 408, 409, 413, 415, 422, 503, likely=_CHANGE_REFUSED),
+            **errors(400, 401, 403, 408, 409, 413, 415, 422, 429, 503, likely=_CHANGE_REFUSED),
         },
         summary="Change your password",
     )

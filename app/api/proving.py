@@ -14,7 +14,9 @@ from litestar.response.base import ASGIResponse
 from app.api.answers import AuthAccepted, AuthDone, AuthTokens, json_answer
 from app.api.examples import ADDRESS_PROVEN, EMAIL, LINK_SENT, TOKEN, TOKENS
 from app.api.responses import answer, body, errors
+from app.limits import LIMIT_MAIL, LIMIT_SIGN_IN
 from app.security import BY_ANYBODY, PUBLIC
+from auth_core.credentials import SignInAttempts
 from auth_core.kernel import ConcurrentUpdate, Email, InvalidLink
 from auth_core.self_service import SelfService
 from auth_core.sessions import SessionOrigin
@@ -43,7 +45,7 @@ class ProvingController(Controller):
 
     path = "/api/v1/auth"
     tags = ("Account",)
-    opt = PUBLIC
+    opt = PUBLIC | LIMIT_SIGN_IN
     security = BY_ANYBODY
 
     @post(
@@ -51,7 +53,7 @@ class ProvingController(Controller):
         operation_class=body(AuthMailedToken, TOKEN),
         responses={
             201: answer(AuthTokens, TOKENS),
-            **errors(400, 408, 409, 413, 415, 422, 503, likely=_REFUSED),
+            **errors(400, 408, 409, 413, 415, 422, 429, 503, likely=_REFUSED),
         },
         summary="Complete a registration",
     )
@@ -72,7 +74,8 @@ class ProvingController(Controller):
         responses={
             200: answer(AuthDone, ADDRESS_PROVEN),
             **errors(
-                *(400, 408, 409, 413, 415, 422, 503), likely={**_REFUSED, 409: ConcurrentUpdate()}
+                *(400, 408, 409, 413, 415, 422, 429, 503),
+                likely={**_REFUSED, 409: ConcurrentUpdate()},
             ),
         },
         summary="Prove your address",
@@ -88,11 +91,12 @@ class ProvingController(Controller):
 
     @post(
         "/verify-email/resend",
+        opt=LIMIT_MAIL,
         status_code=202,
         operation_class=body(AuthEmailAddress, EMAIL),
         responses={
             202: answer(AuthAccepted, LINK_SENT),
-            **errors(400, 408, 413, 415, 422, 503),
+            **errors(400, 408, 413, 415, 422, 429, 503),
         },
         summary="Ask for a link that proves your address",
     )
@@ -100,7 +104,10 @@ class ProvingController(Controller):
         self,
         data: JSONBody[AuthEmailAddress],
         self_service: NamedDependency[SelfService],
+        attempts: NamedDependency[SignInAttempts],
     ) -> AuthAccepted:
         """Ask for a link. The answer is the same whether there is such an account or not."""
-        await self_service.verify_email.send(Email.parse(data.email))
+        email = Email.parse(data.email)
+        await attempts.letter(email)
+        await self_service.verify_email.send(email)
         return msgspec.convert(LINK_SENT, AuthAccepted)

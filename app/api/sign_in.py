@@ -126,13 +126,14 @@ class SignInController(Controller):
         data: JSONBody[AuthRegisterRequest],
         self_service: NamedDependency[SelfService],
         origin: NamedDependency[SessionOrigin],
+        attempts: NamedDependency[SignInAttempts],
     ) -> ASGIResponse:
         """Register. Outside development a password is needed.
 
         Where addresses are proven first, the answer is 202 whatever is taken: see your mail. A
         registered client that authenticates binds the session to itself: only it can refresh it.
         """
-        return await _register(data, self_service, origin)
+        return await _register(data, self_service, origin, attempts)
 
     @post(
         "/login",
@@ -186,9 +187,10 @@ class DevelopmentSignInController(Controller):
         data: JSONBody[AuthRegisterRequest],
         self_service: NamedDependency[SelfService],
         origin: NamedDependency[SessionOrigin],
+        attempts: NamedDependency[SignInAttempts],
     ) -> ASGIResponse:
         """Register without a password. 404 outside development."""
-        return await _register(data, self_service, origin)
+        return await _register(data, self_service, origin, attempts)
 
     @post(
         "/dev-login",
@@ -216,11 +218,16 @@ class DevelopmentSignInController(Controller):
 
 
 async def _register(
-    data: AuthRegisterRequest, self_service: SelfService, origin: SessionOrigin
+    data: AuthRegisterRequest,
+    self_service: SelfService,
+    origin: SessionOrigin,
+    attempts: SignInAttempts,
 ) -> ASGIResponse:
     registration = Registration.parse(
         username=data.username, email=data.email, display_name=data.display_name
     )
+    if self_service.registration.sends_letters:
+        await attempts.letter(registration.email)
     signed_in = await self_service.registration.register(
         registration, data.password, invitation=data.invitation_token, origin=origin
     )

@@ -53,20 +53,26 @@ async def the_core(settings: Settings, *, changes: bool = False) -> AsyncIterato
 
 
 async def account_named(container: "Container", name: str) -> "User":
-    """The account whose id, address or user name this is. Raises UserNotFound, InvalidInput."""
-    from auth_core.kernel import Email, UserId, Username, UserNotFound  # noqa: PLC0415
+    """The account whose id, address or user name this is. Raises UserNotFound."""
+    from auth_core.kernel import (  # noqa: PLC0415
+        Email,
+        InvalidInput,
+        UserId,
+        Username,
+        UserNotFound,
+    )
 
     users = container.core.users
     try:
         return await users.get(UserId(UUID(name)))
     except ValueError:
         pass
-    try:
-        return await users.named(Username.parse(name))
-    except UserNotFound:
-        if "@" not in name:
-            raise
-    return await users.named(Email.parse(name))
+    for kind in (Username, Email):
+        try:
+            return await users.named(kind.parse(name))
+        except (InvalidInput, UserNotFound):
+            continue
+    raise UserNotFound
 
 
 def show_line(account: "User", *, as_json: bool, status: bool = True) -> None:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from app.errors import status_of
+from app.limits import LIMIT_SIGN_IN
 from app.pages.forms import read_form
 from app.pages.rendering import STYLE_PATH, FormField, form, page, stylesheet
 from app.pages.words import preferred, words
@@ -29,7 +30,7 @@ class AccountPagesController(Controller):
     """The pages behind the links in letters. GET changes nothing; POST takes the link."""
 
     path = "/account"
-    opt = PUBLIC
+    opt = PUBLIC | LIMIT_SIGN_IN
     include_in_schema = False
 
     @get(STYLE_PATH.removeprefix("/account"), sync_to_thread=False)

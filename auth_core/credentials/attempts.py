@@ -34,6 +34,8 @@ class AttemptPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     by_account_and_source: Limit = Limit(name="account-source", requests=10, period=300)
     by_account: Limit = Limit(name="account", requests=100, period=3600)
+    letters: Limit = Limit(name="letters", requests=5, period=3600)
+    """Letters that anybody may have sent to one address, or to the owner of one user name."""
     spread_accounts: int = 20
     """So many accounts that one network fails for look like credential stuffing …"""
     spread_window: int = 600
@@ -86,6 +88,14 @@ class SignInAttempts:
             await self._limiter.give_back(hits)
             raise
         await self._limiter.give_back(hits)
+
+    async def letter(self, name: Username | Email) -> None:
+        """Count a letter that somebody asks for, for whoever has this name, if anybody.
+
+        Raises TooManyRequests: nobody floods the mailbox of another.
+        """
+        if self._policy is not None:
+            enforce(await self._limiter.hit((Hit(self._policy.letters, name.value),)))
 
     async def _failed(self, name: Username | Email, source: Source, policy: AttemptPolicy) -> None:
         accounts, window = policy.spread_accounts, policy.spread_window

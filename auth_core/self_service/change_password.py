@@ -77,6 +77,9 @@ class ChangePasswordFlow:
             await uow.one_time_secrets.void(user_id, OF_AN_ACCOUNT, self._clock.now())
             await uow.credentials.set_password(user_id, password_hash)
             ended = await self._sessions.end_all_within(uow, user_id, EndReason.PASSWORD_CHANGED)
+            acted = await self._sessions.end_impersonations_within(
+                uow, user_id, EndReason.PASSWORD_CHANGED
+            )
             user = await uow.users.get(user_id)
             # one epoch later is ours; two, and somebody ended everything after the check
             if user is None or not user.is_active or user.epoch != account.user.epoch + 1:
@@ -91,4 +94,5 @@ class ChangePasswordFlow:
             await self._mailed.write(uow, MailTemplate.PASSWORD_CHANGED, user.email, {})
             signed_in = await self._start.commit(uow, user, origin, keys)
         await self._sessions.ended(user_id, ended)
+        await self._sessions.impersonations_ended(acted)
         return signed_in

@@ -11,6 +11,7 @@ from auth_core.kernel import (
     AuthenticationFailed,
     Clock,
     Email,
+    LastAdministrator,
     MailTemplate,
     Username,
     UserNotFound,
@@ -53,7 +54,7 @@ class DeletionFlow:
     async def schedule(self, user: User, password: str | None) -> datetime:
         """Shut the account; returns when it may be erased. Every session ends in the same commit.
 
-        Raises ReauthenticationFailed, ConcurrentUpdate, Unavailable.
+        Raises ReauthenticationFailed, LastAdministrator (SEC-58), ConcurrentUpdate, Unavailable.
         """
         account = await self._reauthentication.require(user, password)
         return await asyncio.shield(self._schedule(account.user))
@@ -64,7 +65,12 @@ class DeletionFlow:
         async with self._unit_of_work() as uow:
             await uow.one_time_secrets.void(user.id, OF_AN_ACCOUNT, now)
             await uow.users.update(user.leaving(at=now, delete_after=delete_after))
+            if user.administrates and not await uow.users.hold_administrators(user.id):
+                raise LastAdministrator
             ended = await self._sessions.end_all_within(uow, user.id, EndReason.USER_DELETED)
+            acted = await self._sessions.end_impersonations_within(
+                uow, user.id, EndReason.USER_DELETED
+            )
             await self._trail.record(
                 uow,
                 user.id,
@@ -77,6 +83,7 @@ class DeletionFlow:
             await self._mailed.write(uow, MailTemplate.DELETION_SCHEDULED, to, values)
             await uow.commit()
         await self._sessions.ended(user.id, ended)
+        await self._sessions.impersonations_ended(acted)
         return delete_after
 
     async def restore(

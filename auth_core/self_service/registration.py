@@ -72,6 +72,11 @@ class RegistrationFlow:
         self._trail = trail
         self._mode = mode
 
+    @property
+    def sends_letters(self) -> bool:
+        """Whether `register` answers with a letter."""
+        return self._mode is RegistrationMode.VERIFIED
+
     async def register(
         self,
         registration: Registration,

@@ -69,6 +69,9 @@ class ResetPasswordFlow:
             await uow.one_time_secrets.void(user.id, OF_AN_ACCOUNT, self._clock.now())
             await uow.credentials.set_password(user.id, password_hash)
             ended = await self._sessions.end_all_within(uow, user.id, EndReason.PASSWORD_CHANGED)
+            acted = await self._sessions.end_impersonations_within(
+                uow, user.id, EndReason.PASSWORD_CHANGED
+            )
             await self._trail.record(
                 uow,
                 user.id,
@@ -79,6 +82,7 @@ class ResetPasswordFlow:
             await self._mailed.write(uow, MailTemplate.PASSWORD_CHANGED, user.email, {})
             await uow.commit()
         await self._sessions.ended(user.id, ended)
+        await self._sessions.impersonations_ended(acted)
         return user
 
 
