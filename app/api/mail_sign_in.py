@@ -12,7 +12,7 @@ from app.api.answers import AuthAccepted, AuthTokens, json_answer
 from app.api.examples import CODE, CODE_SENT, EMAIL, LINK_SENT, TOKEN, TOKENS
 from app.api.proving import AuthEmailAddress, AuthMailedToken
 from app.api.responses import answer, body, errors
-from app.limits import LIMIT_SIGN_IN
+from app.limits import LIMIT_MAIL, LIMIT_SIGN_IN
 from app.security import BY_ANYBODY, PUBLIC
 from auth_core.credentials import SignInAttempts
 from auth_core.kernel import Email, InvalidCode, InvalidLink, PermissionDenied
