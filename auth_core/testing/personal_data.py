@@ -88,6 +88,7 @@ class InMemoryPersonalDataRepository:
                 rows.erased[session.id] = EndedSession(user_id, session.id, session.ended_at)
         await rows.delete(rows.sessions, [session.id for session in mine])
         await rows.delete(rows.password_hashes, [user_id])
+        await rows.delete(rows.password_states, [user_id])
         secrets = rows.one_time_secrets.items()
         mine_or_to_me = [
             key

@@ -47,7 +47,11 @@ async def production(environ: dict[str, str]) -> AsyncIterator[Client]:
 @pytest.fixture(scope="session")
 def verified_environ(environ: dict[str, str]) -> dict[str, str]:
     """Outside development, where addresses are proven first, and mail signs in."""
-    return environ | {"ENVIRONMENT": "production", "AUTH_EMAIL_SIGN_IN": "true"}
+    return environ | {
+        "ENVIRONMENT": "production",
+        "AUTH_EMAIL_SIGN_IN": "true",
+        "RATE_LIMIT_ENABLED": "false",
+    }
 
 
 @pytest.fixture(scope="session")

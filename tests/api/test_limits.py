@@ -19,7 +19,11 @@ from tests.serving import Client, bearer, serving
 NewName = Callable[[], str]
 
 RATE_LIMIT = {"ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}
-LIMITED = {"ENVIRONMENT": "production", "AUTH_TRUSTED_PROXIES": "127.0.0.1"}
+LIMITED = {
+    "ENVIRONMENT": "production",
+    "AUTH_TRUSTED_PROXIES": "127.0.0.1",
+    "REGISTRATION_MODE": "open",
+}
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,20 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", f"{AUTH}/refresh"): {},
     ("patch", f"{AUTH}/me"): {"locale": "de"},
     ("post", f"{AUTH}/reauthenticate"): {"password": PASSWORD},
+    ("post", f"{AUTH}/verify-registration"): {"token": "x"},
+    ("post", f"{AUTH}/verify-email"): {"token": "x"},
+    ("post", f"{AUTH}/verify-email/resend"): {"email": "nobody@example.com"},
+    ("post", f"{AUTH}/forgot-password"): {"email": "nobody@example.com"},
+    ("post", f"{AUTH}/reset-password"): {"token": "x", "new_password": PASSWORD},
+    ("post", f"{AUTH}/me/password"): {"current_password": PASSWORD, "new_password": PASSWORD},
+    ("post", f"{AUTH}/me/email"): {"new_email": "nobody@example.com"},
+    ("post", f"{AUTH}/me/email/confirm"): {"token": "x"},
+    ("post", f"{AUTH}/me/restore"): {"username": "nobody"},
+    ("delete", f"{AUTH}/me"): {},
+    ("post", f"{AUTH}/sign-in/link"): {"email": "nobody@example.com"},
+    ("post", f"{AUTH}/sign-in/link/redeem"): {"token": "x"},
+    ("post", f"{AUTH}/sign-in/code"): {"email": "nobody@example.com"},
+    ("post", f"{AUTH}/sign-in/code/redeem"): {"challenge_id": "x", "code": "123456"},
     ("post", USERS): {"display_name": "Somebody"},
     ("patch", f"{USERS}/{{user_id}}"): {"locale": "de"},
     ("post", f"{USERS}/{{user_id}}/impersonate"): {"reason": "ticket 4711"},
@@ -79,7 +93,7 @@ async def test_a_server_field_does_not_take_effect(
         body["refresh_token"] = one.tokens["refresh_token"]
     path_of_one = path.replace("{user_id}", one.id)
 
-    if path in LENIENT:
+    if path in LENIENT and method != "delete":
         answer = await client.request(
             method, path_of_one, json=body | SERVER_FIELDS, headers=caller.token
         )

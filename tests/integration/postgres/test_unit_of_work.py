@@ -200,7 +200,6 @@ async def test_a_database_that_only_reads_refuses_writes_and_serves_reads(
                 user_id=user.id,
                 password_hash="x",
                 updated_at=now(),
-                must_change=False,
             )
     finally:
         transaction._connection.terminate()
@@ -220,7 +219,6 @@ async def test_a_programming_error_stays_one_and_keeps_the_row_to_itself(
                 user_id=user.id,
                 password_hash="canary",
                 updated_at=None,
-                must_change=False,
             )
 
     assert "canary" not in str(error.value)
