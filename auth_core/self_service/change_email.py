@@ -52,7 +52,9 @@ class ChangeEmailFlow:
         async with self._unit_of_work() as uow:
             taken = await uow.users.find(new_email) is not None
             to, user_id = (NOBODY, None) if taken else (new_email, account.user.id)
-            await self._mailed.send_link(uow, Purpose.CHANGE_EMAIL, to, user_id=user_id)
+            await self._mailed.send_link(
+                uow, Purpose.CHANGE_EMAIL, to, user_id=user_id, locale=account.user.locale
+            )
             await uow.commit()
 
     async def confirm(self, token: str) -> User:
@@ -81,7 +83,9 @@ class ChangeEmailFlow:
             )
             old = user.email if has_mailbox(user.email) else NOBODY
             values = {"new_email": masked(secret.email)}
-            await self._mailed.write(uow, MailTemplate.EMAIL_CHANGED, old, values)
+            await self._mailed.write(
+                uow, MailTemplate.EMAIL_CHANGED, old, values, locale=user.locale
+            )
             await uow.commit()
         await self._cache.forget_user(user.id)
         return changed

@@ -91,7 +91,9 @@ class ChangePasswordFlow:
                 self._trail.password_changed(user_id),
                 reason="by_owner",
             )
-            await self._mailed.write(uow, MailTemplate.PASSWORD_CHANGED, user.email, {})
+            await self._mailed.write(
+                uow, MailTemplate.PASSWORD_CHANGED, user.email, {}, locale=user.locale
+            )
             signed_in = await self._start.commit(uow, user, origin, keys)
         await self._sessions.ended(user_id, ended)
         await self._sessions.impersonations_ended(acted)

@@ -80,7 +80,9 @@ class DeletionFlow:
             )
             to = user.email if has_mailbox(user.email) else NOBODY
             values = {"date": delete_after.date().isoformat()}
-            await self._mailed.write(uow, MailTemplate.DELETION_SCHEDULED, to, values)
+            await self._mailed.write(
+                uow, MailTemplate.DELETION_SCHEDULED, to, values, locale=user.locale
+            )
             await uow.commit()
         await self._sessions.ended(user.id, ended)
         await self._sessions.impersonations_ended(acted)

@@ -53,11 +53,12 @@ class MailedSecrets:
         user_id: UserId | None = None,
         payload: Secret[bytes] | None = None,
         template: MailTemplate | None = None,
+        locale: str | None = None,
     ) -> None:
         """Replace the subject's secret of this purpose and mail the new one's token to ``to``."""
         token = await self.keep(uow, purpose, to, user_id=user_id, payload=payload)
         values = {"token": token.reveal(), "minutes": _minutes(LIFETIMES[purpose])}
-        await self.write(uow, template or MailTemplate(purpose.value), to, values)
+        await self.write(uow, template or MailTemplate(purpose.value), to, values, locale=locale)
 
     async def keep(
         self,
@@ -78,7 +79,13 @@ class MailedSecrets:
         return token
 
     async def send_code(
-        self, uow: SelfServiceUnitOfWork, purpose: Purpose, to: Email, *, user_id: UserId | None
+        self,
+        uow: SelfServiceUnitOfWork,
+        purpose: Purpose,
+        to: Email,
+        *,
+        user_id: UserId | None,
+        locale: str | None = None,
     ) -> Secret[str]:
         """The same with a code; returns the challenge that the code goes with."""
         challenge, code = new_token(self._entropy), new_code(self._entropy)
@@ -91,14 +98,22 @@ class MailedSecrets:
         )
         await uow.one_time_secrets.issue(secret)
         values = {"code": code.reveal(), "minutes": _minutes(LIFETIMES[purpose])}
-        await self.write(uow, MailTemplate(purpose.value), to, values)
+        await self.write(uow, MailTemplate(purpose.value), to, values, locale=locale)
         return challenge
 
     async def write(
-        self, uow: MailUnitOfWork, template: MailTemplate, to: Email, values: dict[str, str]
+        self,
+        uow: MailUnitOfWork,
+        template: MailTemplate,
+        to: Email,
+        values: dict[str, str],
+        *,
+        locale: str | None = None,
     ) -> None:
-        """Put a letter into the outbox."""
-        letter = Letter(id=LetterId(self._ids.uuid()), to=to, template=template, values=values)
+        """Put a letter into the outbox, in the language of ``locale`` if there is one."""
+        letter = Letter(
+            id=LetterId(self._ids.uuid()), to=to, template=template, values=values, locale=locale
+        )
         await uow.mail.enqueue(letter)
 
     async def find(
@@ -157,6 +172,11 @@ def address_of(user: User | None) -> tuple[Email, UserId | None]:
     if user is None or not user.is_active or not has_mailbox(user.email):
         return NOBODY, None
     return user.email, user.id
+
+
+def locale_of(user: User | None) -> str | None:
+    """The language to write in."""
+    return None if user is None else user.locale
 
 
 def _context(secret: OneTimeSecret) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from auth_core.audit import AuditAction
 from auth_core.credentials import OF_AN_ACCOUNT, OneTimeSecret, PasswordHasher, Purpose
 from auth_core.kernel import Clock, Email, InvalidLink, MailTemplate, Secret, Username
-from auth_core.self_service.mailed import MailedSecrets, address_of
+from auth_core.self_service.mailed import MailedSecrets, address_of, locale_of
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.trail import Trail
@@ -42,8 +42,11 @@ class ResetPasswordFlow:
         """
         self._passwords.require_enabled()
         async with self._unit_of_work() as uow:
-            to, user_id = address_of(await uow.users.find(name))
-            await self._mailed.send_link(uow, Purpose.RESET_PASSWORD, to, user_id=user_id)
+            user = await uow.users.find(name)
+            to, user_id = address_of(user)
+            await self._mailed.send_link(
+                uow, Purpose.RESET_PASSWORD, to, user_id=user_id, locale=locale_of(user)
+            )
             await uow.commit()
 
     async def whose(self, token: str) -> User:
@@ -79,7 +82,9 @@ class ResetPasswordFlow:
                 self._trail.password_changed(user.id),
                 reason="link",
             )
-            await self._mailed.write(uow, MailTemplate.PASSWORD_CHANGED, user.email, {})
+            await self._mailed.write(
+                uow, MailTemplate.PASSWORD_CHANGED, user.email, {}, locale=user.locale
+            )
             await uow.commit()
         await self._sessions.ended(user.id, ended)
         await self._sessions.impersonations_ended(acted)

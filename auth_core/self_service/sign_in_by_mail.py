@@ -24,7 +24,7 @@ from auth_core.kernel import (
     Secret,
     UserId,
 )
-from auth_core.self_service.mailed import MailedSecrets, address_of
+from auth_core.self_service.mailed import MailedSecrets, address_of, locale_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail
@@ -61,16 +61,22 @@ class MailSignInFlow:
         """
         self._require_enabled()
         async with self._unit_of_work() as uow:
-            to, user_id = _proven_address(await uow.users.find(email))
-            await self._mailed.send_link(uow, Purpose.SIGN_IN_LINK, to, user_id=user_id)
+            user = await uow.users.find(email)
+            to, user_id = _proven_address(user)
+            await self._mailed.send_link(
+                uow, Purpose.SIGN_IN_LINK, to, user_id=user_id, locale=locale_of(user)
+            )
             await uow.commit()
 
     async def send_code(self, email: Email) -> Secret[str]:
         """The same with a code. Returns the challenge that redeems it, for the asking client."""
         self._require_enabled()
         async with self._unit_of_work() as uow:
-            to, user_id = _proven_address(await uow.users.find(email))
-            challenge = await self._mailed.send_code(uow, Purpose.SIGN_IN_CODE, to, user_id=user_id)
+            user = await uow.users.find(email)
+            to, user_id = _proven_address(user)
+            challenge = await self._mailed.send_code(
+                uow, Purpose.SIGN_IN_CODE, to, user_id=user_id, locale=locale_of(user)
+            )
             await uow.commit()
         return challenge
 

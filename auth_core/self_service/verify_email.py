@@ -6,7 +6,7 @@ from collections.abc import Callable
 from auth_core.audit import AuditAction
 from auth_core.credentials import Purpose
 from auth_core.kernel import NOBODY, Clock, Email, InvalidLink
-from auth_core.self_service.mailed import MailedSecrets, address_of
+from auth_core.self_service.mailed import MailedSecrets, address_of, locale_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.trail import Trail
 from auth_core.users import User, UserCache
@@ -39,7 +39,9 @@ class VerifyEmailFlow:
             to, user_id = address_of(user)
             if user is None or user.email_verified:
                 to, user_id = NOBODY, None
-            await self._mailed.send_link(uow, Purpose.VERIFY_EMAIL, to, user_id=user_id)
+            await self._mailed.send_link(
+                uow, Purpose.VERIFY_EMAIL, to, user_id=user_id, locale=locale_of(user)
+            )
             await uow.commit()
 
     async def confirm(self, token: str) -> User:

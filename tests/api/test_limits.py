@@ -368,3 +368,21 @@ async def test_a_session_keeps_the_address_that_the_proxy_saw(
         page = await client.get(f"{AUTH}/sessions", headers=bearer(tokens["access_token"]))
 
     assert ["198.51.100.0/24"] == [item["ip_address"] for item in page.json()["items"]]
+
+
+@pytest.mark.sec("SEC-02", "SEC-13")
+@pytest.mark.parametrize("route", ["/forgot-password", "/verify-email/resend"])
+async def test_nobody_floods_a_mailbox(
+    limited: Client, new_name: NewName, new_address: NewAddress, route: str
+) -> None:
+    """From however many addresses, and whether there is an account or not."""
+    owner, nobody = f"{new_name()}@example.com", f"{new_name()}@example.com"
+    signing_up = {"username": new_name(), "email": owner, "password": PASSWORD}
+    assert 201 == (await post(limited, "/register", signing_up, via=new_address())).status_code
+
+    for email in (owner, nobody):
+        answers = [
+            await post(limited, route, {"email": email}, via=new_address()) for _ in range(6)
+        ]
+        assert [202] * 5 + [429] == [answer.status_code for answer in answers]
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 3600

@@ -11,13 +11,21 @@ from auth_core.kernel import (
     Email,
     InvalidLink,
     InvalidToken,
+    LastAdministrator,
     MailTemplate,
     PermissionDenied,
     ReauthenticationFailed,
     UserNotFound,
 )
 from auth_core.tokens import SignInPolicy
-from tests.unit.auth_core.self_service.people import ORIGIN, PASSWORD, letters, named, token_in
+from tests.unit.auth_core.self_service.people import (
+    ORIGIN,
+    PASSWORD,
+    letters,
+    named,
+    token_in,
+    verified_user,
+)
 
 ALICE = named("alice")
 
@@ -135,3 +143,19 @@ async def test_where_passwords_are_off_none_opens_or_changes_anything(core, alic
     ):
         with pytest.raises(PermissionDenied):
             await use
+
+
+@pytest.mark.sec("SEC-58")
+async def test_the_last_administrator_cannot_leave(core, alice):
+    user = (await alice()).user
+    await core.administration.edit(None, user.id, roles=("user", "admin"))
+    signed_in = await core.sign_in.log_in(ALICE, PASSWORD)
+
+    with pytest.raises(LastAdministrator):
+        await leave(core, signed_in)
+
+    assert await core.authenticator.authenticate(signed_in.tokens.access_token)
+    await verified_user(core, "bob")
+    bob = await core.sign_in.log_in(named("bob"), PASSWORD)
+    await core.administration.edit(None, bob.user.id, roles=("user", "admin"))
+    assert await leave(core, signed_in)

@@ -20,6 +20,7 @@ from auth_core.kernel import (
     Unavailable,
     Username,
 )
+from auth_core.users import ProfileChanges
 from tests.unit.auth_core.self_service.people import (
     NEW_PASSWORD,
     ORIGIN,
@@ -278,3 +279,37 @@ class TestChange:
 
         live = [one.id for one in core.store.sessions.values() if one.ended_at is None]
         assert [fresh.tokens.session_id] == live
+
+
+async def test_a_letter_is_in_the_language_of_its_reader(core, alice):
+    user = (await alice()).user
+    await core.users.change(user.id, ProfileChanges(locale="de-AT"))
+
+    await forgot(core)
+    await reset(core)
+
+    assert ["de-AT"] * 2 == [letter.locale for letter in letters(core)]
+
+
+@pytest.mark.sec("SEC-57", "SEC-29")
+@pytest.mark.parametrize("way", ["reset", "change"])
+async def test_another_password_ends_what_its_owner_does_in_the_name_of_others(core, alice, way):
+    admin = (await alice()).user
+    other = await verified_user(core, "bob")
+    await core.administration.edit(None, admin.id, roles=("user", "admin"))
+    admin = await core.sign_in.log_in(named("alice"), PASSWORD)
+    principal = await core.authenticator.authenticate(admin.tokens.access_token)
+    acting = await core.impersonation.begin(
+        principal, other.id, reason="ticket 4711", lifetime=timedelta(minutes=5), origin=ORIGIN
+    )
+
+    if way == "reset":
+        await forgot(core)
+        await reset(core)
+    else:
+        await core.self_service.change_password.change(
+            principal.user, current_password=PASSWORD, new_password=NEW_PASSWORD, origin=ORIGIN
+        )
+
+    with pytest.raises(InvalidToken):
+        await core.authenticator.authenticate(acting.tokens.access_token)
