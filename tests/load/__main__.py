@@ -24,6 +24,8 @@ NAMES = (
     "me",
     "login",
     "register",
+    "password-login",
+    "password-register",
     "refresh",
     "refresh-es256",
     "introspect",

@@ -90,6 +90,9 @@ def servers() -> Iterator[Place]:
             "REDIS_URL": endpoints.redis_url,
             "AUTH_MASTER_KEY": secrets.token_hex(32),
             "AUTH_CLIENTS": json.dumps([CLIENT]),
+            # a toy hash, so that what the service itself costs shows
+            "AUTH_ARGON2_MEMORY_KIB": "8",
+            "AUTH_ARGON2_TIME_COST": "1",
         }
         _prepare(environ)
         valkey = stack.enter_context(redis.Redis.from_url(endpoints.redis_url))

@@ -10,6 +10,9 @@ from tests.load.verifying import REVOCATIONS, VERIFIERS, Verifying
 
 ME_RATIO = 1.6
 LOGIN_FACTOR = 2.5
+PASSWORD_LOGIN_MS = 1.5
+"""Beside the signature, with a toy hash in place of a real one."""
+PASSWORD_REGISTER_MS = 2.0
 REFRESH_FACTOR = 3.5
 REFRESH_ES256_MS = 0.9
 """Half of the 1.8 ms measured for node-oidc-provider's in-memory refresh, on another machine."""
@@ -82,6 +85,7 @@ def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
     yield from _login(found.rounds, found.signature_ms)
+    yield from _passwords(found)
     yield from _refresh(found)
     yield from _beside_post(found)
     if found.startup is not None:
@@ -125,6 +129,16 @@ def _login(rounds: Mapping[str, Rounds], signature_ms: float | None) -> Iterator
         yield verdict("dev-login: CPU", rounds["login"].cpu_ms, allowed, " ms")
         beyond = (rounds["login"].cpu_ms - signature_ms) / insert
         yield verdict("  = beyond the signature / (POST + INSERT)", beyond, LOGIN_FACTOR, "x")
+
+
+def _passwords(found: Findings) -> Iterator[str]:
+    rounds, signature_ms = found.rounds, found.signature_ms
+    if "password-login" in rounds and signature_ms is not None:
+        allowed = signature_ms + PASSWORD_LOGIN_MS
+        yield verdict("password login: CPU", rounds["password-login"].cpu_ms, allowed, " ms")
+    if "password-register" in rounds:
+        measured = rounds["password-register"].cpu_ms
+        yield verdict("registration with a password: CPU", measured, PASSWORD_REGISTER_MS, " ms")
 
 
 def _refresh(found: Findings) -> Iterator[str]:

@@ -38,6 +38,7 @@ class Accounts:
         self._numbers = count()
         self._names: list[str] = []
         self._tokens: list[str] = []
+        self._with_password: list[bytes] = []
 
     def me(self, amount: int) -> Requests:
         """GET /me with tokens that have been used before."""
@@ -60,6 +61,23 @@ class Accounts:
             request("POST", f"{_API}/dev-register", body=body)
             for body in self._registrations(amount)
         ]
+
+    def password_register(self, amount: int) -> Requests:
+        """POST /register with a password, a new user each time."""
+        return [
+            request("POST", f"{_API}/register", body=body) for body in self._with_passwords(amount)
+        ]
+
+    def password_login(self, amount: int) -> Requests:
+        """POST /login with a password, the users taking turns."""
+        if not self._with_password:
+            self._with_password = list(self._with_passwords(USERS))
+            registrations = [
+                request("POST", f"{_API}/register", body=body) for body in self._with_password
+            ]
+            self._generator.send(self._port, registrations, status=201)
+        some = [request("POST", f"{_API}/login", body=body) for body in self._with_password]
+        return [some[index % len(some)] for index in range(amount)]
 
     def log_out(self, amount: int) -> Requests:
         """POST /logout, each by a user of its own whose session has been used once."""
@@ -101,6 +119,13 @@ class Accounts:
             name = f"bench.user.{next(self._numbers):06}"
             yield json.dumps({"username": name, "display_name": "Bench User"}).encode()
 
+    def _with_passwords(self, amount: int) -> Iterator[bytes]:
+        for _ in range(amount):
+            name = f"bench.person.{next(self._numbers):06}"
+            yield json.dumps(
+                {"username": name, "password": "nine lanterns over a harbour"}
+            ).encode()
+
     def _tokens_of(
         self, sign_ins: Requests, *, status: int, kind: str = "access_token"
     ) -> list[str]:
@@ -130,6 +155,14 @@ def scenarios(accounts: Accounts, es256: Accounts) -> Sequence[Scenario]:
         Scenario("me", "GET /me, warm", "ours", accounts.me),
         Scenario("login", "POST /dev-login", "ours", accounts.login),
         Scenario("register", "POST /dev-register", "ours", accounts.register, 201),
+        Scenario("password-login", "POST /login, password", "ours", accounts.password_login),
+        Scenario(
+            "password-register",
+            "POST /register, password",
+            "ours",
+            accounts.password_register,
+            201,
+        ),
         Scenario("refresh", "POST /refresh", "ours", accounts.refresh),
         Scenario("refresh-es256", "POST /refresh, ES256", "es256", es256.refresh),
         Scenario("introspect", "POST /introspect, warm", "ours", accounts.introspect),

@@ -18,8 +18,8 @@ from auth_core.kernel import Secret, Unavailable
 T = TypeVar("T")
 
 OWASP_MEMORY_KIB, OWASP_PASSES, OWASP_LANES = 19456, 2, 1
-QUEUE_PER_THREAD = 16
-"""Waiting hashes per thread before the next caller is turned away: about half a second of work."""
+QUEUE_PER_THREAD = 64
+"""Waiting hashes per thread before the next caller is turned away: about two seconds of work."""
 _SALT_BYTES, _DIGEST_BYTES = 16, 32
 
 
