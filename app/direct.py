@@ -80,7 +80,6 @@ class DirectCalls:
             _has_more(handler)
             or not signature.parameters.keys() <= known
             or not (isinstance(returned, type) and issubclass(returned, _ANSWERS))
-            or _sets_headers(handler)
         ):
             return None
         data = signature.parameters.get("data")
@@ -109,7 +108,7 @@ def _has_more(handler: HTTPRouteHandler) -> bool:
         or handler.resolve_before_request()
         or handler.resolve_after_response()
         or any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
-        or handler.resolve_response_headers()
+        or any(not header.documentation_only for header in handler.resolve_response_headers())
         or handler.resolve_response_cookies()
         or handler.resolve_data_dto()
         or handler.resolve_return_dto()
@@ -118,11 +117,6 @@ def _has_more(handler: HTTPRouteHandler) -> bool:
 
 
 _ANSWERS = (msgspec.Struct, ASGIResponse)
-
-
-def _sets_headers(handler: HTTPRouteHandler) -> bool:
-    """Whether Litestar is to put headers of its declaration on every answer."""
-    return any(not header.documentation_only for header in handler.resolve_response_headers())
 
 
 def _itself(scope: Scope) -> object:
