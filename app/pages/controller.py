@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from app.errors import status_of
-from app.limits import LIMIT_SIGN_IN
+from app.limits import LIMIT_NONE, LIMIT_SIGN_IN
 from app.pages.forms import read_form
 from app.pages.rendering import STYLE_PATH, FormField, form, page, stylesheet
 from app.pages.words import preferred, words
@@ -33,7 +33,7 @@ class AccountPagesController(Controller):
     opt = PUBLIC | LIMIT_SIGN_IN
     include_in_schema = False
 
-    @get(STYLE_PATH.removeprefix("/account"), sync_to_thread=False)
+    @get(STYLE_PATH.removeprefix("/account"), opt=LIMIT_NONE, sync_to_thread=False)
     def style(self) -> Response[bytes]:
         """Read what the pages look like."""
         return stylesheet()
