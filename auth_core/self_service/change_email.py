@@ -17,8 +17,8 @@ from auth_core.kernel import (
 )
 from auth_core.kernel.identity import USERNAME_MAX
 from auth_core.self_service.mailed import MailedSecrets
+from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.ports import SelfServiceUnitOfWork
-from auth_core.self_service.reauthentication import Reauthentication
 from auth_core.self_service.trail import Trail
 from auth_core.users import User, UserCache
 
@@ -29,7 +29,7 @@ class ChangeEmailFlow:
     def __init__(
         self,
         unit_of_work: Callable[[], SelfServiceUnitOfWork],
-        reauthentication: Reauthentication,
+        reauthentication: OwnerCheck,
         mailed: MailedSecrets,
         trail: Trail,
         cache: UserCache,

@@ -8,8 +8,8 @@ from auth_core.credentials import OF_AN_ACCOUNT, Account, PasswordHasher
 from auth_core.kernel import Clock, ConcurrentUpdate, MailTemplate, Secret
 from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.new_password import NewPassword
+from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.ports import SelfServiceUnitOfWork
-from auth_core.self_service.reauthentication import Reauthentication
 from auth_core.self_service.reset_password import names_of
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail
@@ -26,7 +26,7 @@ class ChangePasswordFlow:
         self,
         unit_of_work: Callable[[], SelfServiceUnitOfWork],
         sessions: SessionService,
-        reauthentication: Reauthentication,
+        reauthentication: OwnerCheck,
         hasher: PasswordHasher,
         mailed: MailedSecrets,
         passwords: NewPassword,

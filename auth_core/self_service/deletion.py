@@ -18,8 +18,8 @@ from auth_core.kernel import (
     has_mailbox,
 )
 from auth_core.self_service.mailed import MailedSecrets
+from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.ports import SelfServiceUnitOfWork
-from auth_core.self_service.reauthentication import Reauthentication
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail
 from auth_core.sessions import EndReason, SessionOrigin, SessionService
@@ -34,7 +34,7 @@ class DeletionFlow:
         self,
         unit_of_work: Callable[[], SelfServiceUnitOfWork],
         sessions: SessionService,
-        reauthentication: Reauthentication,
+        reauthentication: OwnerCheck,
         mailed: MailedSecrets,
         start: SessionStart,
         trail: Trail,

@@ -10,9 +10,9 @@ from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
 from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.new_password import NewPassword
+from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.policy import SelfServicePolicy
 from auth_core.self_service.ports import SelfServiceUnitOfWork
-from auth_core.self_service.reauthentication import Reauthentication
 from auth_core.self_service.registration import RegistrationFlow
 from auth_core.self_service.reset_password import ResetPasswordFlow
 from auth_core.self_service.sign_in import SessionStart
@@ -48,7 +48,7 @@ class SelfService:
     ) -> None:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
         start = SessionStart(sessions, tokens)
-        again = Reauthentication(unit_of_work, proof, passwords, development=development)
+        again = OwnerCheck(unit_of_work, proof, passwords, development=development)
         mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
             unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode

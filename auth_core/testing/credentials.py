@@ -9,6 +9,7 @@ import msgspec
 from auth_core.credentials import Account, Collision, CollisionKind, CredentialRepository
 from auth_core.kernel import Email, Secret, UserId, Username, UserNotFound
 from auth_core.testing.store import PasswordState, Transaction
+from auth_core.testing.users import found
 from auth_core.users import User
 
 
@@ -21,7 +22,7 @@ class InMemoryCredentialRepository:
     async def account(self, name: Username | Email) -> Account | None:
         """The account of this name with its password, or None."""
         await self._transaction.statement("credentials.account")
-        user = find_user(self._transaction, name)
+        user = found(self._transaction, name)
         return None if user is None else self._account(user)
 
     async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
@@ -128,14 +129,6 @@ class InMemoryCredentialRepository:
 
     async def _hold(self, user_id: UserId) -> None:
         await self._transaction.lock(("password", user_id))
-
-
-def find_user(transaction: Transaction, name: Username | Email) -> User | None:
-    """The user with this name, as the transaction sees it, or None."""
-    users = transaction.users.values()
-    if isinstance(name, Username):
-        return next((user for user in users if user.username == name), None)
-    return next((user for user in users if user.email == name), None)
 
 
 def _collision(users: Iterable[User], new: User) -> CollisionKind | None:

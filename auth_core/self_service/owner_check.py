@@ -8,7 +8,7 @@ from auth_core.self_service.new_password import NewPassword
 from auth_core.users import User
 
 
-class Reauthentication:
+class OwnerCheck:
     """Checks the password of an account."""
 
     def __init__(
