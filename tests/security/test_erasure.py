@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,7 +48,8 @@ class Person:
         self.first_display_name = f"Canary First {tag}"
         self.display_name = f"Canary Last {tag}"
         self.user_agent = f"CanaryAgent-{tag}"
-        self.ip_address = f"2001:db8:{tag[:4]}:{tag[4:8]}:{tag[8:]}::7"
+        # in its one spelling (RFC 5952), which drops zeros
+        self.ip_address = str(ip_address(f"2001:db8:{tag[:4]}:{tag[4:8]}:{tag[8:]}::7"))
         self.client_id = f"canary-client-{tag}"
         self.locale = f"de-x-{tag[:4]}-{tag[4:]}"
         self.picture_url = f"https://canary-picture-{tag}.example.com/me.png"

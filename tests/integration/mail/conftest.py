@@ -167,12 +167,32 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def _authority(name: str) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     constraints = x509.BasicConstraints(ca=True, path_length=None)
     builder = _builder(subject, subject, key.public_key())
-    return builder.add_extension(constraints, critical=True).sign(key, hashes.SHA256()), key
+    # what Python 3.13 asks of certificates by default (RFC 5280 §4.2.1)
+    for extension, critical in (
+        (constraints, True),
+        (_SIGNS_CERTIFICATES, True),
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+    ):
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(key, hashes.SHA256()), key
 
 
 def _builder(
@@ -195,7 +215,10 @@ def _context(file: Path, ca: Authority, name: x509.GeneralName) -> ssl.SSLContex
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
     builder = _builder(subject, ca[0].subject, key.public_key())
     names = x509.SubjectAlternativeName([name])
-    certificate = builder.add_extension(names, critical=False).sign(ca[1], hashes.SHA256())
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca[1].public_key())
+    for extension in (names, issuer):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(ca[1], hashes.SHA256())
     private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
