@@ -194,7 +194,8 @@ class RevocationFeed:
 
     async def _keep_polling(self) -> None:
         while True:
-            with suppress(Unavailable):
+            # whatever it is, the next try may do better; meanwhile ``as_of`` stands still
+            with suppress(Exception):
                 await self.poll()
             await asyncio.sleep(POLL_SECONDS)
 
@@ -205,7 +206,7 @@ class RevocationFeed:
 
     async def _keep_listening(self) -> None:
         while True:
-            with suppress(Unavailable):
+            with suppress(Exception):  # likewise: the poll makes good what is missed here
                 async for revocations in self._stream.follow():
                     self._learn(revocations)
             await asyncio.sleep(_RETRY_SECONDS)

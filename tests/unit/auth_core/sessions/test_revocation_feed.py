@@ -332,3 +332,24 @@ async def test_a_stream_that_is_cut_off_is_followed_again(core, another, ids, mo
     await until(lambda: ids[1] in revoked(another))
     await core.revocations.close()
     await another.close()
+
+
+async def test_a_fault_that_nobody_thought_of_does_not_stop_the_feed(core, monkeypatch):
+    """What is asked of the truth is asked again; until then the state grows stale."""
+    asked = asyncio.Event()
+    polls = 0
+
+    async def poll() -> None:
+        nonlocal polls
+        polls += 1
+        if polls == 1:
+            raise RuntimeError("a fault")
+        asked.set()
+
+    monkeypatch.setattr(core.revocations, "poll", poll)
+    monkeypatch.setattr("auth_core.sessions.revocation_feed.POLL_SECONDS", 0.0)
+    await core.revocations.start()
+    await asyncio.wait_for(asked.wait(), 10)
+    await core.revocations.close()
+
+    assert polls >= 2
