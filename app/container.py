@@ -146,11 +146,14 @@ class Container:
 
         Says once what an operator must see to.
         """
-        told = ""
+        told = feed_told = ""
         while True:
             await asyncio.sleep(RETRY_SECONDS)
             with suppress(AuthCoreError):
                 await self.core.keys.ring()
+            if self.core.revocations.problem != feed_told:
+                feed_told = self.core.revocations.problem
+                _log.error("revocation_feed_fault", reason=feed_told, effect="it is tried again")
             if self.core.keys.problem != told:
                 told = self.core.keys.problem
                 if told:

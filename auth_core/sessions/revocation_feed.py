@@ -81,6 +81,8 @@ class RevocationFeed:
         self._followers: set[Follower] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dismissed = False
+        self.problem = ""
+        """The last fault that nobody had thought of, for an operator."""
         self._reminded = False
 
     async def start(self) -> None:
@@ -194,9 +196,7 @@ class RevocationFeed:
 
     async def _keep_polling(self) -> None:
         while True:
-            # whatever it is, the next try may do better; meanwhile ``as_of`` stands still
-            with suppress(Exception):
-                await self.poll()
+            await self._try(self.poll())
             await asyncio.sleep(POLL_SECONDS)
 
     async def _keep_reminding(self) -> None:
@@ -206,10 +206,21 @@ class RevocationFeed:
 
     async def _keep_listening(self) -> None:
         while True:
-            with suppress(Exception):  # likewise: the poll makes good what is missed here
-                async for revocations in self._stream.follow():
-                    self._learn(revocations)
+            await self._try(self._listen())
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        async for revocations in self._stream.follow():
+            self._learn(revocations)
+
+    async def _try(self, work: Coroutine[object, object, None]) -> None:
+        """The next try may do better, whatever went wrong; meanwhile ``as_of`` stands still."""
+        try:
+            await work
+        except Unavailable:
+            pass
+        except Exception as error:  # noqa: BLE001 - a feed that gave up would stay stale for good
+            self.problem = f"unexpected {type(error).__name__}"
 
     def _learn(self, revocations: Iterable[Revocation]) -> list[Revocation]:
         fresh = []

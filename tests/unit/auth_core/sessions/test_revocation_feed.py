@@ -353,3 +353,4 @@ async def test_a_fault_that_nobody_thought_of_does_not_stop_the_feed(core, monke
     await core.revocations.close()
 
     assert polls >= 2
+    assert "unexpected RuntimeError" == core.revocations.problem
