@@ -38,6 +38,7 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
+from auth_core.organizations import OrganizationsUnitOfWork
 from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.self_service import (
     NewPassword,
@@ -80,6 +81,7 @@ class CoreUnitOfWork(
     KeysUnitOfWork,
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
+    OrganizationsUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""

@@ -41,7 +41,15 @@ from auth_core.kernel.errors import (
 )
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
-from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
+from auth_core.kernel.ids import (
+    EventId,
+    OrganizationId,
+    SessionId,
+    TeamId,
+    TokenId,
+    UserId,
+    uuid7,
+)
 from auth_core.kernel.limits import (
     FailureSpread,
     Hit,
@@ -118,6 +126,7 @@ __all__ = [
     "Secret",
     "SessionId",
     "Source",
+    "TeamId",
     "TokenExpired",
     "TokenId",
     "TooManyRequests",

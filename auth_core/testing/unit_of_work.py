@@ -16,9 +16,15 @@ from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.credentials import InMemoryCredentialRepository
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
+from auth_core.testing.organizations import (
+    InMemoryDomainRepository,
+    InMemoryMembershipRepository,
+    InMemoryOrganizationRepository,
+)
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
+from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.users import InMemoryUserRepository
 
 
@@ -118,6 +124,11 @@ class InMemoryUnitOfWork:
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
+        self.organizations = InMemoryOrganizationRepository(self._transaction)
+        self.memberships = InMemoryMembershipRepository(self._transaction)
+        self.teams = InMemoryTeamRepository(self._transaction)
+        self.invitations = InMemoryInvitationRepository(self._transaction)
+        self.domains = InMemoryDomainRepository(self._transaction)
 
     async def __aenter__(self) -> Self:
         self._transaction.begin()
