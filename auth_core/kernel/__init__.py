@@ -44,6 +44,10 @@ from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import (
     EventId,
     OrganizationId,
+<<<<<<< HEAD
+=======
+    RoleId,
+>>>>>>> main
     SessionId,
     TeamId,
     TokenId,
@@ -123,6 +127,7 @@ __all__ = [
     "RateLimiter",
     "ReauthenticationFailed",
     "RegistrationClosed",
+    "RoleId",
     "Secret",
     "SessionId",
     "Source",
