@@ -44,10 +44,7 @@ from auth_core.kernel.identity import Email, Username, display_name
 from auth_core.kernel.ids import (
     EventId,
     OrganizationId,
-<<<<<<< HEAD
-=======
     RoleId,
->>>>>>> main
     SessionId,
     TeamId,
     TokenId,
