@@ -24,8 +24,8 @@ pytest.register_assert_rewrite(
 
 from auth_core.testing.contracts.account_loading import AccountLoadingContract  # noqa: E402
 from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
-from auth_core.testing.contracts.events import (  # noqa: E402
-    EventLogContract,
+from auth_core.testing.contracts.event_log import EventLogContract  # noqa: E402
+from auth_core.testing.contracts.event_publisher import (  # noqa: E402
     EventPublisherContract,
     ReadBack,
 )

@@ -14,7 +14,7 @@ from auth_core.testing import (
     InMemoryUnitOfWork,
     ManualClock,
 )
-from auth_core.testing.contracts.events import SOURCE, new_event
+from auth_core.testing.contracts.event_publisher import SOURCE, new_event
 from auth_core.testing.contracts.making import fresh_id
 
 
