@@ -1,11 +1,12 @@
 """The whole core, put together from ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 import msgspec
 
+from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
@@ -136,6 +137,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
+    resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """The resources of consuming services, each with the actions that can be permitted on it."""
 
 
 class Core:
@@ -143,6 +146,7 @@ class Core:
 
     def __init__(self, ports: Ports, options: Options) -> None:
         clock, ids = ports.clock, ports.ids
+        self.role_book = RoleBook(PermissionRegistry(options.resources))
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.password_policy = _password_policy(ports, options)
