@@ -162,14 +162,7 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
-        self.lifecycle = AccountLifecycle(
-            ports.unit_of_work,
-            self.sessions,
-            ports.password_hasher,
-            self.password_policy,
-            clock,
-            ids,
-        )
+        self.lifecycle = self._lifecycle(ports)
         self.personal_data = self._personal_data(ports, options)
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
@@ -185,6 +178,16 @@ class Core:
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = self._authenticator(ports, options)
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _lifecycle(self, ports: Ports) -> AccountLifecycle:
+        return AccountLifecycle(
+            ports.unit_of_work,
+            self.sessions,
+            ports.password_hasher,
+            self.password_policy,
+            ports.clock,
+            ports.ids,
+        )
 
     def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
         return Authenticator(
