@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.organizations import (
@@ -41,6 +42,7 @@ __all__ = [
     "InMemoryCore",
     "InMemoryCredentialRepository",
     "InMemoryDomainRepository",
+    "InMemoryEventLog",
     "InMemoryFailureSpread",
     "InMemoryInvitationRepository",
     "InMemoryKeyRepository",
@@ -51,6 +53,7 @@ __all__ = [
     "InMemoryOrganizationRepository",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
+    "InMemoryPublisher",
     "InMemoryRateLimiter",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
