@@ -50,10 +50,7 @@ class DirectCalls:
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
     ) -> None:
         """Answer a request that has been routed. Raises what the handler raises."""
-        handler = cast("HTTPRouteHandler", scope["route_handler"])
-        if handler not in self._calls:
-            self._calls[handler] = self._call(handler)
-        call = self._calls[handler]
+        call = self._known(cast("HTTPRouteHandler", scope["route_handler"]))
         if call is None or (call.body is not None and not _is_small(scope)):
             await next_app(scope, receive, send)
             return
@@ -71,6 +68,15 @@ class DirectCalls:
         if isinstance(answer, msgspec.Struct):
             answer = JsonAnswer(answer, call.status)
         await answer(scope, receive, send)
+
+    def takes(self, handler: HTTPRouteHandler) -> bool:
+        """Whether it calls this handler, unless the body is out of order."""
+        return self._known(handler) is not None
+
+    def _known(self, handler: HTTPRouteHandler) -> _Call | None:
+        if handler not in self._calls:
+            self._calls[handler] = self._call(handler)
+        return self._calls[handler]
 
     def _call(self, handler: HTTPRouteHandler) -> _Call | None:
         signature = handler.parsed_fn_signature

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
-import structlog
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.fixed_routes import BEGUN
 from app.limits import LEFT
-from app.observability import AccessLine
+from app.observability import REQUEST_ID, AccessLine
 from auth_core.tokens import Principal
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -59,7 +59,7 @@ class Edge:
         started = perf_counter()
         request_id, correlation_id, app = self._read(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        in_context = REQUEST_ID.set(request_id)
         method, status = scope["method"], 500
         if method == HttpMethod.HEAD:  # answered like GET, without the content (RFC 9110 §9.3.2)
             scope["method"] = HttpMethod.GET
@@ -69,11 +69,9 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._completed(
-                    [*message["headers"], *_left(scope, message["headers"])],
-                    request_id.encode(),
-                    correlation_id.encode(),
-                )
+                scope[BEGUN] = True  # type: ignore[typeddict-unknown-key]
+                headers = [*message["headers"], *_left(scope, message["headers"])]
+                message["headers"] = self._completed(headers, request_id, correlation_id)
             elif method == HttpMethod.HEAD and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
@@ -90,7 +88,7 @@ class Edge:
                 request_id=request_id,
                 principal_id=principal.user.id if isinstance(principal, Principal) else None,
             )
-            structlog.contextvars.clear_contextvars()
+            REQUEST_ID.reset(in_context)
 
     def _read(self, headers: RawHeaders) -> tuple[str, str, ASGIApp]:
         """The request id and the correlation id, and who answers.
@@ -109,16 +107,16 @@ class Edge:
         return request_id, correlation_id or request_id, app
 
     def _completed(
-        self, headers: RawHeaders, request_id: bytes, correlation_id: bytes
+        self, headers: list[tuple[bytes, bytes]], request_id: str, correlation_id: str
     ) -> list[tuple[bytes, bytes]]:
         """An answer's headers with ours; what a handler set itself stays."""
         names = [name for name, _ in headers]
         return [
             *headers,
             *self._headers,
-            *(item for item in _DEFAULTS if item[0] not in names),
-            (b"x-request-id", request_id),
-            (b"x-correlation-id", correlation_id),
+            *[item for item in _DEFAULTS if item[0] not in names],
+            (b"x-request-id", request_id.encode()),
+            (b"x-correlation-id", correlation_id.encode()),
         ]
 
 

@@ -21,6 +21,7 @@ from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
 from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
+from app.fixed_routes import FixedRoutes, Found, fixed_routes
 from app.limits import RouteLimits
 from app.pages import AccountPagesController
 from app.proxies import Proxies
@@ -64,11 +65,13 @@ def create_app(container: Container) -> Litestar:
 
     proxies = _proxies(container)
     constants, of_scope = _constants(container), _of_scope(container, proxies)
+    calls = DirectCalls(constants, of_scope)
+    gate = _gate(container, proxies, calls)
     app = Litestar(
         route_handlers=[*CONTROLLERS, AccountPagesController],
         dependencies={name: _always(value) for name, value in constants.items()}
         | {name: Provide(of, sync_to_thread=False) for name, of in of_scope.items()},
-        middleware=[_gate(container, proxies, DirectCalls(constants, of_scope))],
+        middleware=[gate],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         cors_config=_cors(container.settings.cors),
@@ -78,15 +81,15 @@ def create_app(container: Container) -> Litestar:
         logging_config=None,
         request_class=StrictRequest,
     )
-    _put_behind_edge(app, container)
+    _put_behind_edge(app, container, gate, fixed_routes(app.routes, calls.takes))
     return app
 
 
-def _put_behind_edge(app: Litestar, container: Container) -> None:
+def _put_behind_edge(app: Litestar, container: Container, gate: Gate, found: Found) -> None:
     # with a cors_config this is Litestar's CORS middleware, which costs every request what few need
     cross_origin = app.asgi_handler
     app.asgi_handler = Edge(
-        cross_origin.app,  # type: ignore[attr-defined]
+        FixedRoutes(found, gate, cross_origin.app),  # type: ignore[attr-defined]
         CrossOrigin(cross_origin),
         new_id=container.ids.text,
         access_line=container.access_line,

@@ -13,6 +13,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from app.errors import EndpointNotAvailable, FormRequired
+from app.fixed_routes import HANDED_OVER
 from app.limits import RouteLimits
 from app.proxies import Proxies
 from auth_core.clients import Client, ClientRegistry
@@ -108,10 +109,12 @@ class Gate:
         """The gate in front of one route."""
 
         async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == ScopeType.HTTP:
-                await self._handle(scope, receive, send, app)
-            else:
+            if scope["type"] != ScopeType.HTTP:
                 await app(scope, receive, send)
+            elif HANDED_OVER in scope:
+                await _hand_over(scope, receive, send, app)
+            else:
+                await self._handle(scope, receive, send, app)
 
         return gate
 
@@ -174,6 +177,14 @@ class Gate:
         sent = _authorization(scope)
         if sent.partition(" ")[0].lower() == "basic":
             scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
+
+
+async def _hand_over(scope: HTTPScope, receive: Receive, send: Send, app: ASGIApp) -> None:
+    """What is left to Litestar of a request that was judged before it (see `FixedRoutes`)."""
+    error = scope.get(HANDED_OVER)
+    if isinstance(error, Exception):
+        raise error
+    await app(scope, receive, send)
 
 
 def _methods_answer(scope: HTTPScope) -> ASGIResponse:

@@ -19,6 +19,7 @@ from app.observability.access import (
     no_access_line,
 )
 from app.observability.redaction import escape_controls, redact
+from app.observability.request_id import add_request_id
 from app.observability.sink import FileDescriptorSink, TurnSink
 
 Write = Callable[[bytes], object]
@@ -63,6 +64,7 @@ def configure_logging(
     render = _render_json if format == "json" else _console_renderer(colors=colors)
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.processors.add_log_level,
         _stamp(now),
         structlog.processors.StackInfoRenderer(),

@@ -41,7 +41,16 @@ from auth_core.kernel.errors import (
 )
 from auth_core.kernel.events import DomainEvent
 from auth_core.kernel.identity import Email, Username, display_name
-from auth_core.kernel.ids import EventId, OrganizationId, SessionId, TokenId, UserId, uuid7
+from auth_core.kernel.ids import (
+    EventId,
+    OrganizationId,
+    RoleId,
+    SessionId,
+    TeamId,
+    TokenId,
+    UserId,
+    uuid7,
+)
 from auth_core.kernel.limits import (
     FailureSpread,
     Hit,
@@ -115,9 +124,11 @@ __all__ = [
     "RateLimiter",
     "ReauthenticationFailed",
     "RegistrationClosed",
+    "RoleId",
     "Secret",
     "SessionId",
     "Source",
+    "TeamId",
     "TokenExpired",
     "TokenId",
     "TooManyRequests",

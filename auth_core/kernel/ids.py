@@ -6,6 +6,8 @@ from uuid import UUID
 UserId = NewType("UserId", UUID)
 SessionId = NewType("SessionId", UUID)
 OrganizationId = NewType("OrganizationId", UUID)
+TeamId = NewType("TeamId", UUID)
+RoleId = NewType("RoleId", UUID)
 EventId = NewType("EventId", UUID)
 TokenId = NewType("TokenId", UUID)
 

@@ -30,9 +30,15 @@ class CurrentRing:
 
     async def get(self) -> KeyRing:
         """The ring at hand, which waits for nothing; only the first one is waited for."""
-        if self._ring is None:
-            return await self.load()
-        if not (self._is_loading or self._within(RELOAD_INTERVAL, self._asked_at)):
+        return self.at_hand() or await self.load()
+
+    def at_hand(self) -> KeyRing | None:
+        """The ring at hand, loaded anew in the background when it is old; None before the first."""
+        if (
+            self._ring is not None
+            and not self._is_loading
+            and not self._within(RELOAD_INTERVAL, self._asked_at)
+        ):
             self._begin()
         return self._ring
 

@@ -61,6 +61,10 @@ class KeyService:
         """
         return await self._current.get()
 
+    def ring_at_hand(self) -> KeyRing | None:
+        """What `ring` returns at once, or None when it would have to load the first one."""
+        return self._current.at_hand()
+
     async def ring_with(self, use: KeyUse, kid: str) -> KeyRing:
         """The ring, loaded anew when it does not know ``kid``, at most once a second."""
         return await self._current.get_with(use, kid)

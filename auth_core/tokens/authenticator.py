@@ -51,7 +51,7 @@ class Authenticator:
         At most one cache round trip when warm. Raises InvalidToken, TokenExpired or Unavailable.
         """
         verified = self._verified.get(token, self._clock.now().timestamp())
-        if verified is not None and await self._left_the_ring(verified.kid):
+        if verified is not None and not self._holds(verified.kid):
             self._verified.forget(token)
             verified = None
         claims = await self._verify(token) if verified is None else verified.claims
@@ -60,8 +60,9 @@ class Authenticator:
             raise InvalidToken
         return Principal(claims, state)
 
-    async def _left_the_ring(self, kid: str) -> bool:
-        return (await self._keys.ring()).find(KeyUse.ACCESS, kid) is None
+    def _holds(self, kid: str) -> bool:
+        ring = self._keys.ring_at_hand()
+        return ring is not None and ring.find(KeyUse.ACCESS, kid) is not None
 
     async def _verify(self, token: str) -> AccessClaims:
         header = self._verifier.header(token)

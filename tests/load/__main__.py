@@ -10,8 +10,16 @@ from typing import NoReturn
 
 from tests.load.bench import Place, servers
 from tests.load.client import BenchError
+from tests.load.deciding import deciding
 from tests.load.machine import processor
-from tests.load.report import Findings, start_lines, table, verdicts, verifying_lines
+from tests.load.report import (
+    Findings,
+    deciding_lines,
+    start_lines,
+    table,
+    verdicts,
+    verifying_lines,
+)
 from tests.load.session import session
 from tests.load.startup import startup
 from tests.load.verifying import verifying
@@ -50,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "verify" in options.only:
                 found.verifying = verifying(place)
                 _say(["", *verifying_lines(found.verifying)])
+            if "decide" in options.only:
+                found.deciding = deciding(place)
+                _say(["", *deciding_lines(found.deciding)])
             wanted = [name for name in NAMES if name in options.only]
             if wanted:
                 with session(place, connections=options.connections) as under_way:
@@ -66,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify")
+    parts = (*NAMES, "start", "verify", "decide")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")

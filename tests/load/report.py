@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from tests.load.counting import Counts
+from tests.load.deciding import Deciding
 from tests.load.rounds import Rounds
 from tests.load.scenarios import Scenario
 from tests.load.startup import Startup
@@ -25,6 +26,7 @@ WARM_PER_SECOND = 300_000
 COLD_RATIO = 1.3
 REVOCATIONS_MB = 25.0
 FELT_MS = 1000.0
+DECISIONS_PER_SECOND = 500_000
 
 _HEAD = (
     f"{'scenario':<22}{'req/s':>7}{'CPU ms':>8}{'(lowest-highest)':>18}{'p50 ms':>8}{'p99 ms':>8}"
@@ -43,6 +45,7 @@ class Findings:
         self.rss_mb: dict[str, float] = {}
         self.startup: Startup | None = None
         self.verifying: Verifying | None = None
+        self.deciding: Deciding | None = None
 
 
 def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
@@ -81,6 +84,12 @@ def verifying_lines(found: Verifying) -> Iterator[str]:
     yield f"  decoding and checking it alone       {found.raw_us:>9.1f} us"
 
 
+def deciding_lines(found: Deciding) -> Iterator[str]:
+    """What a permission check costs in process."""
+    yield f"decisions per second and core          {found.mean_per_second:>9.0f}"
+    yield f"  of the slowest kind                  {found.slowest_per_second:>9.0f}"
+
+
 def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
@@ -99,6 +108,9 @@ def verdicts(found: Findings) -> Iterator[str]:
         yield verdict("fm-auth --help", found.startup.help_seconds, HELP_SECONDS, " s")
     if found.verifying is not None:
         yield from _verifying(found.verifying)
+    if found.deciding is not None:
+        each, allowed = 1e6 / found.deciding.slowest_per_second, 1e6 / DECISIONS_PER_SECOND
+        yield verdict("decision, the slowest kind: CPU", each, allowed, " us")
 
 
 def _verifying(found: Verifying) -> Iterator[str]:

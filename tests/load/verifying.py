@@ -83,7 +83,7 @@ def _followers(port: int, secret: str) -> tuple[float, float]:
         _until(lambda: all(verifier.ready for verifier in verifiers))
         token = next(tokens := _tokens(base))
         _agree(verifiers, token)
-        warm = _cpu_seconds(lambda: verifiers[0].verify(token), _WARM)
+        warm = cpu_seconds(lambda: verifiers[0].verify(token), _WARM)
         felt = [late for _ in range(_LOGOUTS) for late in _felt(base, verifiers, next(tokens))]
         with ThreadPoolExecutor(VERIFIERS) as threads:  # each waits for its threads to end
             stack.pop_all()
@@ -196,10 +196,10 @@ def _cold_and_raw() -> tuple[float, float]:
         signed, _, signature = token.rpartition(".")
         verify(urlsafe_b64decode(f"{signature}=="), signed.encode(), padding, digest)
 
-    return _cpu_seconds(cold, _COLD) * 1e6, _cpu_seconds(raw, _COLD) * 1e6
+    return cpu_seconds(cold, _COLD) * 1e6, cpu_seconds(raw, _COLD) * 1e6
 
 
-def _cpu_seconds(work: Callable[[], object], times: int) -> float:
+def cpu_seconds(work: Callable[[], object], times: int) -> float:
     """CPU seconds of one call, the median of some rounds, of this thread alone."""
     rounds = []
     for _ in range(_REPEATS):

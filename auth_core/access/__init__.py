@@ -1,0 +1,46 @@
+"""Access: permissions, roles, and the one decision about who may do what."""
+
+from auth_core.access.deciding import decide
+from auth_core.access.decision import Decision, Reason
+from auth_core.access.explaining import explain
+from auth_core.access.granting import (
+    require_may_assign,
+    require_may_assign_in_team,
+    require_may_define,
+)
+from auth_core.access.model import EVERYDAY, Context, Resource, Standing, Subject
+from auth_core.access.permission import (
+    ACTIONS,
+    ADMINISTRATIVE,
+    Permission,
+    PermissionRegistry,
+    action_of,
+    resource_of,
+)
+from auth_core.access.roles import BuiltInRole, Role, RoleBook
+from auth_core.access.scope import RoleScope
+
+__all__ = [
+    "ACTIONS",
+    "ADMINISTRATIVE",
+    "EVERYDAY",
+    "BuiltInRole",
+    "Context",
+    "Decision",
+    "Permission",
+    "PermissionRegistry",
+    "Reason",
+    "Resource",
+    "Role",
+    "RoleBook",
+    "RoleScope",
+    "Standing",
+    "Subject",
+    "action_of",
+    "decide",
+    "explain",
+    "require_may_assign",
+    "require_may_assign_in_team",
+    "require_may_define",
+    "resource_of",
+]
