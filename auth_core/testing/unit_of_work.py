@@ -10,7 +10,9 @@ from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import CredentialRepository
 from auth_core.kernel import (
     DomainEvent,
+    OrganizationId,
     Outbox,
+    UserId,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.credentials import InMemoryCredentialRepository
@@ -118,6 +120,18 @@ class InMemoryUnitOfWork:
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
+
+    def for_organization(self, organization_id: OrganizationId) -> Self:  # noqa: ARG002
+        """Nothing to do: no wall stands behind what the repositories ask for."""
+        return self
+
+    def for_user(self, user_id: UserId) -> Self:  # noqa: ARG002
+        """As above."""
+        return self
+
+    def for_platform(self) -> Self:
+        """As above."""
+        return self
 
     async def __aenter__(self) -> Self:
         self._transaction.begin()
