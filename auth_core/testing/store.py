@@ -139,6 +139,10 @@ class Transaction:
         self.team_memberships = Rows(store.team_memberships)
         self.invitations = Rows(store.invitations)
         self.domains = Rows(store.domains)
+        self._of_organizations: tuple[Rows[Any, Any], ...] = (
+            *(self.organizations, self.memberships, self.teams),
+            *(self.team_memberships, self.invitations, self.domains),
+        )
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
@@ -266,18 +270,14 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
-        self.organizations.commit()
-        self.memberships.commit()
-        self.teams.commit()
-        self.team_memberships.commit()
-        self.invitations.commit()
-        self.domains.commit()
+        for rows in self._of_organizations:
+            rows.commit()
         _apply(self.event_numbers)
         _apply(self.event_progress)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
-        for rows, key in self._deleted:
-            rows.pop(key, None)
+        for table, key in self._deleted:
+            table.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
         self._store.audit[:] = [
