@@ -33,6 +33,12 @@ class AuditAction(StrEnum):
     SIGNED_IN_BY_MAIL = "user:signed_in_by_mail"
     DELETION_SCHEDULED = "user:deletion_scheduled"
     DELETION_CANCELLED = "user:deletion_cancelled"
+    WEBHOOK_CREATED = "webhook:created"
+    WEBHOOK_CHANGED = "webhook:changed"
+    WEBHOOK_DELETED = "webhook:deleted"
+    WEBHOOK_DISABLED = "webhook:disabled"
+    WEBHOOK_SECRET_ROTATED = "webhook:secret_rotated"  # noqa: S105 - an action
+    WEBHOOK_REDELIVERED = "webhook:redelivered"
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +52,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     action: AuditAction
     reason: str
-    user_id: UserId
+    user_id: UserId | None
     session_id: SessionId | None = None
     organization_id: OrganizationId | None = None
     actor_id: UserId | None = msgspec.field(default_factory=current_actor)

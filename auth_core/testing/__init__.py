@@ -28,6 +28,7 @@ from auth_core.testing.unit_of_work import (
     InMemoryUnitOfWork,
 )
 from auth_core.testing.users import InMemoryUserRepository
+from auth_core.testing.webhooks import InMemoryReceivers
 
 __all__ = [
     "DeterministicIds",
@@ -42,6 +43,7 @@ __all__ = [
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
     "InMemoryRateLimiter",
+    "InMemoryReceivers",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",

@@ -9,6 +9,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -33,6 +34,7 @@ from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
 from auth_core.users import User
+from auth_core.webhooks import Delivery, DeliveryId, EndpointId, WebhookEndpoint
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -79,6 +81,10 @@ class InMemoryStore:
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
         self.mail: dict[LetterId, QueuedLetter] = {}
+        self.webhook_endpoints: dict[EndpointId, WebhookEndpoint] = {}
+        self.webhook_deliveries: dict[DeliveryId, tuple[int, Delivery]] = {}
+        """Deliveries with their positions."""
+        self.positions = count(1)
         self.down = False
         """While set, every statement and every commit raises Unavailable."""
         self.on_statement: Callable[[str], None] | None = None
@@ -108,6 +114,10 @@ class Transaction:
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
+        self.webhook_endpoints = ChainMap[EndpointId, WebhookEndpoint]({}, store.webhook_endpoints)
+        self.webhook_deliveries = ChainMap[DeliveryId, tuple[int, Delivery]](
+            {}, store.webhook_deliveries
+        )
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
@@ -164,6 +174,10 @@ class Transaction:
     def vault(self) -> LetterVault:
         """What seals letters."""
         return self._store.vault
+
+    def next_position(self) -> int:
+        """A number above all that were given."""
+        return next(self._store.positions)
 
     def is_free(self, key: Hashable) -> bool:
         """Whether nobody else holds ``key``."""
@@ -231,6 +245,8 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
+        _apply(self.webhook_endpoints)
+        _apply(self.webhook_deliveries)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
         for rows, key in self._deleted:

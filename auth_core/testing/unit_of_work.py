@@ -20,6 +20,7 @@ from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.testing.users import InMemoryUserRepository
+from auth_core.testing.webhooks import InMemoryDeliveries, InMemoryEndpoints
 
 
 class InMemoryKeyRepository:
@@ -118,6 +119,8 @@ class InMemoryUnitOfWork:
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
+        self.webhooks = InMemoryEndpoints(self._transaction)
+        self.deliveries = InMemoryDeliveries(self._transaction)
 
     async def __aenter__(self) -> Self:
         self._transaction.begin()

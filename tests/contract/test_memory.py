@@ -52,6 +52,8 @@ from auth_core.testing.contracts import (
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
 )
 
 
@@ -287,4 +289,12 @@ class TestIds(IdsContract):
 
 
 class TestEntropy(EntropyContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
     pass

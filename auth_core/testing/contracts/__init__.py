@@ -62,6 +62,10 @@ from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa
 from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
 from auth_core.testing.contracts.user_search import LastAdministratorContract  # noqa: E402
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.webhooks import (  # noqa: E402
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+)
 
 __all__ = [
     "AccountLoadingContract",
@@ -94,4 +98,6 @@ __all__ = [
     "UnitOfWorkFactory",
     "UnreachableSessionCacheContract",
     "UserRepositoryContract",
+    "WebhookDeliveryContract",
+    "WebhookEndpointContract",
 ]
