@@ -22,6 +22,8 @@ from auth_core.kernel import (
     EmailTaken,
     InvalidInput,
     Misconfigured,
+    OrganizationId,
+    TeamId,
     Unavailable,
     Username,
     UsernameTaken,
@@ -102,6 +104,10 @@ class Container:
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
         return self.core.unit_of_work()
+
+    async def team_place(self, team_id: TeamId) -> OrganizationId | None:  # noqa: ARG002
+        """Whose team it is, or None when there is none."""
+        return None  # there are no teams yet
 
     async def _migrate(self) -> None:
         from adapters.postgres.schema import migrate  # noqa: PLC0415 - Alembic is slow to import

@@ -1,11 +1,12 @@
 """The whole core, put together from ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 import msgspec
 
+from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
@@ -136,6 +137,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
+    resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """The resources of consuming services, each with the actions that can be permitted on it."""
 
 
 class Core:
@@ -143,6 +146,7 @@ class Core:
 
     def __init__(self, ports: Ports, options: Options) -> None:
         clock, ids = ports.clock, ports.ids
+        self.role_book = RoleBook(PermissionRegistry(options.resources))
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.password_policy = _password_policy(ports, options)
@@ -158,14 +162,7 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
-        self.lifecycle = AccountLifecycle(
-            ports.unit_of_work,
-            self.sessions,
-            ports.password_hasher,
-            self.password_policy,
-            clock,
-            ids,
-        )
+        self.lifecycle = self._lifecycle(ports)
         self.personal_data = self._personal_data(ports, options)
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
@@ -181,6 +178,16 @@ class Core:
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = self._authenticator(ports, options)
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _lifecycle(self, ports: Ports) -> AccountLifecycle:
+        return AccountLifecycle(
+            ports.unit_of_work,
+            self.sessions,
+            ports.password_hasher,
+            self.password_policy,
+            ports.clock,
+            ports.ids,
+        )
 
     def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
         return Authenticator(

@@ -6,6 +6,8 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from adapters.postgres.connection import LeanConnection
+
 
 class LeanPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
     """A pool whose connections change hands without a task, a shield and two timers each time.
@@ -33,6 +35,8 @@ class LeanPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
     ) -> None:
         """Give a connection back. See `asyncpg.Pool.release`."""
         held, holder = connection._con, connection._holder
+        if held is not None:
+            held.precede(b"")  # meant for a statement that never came
         if (
             held is None
             or self._closing
@@ -63,7 +67,7 @@ def lean_pool(dsn: str, *, size: int, **options: Any) -> LeanPool:
         max_inactive_connection_lifetime=300.0,
         setup=None,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=LeanConnection,
         record_class=asyncpg.Record,
         **options,
     )

@@ -20,10 +20,15 @@ _PARAMETER = re.compile(r"\$(\d+)")
 class Statement:
     """One compiled statement. Its parameters are the names of its bind parameters and columns."""
 
-    __slots__ = ("_names", "sql", "table", "writes")
+    __slots__ = ("_names", "crosses_tenants", "sql", "table", "writes")
 
-    def __init__(self, clause: ClauseElement, *, writes: bool = False) -> None:
+    def __init__(
+        self, clause: ClauseElement, *, writes: bool = False, crosses_tenants: bool = False
+    ) -> None:
         """Compile ``clause``; ``writes`` marks a SELECT over data-modifying CTEs.
+
+        ``crosses_tenants`` is for what belongs to no tenant's work: sweeps, the relay, erasure, a
+        look-up by a secret that names the tenant. Row-level security lets it pass.
 
         Raises TypeError for a constant, which would become a parameter without a name.
         """
@@ -35,6 +40,7 @@ class Statement:
             compiled.statement.table if isinstance(compiled.statement, UpdateBase) else None
         )
         self.writes = writes or compiled.isinsert or compiled.isupdate or compiled.isdelete
+        self.crosses_tenants = crosses_tenants
         self._names = tuple(compiled.positiontup or ())
         constants = [name for name in self._names if compiled.params[name] is not None]
         if constants:

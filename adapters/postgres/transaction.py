@@ -1,5 +1,6 @@
 """Statements on one connection: reads at once, writes in one transaction."""
 
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -7,6 +8,7 @@ import asyncpg
 
 from adapters.postgres.database import Connection, Database
 from adapters.postgres.errors import CONFUSED, DRIVER_ERRORS, reraise
+from adapters.postgres.row_scope import NOTHING, PLATFORM, RowScope
 from adapters.postgres.statement import Statement, combined
 from auth_core.kernel import Unavailable
 
@@ -21,18 +23,34 @@ class Transaction:
     one statement is a transaction. That makes the writes of a login one round trip instead of five.
     """
 
-    __slots__ = ("_begun", "_connection", "_database", "_deferred")
+    __slots__ = (
+        "_begun",
+        "_connection",
+        "_database",
+        "_deferred",
+        "_deferred_scope",
+        "_server_scope",
+        "scope",
+    )
 
-    def __init__(self, database: Database, connection: Connection) -> None:
+    def __init__(
+        self, database: Database, connection: Connection, scope: RowScope = NOTHING
+    ) -> None:
         self._database = database
         self._connection = connection
         self._begun = False
+        self.scope = scope
+        """Whose rows the statements from the next one on may see."""
+        self._server_scope = NOTHING
+        self._deferred_scope = scope
         self._deferred: list[tuple[Statement, list[object]]] = []
 
     async def row_alone(self, statement: Statement, **values: object) -> asyncpg.Record | None:
         """Run a write that is a transaction by itself, durable when this returns."""
+        arguments = statement.arguments(values)
+        self._precede(statement)
         try:
-            row = await self._connection.fetchrow(statement.sql, *statement.arguments(values))
+            row = await self._connection.fetchrow(statement.sql, *arguments)
         except DRIVER_ERRORS as error:
             self._fail(error)
         self._database.availability.found()
@@ -50,8 +68,10 @@ class Transaction:
         if statement.writes or self._deferred:
             await self._begin()
             await self._run_deferred()
+        arguments = statement.arguments(values)
+        self._precede(statement)
         try:
-            rows = await self._connection.fetch(statement.sql, *statement.arguments(values))
+            rows = await self._connection.fetch(statement.sql, *arguments)
         except DRIVER_ERRORS as error:
             self._fail(error)
         self._database.availability.found()
@@ -61,24 +81,32 @@ class Transaction:
         """Run a write now, because the caller wants to hear of its failure."""
         await self._begin()
         await self._run_deferred()
-        await self._execute(statement.sql, *statement.arguments(values))
+        arguments = statement.arguments(values)
+        self._precede(statement)
+        await self._execute(statement.sql, *arguments)
 
     async def defer(self, statement: Statement, **values: object) -> None:
         """Run a write no later than before the next statement, or with the commit.
 
         What is deferred together runs in no particular order, so it never meets in one table.
         """
-        if any(deferred.table == statement.table for deferred, _ in self._deferred):
+        scope = self._scope_of(statement)
+        if self._deferred and (
+            scope != self._deferred_scope
+            or any(deferred.table == statement.table for deferred, _ in self._deferred)
+        ):
             await self._begin()
             await self._run_deferred()
+        self._deferred_scope = scope
         self._deferred.append((statement, statement.arguments(values)))
 
     async def commit(self) -> None:
         """Make the writes durable. Raises Unavailable when it is not certain that they are."""
         await self._run_deferred()
         if self._begun:
-            await self._execute("COMMIT")
+            await self._control("COMMIT")
             self._begun = False
+            self._server_scope = NOTHING
 
     async def end(self) -> None:
         """Roll back what was not committed and give the connection back: clean, or cut off."""
@@ -99,17 +127,40 @@ class Transaction:
     async def _begin(self) -> None:
         if not self._begun:
             self._begun = True  # first: when the answer is lost the connection is not clean
-            await self._execute("BEGIN")
+            await self._control("BEGIN")
 
     async def _run_deferred(self) -> None:
         if self._deferred:
             deferred, self._deferred = self._deferred, []
             sql = combined([statement for statement, _ in deferred])
+            self._send_scope(self._deferred_scope)
             await self._execute(sql, *(argument for _, some in deferred for argument in some))
 
+    def _scope_of(self, statement: Statement) -> RowScope:
+        return PLATFORM if statement.crosses_tenants else self.scope
+
+    def _precede(self, statement: Statement) -> None:
+        self._send_scope(self._scope_of(statement))
+
+    def _send_scope(self, scope: RowScope) -> None:
+        """Have the next statement run in ``scope``: it travels with it and ends with it."""
+        if scope == self._server_scope:
+            return
+        self._connection.precede(scope.messages())
+        if self._begun:  # there it lasts until the transaction ends, or the next scope
+            self._server_scope = scope
+
+    async def _control(self, command: str) -> None:
+        await self._send(self._connection.execute(command))
+
     async def _execute(self, sql: str, *arguments: object) -> None:
+        # without parameters asyncpg's `execute` speaks another protocol, which nothing may precede
+        run = self._connection.execute if arguments else self._connection.fetch
+        await self._send(run(sql, *arguments))
+
+    async def _send(self, statement: Awaitable[object]) -> None:
         try:
-            await self._connection.execute(sql, *arguments)
+            await statement
         except DRIVER_ERRORS as error:
             self._fail(error)
         self._database.availability.found()

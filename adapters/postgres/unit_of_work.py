@@ -11,27 +11,40 @@ from adapters.postgres.mail import PostgresMailQueue
 from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
+from adapters.postgres.row_scope import NOTHING, RowScope
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUserRepository
 from auth_core.core import CoreUnitOfWork
+from auth_core.kernel import OrganizationId, UserId
 from auth_core.mail import LetterVault
 
 
 class PostgresUnitOfWork:
     """One connection for one block of work. Leaving it without `commit` rolls back."""
 
-    __slots__ = ("_database", "_outbox", "_transaction", "_vault")
+    __slots__ = ("_database", "_outbox", "_scope", "_transaction", "_vault")
 
     def __init__(self, database: Database, vault: LetterVault | None = None) -> None:
         """``vault`` seals letters; without one there is no `mail`."""
         self._database = database
         self._vault = vault
         self._outbox = PostgresOutbox(lambda: self._entered)
+        self._scope = NOTHING
         self._transaction: Transaction | None = None
 
+    def for_organization(self, organization_id: OrganizationId) -> Self:
+        return self._within(self._scope._replace(organization_id=organization_id))
+
+    def for_user(self, user_id: UserId) -> Self:
+        return self._within(self._scope._replace(user_id=user_id))
+
+    def for_platform(self) -> Self:
+        return self._within(self._scope._replace(platform=True))
+
     async def __aenter__(self) -> Self:
-        self._transaction = Transaction(self._database, await self._database.acquire())
+        connection = await self._database.acquire()
+        self._transaction = Transaction(self._database, connection, self._scope)
         return self
 
     async def __aexit__(
@@ -46,6 +59,12 @@ class PostgresUnitOfWork:
     async def commit(self) -> None:
         await self._outbox.write_to(self._entered)
         await self._entered.commit()
+
+    def _within(self, scope: RowScope) -> Self:
+        self._scope = scope
+        if self._transaction is not None:
+            self._transaction.scope = scope
+        return self
 
     @property
     def users(self) -> PostgresUserRepository:

@@ -1,12 +1,11 @@
 """POST /refresh: from a refresh token to the next pair (RFC 6749 §6)."""
 
-from typing import Any
-
 import msgspec
-from litestar import Controller, Request, post
+from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
+from litestar.types import Scope
 
 from app.api.answers import AuthTokens, json_answer
 from app.api.examples import REFRESH, TOKENS
@@ -46,7 +45,7 @@ class RefreshController(Controller):
     )
     async def refresh(
         self,
-        request: Request[Any, Any, Any],
+        scope: Scope,
         data: JSONBody[AuthRefreshRequest],
         refresh: NamedDependency[RefreshGrant],
     ) -> ASGIResponse:
@@ -56,7 +55,7 @@ class RefreshController(Controller):
         after its successor was used ends the session: it was stolen. A session that a registered
         client began needs that client's credentials; without them it is refused and lives on.
         """
-        client_id = presenting_client_id(request.scope)
+        client_id = presenting_client_id(scope)
         return json_answer(
             AuthTokens.of(await refresh.redeem(data.refresh_token, client_id=client_id))
         )

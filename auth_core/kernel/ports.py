@@ -7,6 +7,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from auth_core.kernel.events import DomainEvent
+from auth_core.kernel.ids import OrganizationId, UserId
 
 
 class Clock(Protocol):
@@ -58,6 +59,24 @@ class UnitOfWork(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Where events of this transaction are recorded."""
+        ...
+
+    def for_organization(self, organization_id: OrganizationId) -> Self:
+        """Work on the rows of this tenant from here on, in place of another one's.
+
+        Rows of tenants are hidden, and refused, from a unit of work that was given neither this
+        nor `for_user` nor `for_platform`, and each of them adds to what the others show. Called
+        before the block or inside it, by whoever has decided that the caller may: repositories
+        still name the tenant in their statements, this is the wall behind them.
+        """
+        ...
+
+    def for_user(self, user_id: UserId) -> Self:
+        """Work on this person's memberships, and read the organizations that they lead to."""
+        ...
+
+    def for_platform(self) -> Self:
+        """Work on the rows of all tenants: for work of the platform's own, never a tenant's."""
         ...
 
     async def __aenter__(self) -> Self: ...

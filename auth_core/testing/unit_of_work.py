@@ -10,10 +10,13 @@ from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import CredentialRepository
 from auth_core.kernel import (
     DomainEvent,
+    OrganizationId,
     Outbox,
+    UserId,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.credentials import InMemoryCredentialRepository
+from auth_core.testing.events import InMemoryEventLog
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
@@ -116,11 +119,24 @@ class InMemoryUnitOfWork:
         self.one_time_secrets = InMemoryOneTimeSecretRepository(self._transaction)
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
+        self.event_log = InMemoryEventLog(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
         self.webhooks = InMemoryEndpoints(self._transaction)
         self.deliveries = InMemoryDeliveries(self._transaction)
+
+    def for_organization(self, organization_id: OrganizationId) -> Self:  # noqa: ARG002
+        """Nothing to do: no wall stands behind what the repositories ask for."""
+        return self
+
+    def for_user(self, user_id: UserId) -> Self:  # noqa: ARG002
+        """As above."""
+        return self
+
+    def for_platform(self) -> Self:
+        """As above."""
+        return self
 
     async def __aenter__(self) -> Self:
         self._transaction.begin()

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres import Database, PostgresUnitOfWork
-from auth_core.kernel import ConcurrentUpdate, Secret
+from auth_core.kernel import ConcurrentUpdate, OrganizationId, Secret
 from auth_core.sessions import EndReason
 from auth_core.testing.contracts.mail_outbox import new_letter
 from auth_core.testing.contracts.making import (
@@ -61,6 +61,23 @@ async def test_a_read_takes_one_round_trip(unit_of_work: UnitOfWork, statements)
         assert await uow.sessions.state(session.id, now()) is not None
 
     assert ["SELECT"] == statements
+
+
+@pytest.mark.sec("SEC-56")
+async def test_whom_a_statement_is_for_costs_no_round_trip(
+    unit_of_work: UnitOfWork, statements
+) -> None:
+    user = await stored_user(unit_of_work)
+    session = await stored_session(unit_of_work, user)
+    statements.clear()
+
+    async with unit_of_work().for_organization(OrganizationId(user.id)).for_user(user.id) as uow:
+        assert await uow.sessions.state(session.id, now()) is not None
+    async with unit_of_work().for_user(user.id) as uow:
+        await uow.sessions.end(user.id, session.id, EndReason.LOGOUT, now())
+        await uow.commit()
+
+    assert ["SELECT", "BEGIN", "WITH", "COMMIT"] == statements
 
 
 async def test_a_letter_costs_its_transaction_no_round_trip(
