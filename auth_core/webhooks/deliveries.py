@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import msgspec
-
 from auth_core.audit import AuditAction
+from auth_core.events import CloudEvent, EventSource
 from auth_core.kernel import Clock, EventId, Ids, OrganizationId, UserId
 from auth_core.webhooks.change import DeliveryNotFound, WebhookConflict, WebhookTrail, found
 from auth_core.webhooks.model import (
@@ -30,12 +29,14 @@ class DeliveryLog:
         unit_of_work: Callable[[], WebhooksUnitOfWork],
         clock: Clock,
         ids: Ids,
+        source: EventSource,
         policy: WebhookPolicy,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._ids = ids
         self._trail = WebhookTrail(clock, ids)
+        self._source = source
         self._policy = policy
 
     async def test(self, scope: OrganizationId | None, endpoint_id: EndpointId) -> Delivery:
@@ -52,7 +53,7 @@ class DeliveryLog:
                 type=TEST_TYPE,
                 subject=str(event_id),  # it waits for nothing
                 organization_id=scope,
-                body=_test_body(self._policy.source, event_id, endpoint, now),
+                body=_test_event(self._source, event_id, endpoint, now).encoded().decode(),
             )
             await uow.deliveries.enqueue(
                 [
@@ -132,16 +133,19 @@ async def _delivery(
     return delivery
 
 
-def _test_body(source: str, event_id: EventId, endpoint: WebhookEndpoint, at: datetime) -> str:
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": str(event_id),
-            "source": source,
-            "type": TEST_TYPE,
-            "subject": str(endpoint.id),
-            "time": at.isoformat(),
-            "datacontenttype": "application/json",
-            "data": {"endpoint_id": str(endpoint.id)},
-        }
-    ).decode()
+def _test_event(
+    source: EventSource, event_id: EventId, endpoint: WebhookEndpoint, at: datetime
+) -> CloudEvent:
+    scope = endpoint.organization_id
+    return CloudEvent(
+        specversion="1.0",
+        id=str(event_id),
+        source=source.uri,
+        type=TEST_TYPE,
+        subject=str(endpoint.id),
+        time=at,
+        datacontenttype="application/json",
+        dataschema=f"{source.schemas}/{TEST_TYPE}",
+        data={"endpoint_id": str(endpoint.id)},
+        organizationid=None if scope is None else str(scope),
+    )

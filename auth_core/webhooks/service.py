@@ -43,11 +43,9 @@ class EndpointChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """``source``: what test events name as theirs; ``retention``: age at which deliveries go."""
+    """``most_endpoints`` of one scope; ``retention`` is the age at which deliveries go."""
 
-    source: str = "https://auth.faultmaven.ai"
     most_endpoints: int = 20
-    """In one scope."""
     overlap: timedelta = timedelta(hours=24)
     """How long a secret that was replaced signs as well."""
     retention: timedelta = timedelta(days=14)

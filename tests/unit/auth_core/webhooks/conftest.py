@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from auth_core.events import EventSource
 from auth_core.kernel import EventId, OrganizationId, Secret
 from auth_core.testing import (
     DeterministicIds,
@@ -46,7 +47,10 @@ class World:
             *(self.unit_of_work, self.vault, self.receivers),
             *(self.clock, self.ids, self.entropy, self.policy),
         )
-        self.log = DeliveryLog(self.unit_of_work, self.clock, self.ids, self.policy)
+        self.source = EventSource(
+            uri="https://auth.example", schemas="https://auth.example/schemas"
+        )
+        self.log = DeliveryLog(self.unit_of_work, self.clock, self.ids, self.source, self.policy)
         self.fan_out = WebhookFanOut(self.unit_of_work, self.clock, self.ids)
         self.told: list[Dispatched] = []
         self.dispatcher = self.new_dispatcher()

@@ -1,8 +1,12 @@
 """Who gets which event."""
 
+import msgspec
 import pytest
 
-from auth_core.kernel import OrganizationId, Unavailable
+from auth_core.events import EventRelay, EventRelayPolicy
+from auth_core.kernel import EventId, OrganizationId, Unavailable, UserId
+from auth_core.users import UserUpdated
+from auth_core.webhooks import EndpointChanges
 
 
 @pytest.mark.sec("SEC-56")
@@ -48,8 +52,6 @@ async def test_a_repeat_changes_nothing(world):
 
 
 async def test_a_disabled_endpoint_gets_nothing_new(world):
-    from auth_core.webhooks import EndpointChanges
-
     endpoint = await world.endpoint()
     await world.service.change(None, endpoint.id, EndpointChanges(enabled=False))
     await world.spread(world.message())
@@ -81,3 +83,40 @@ async def test_when_storage_fails_nothing_was_queued_and_a_repeat_queues_all(wor
     assert [] == world.deliveries(endpoint)
 
     assert 2 == await world.fan_out.spread(messages)
+
+
+@pytest.mark.sec("SEC-65")
+async def test_the_relay_of_events_feeds_it(world):
+    """From an outbox to a receiver, with the relay that feeds every publisher."""
+    organization = OrganizationId(world.ids.uuid())
+    user_id = UserId(world.ids.uuid())
+    endpoint = await world.endpoint(scope=organization)
+    events = [
+        UserUpdated(
+            id=EventId(world.ids.uuid()),
+            occurred_at=world.clock.now(),
+            user_id=user_id,
+            organization_id=organization_id,
+            fields=(),
+        )
+        for organization_id in (organization, None)
+    ]
+    async with world.unit_of_work() as uow:
+        await uow.outbox.add(events)
+        await uow.commit()
+    relay = EventRelay(
+        world.unit_of_work, world.fan_out, world.source, world.clock, EventRelayPolicy()
+    )
+
+    assert 2 == await relay.run()
+    assert 1 == await world.dispatcher.run()
+    [delivery] = world.deliveries(endpoint)
+    [(_, headers, body)] = world.receivers.received
+    told = msgspec.json.decode(body)
+    assert (str(events[0].id), "user.updated", str(user_id), str(organization)) == (
+        headers["webhook-id"],
+        told["type"],
+        told["subject"],
+        told["organizationid"],
+    )
+    assert (events[0].id, str(user_id)) == (delivery.event_id, delivery.subject)
