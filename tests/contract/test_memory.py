@@ -28,17 +28,22 @@ from auth_core.testing.contracts import (
     AccountLoadingContract,
     ClockContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
     EntropyContract,
     EventLogContract,
     EventPublisherContract,
     FailureSpreadContract,
     Flush,
     IdsContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PassTime,
     PasswordHasherContract,
     PasswordStateContract,
@@ -53,12 +58,14 @@ from auth_core.testing.contracts import (
     SessionCacheContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     TokenSignerContract,
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
     UserRepositoryContract,
     WebhookDeliveryContract,
     WebhookEndpointContract,
+    WebhookTurnContract,
 )
 
 
@@ -253,6 +260,30 @@ class TestSessionRaces(SessionRacesContract):
     pass
 
 
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
+    pass
+
+
 class TestKeys(KeyRepositoryContract):
     pass
 
@@ -315,6 +346,10 @@ class TestEntropy(EntropyContract):
 
 
 class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
     pass
 
 
