@@ -75,9 +75,9 @@ class AuditAction(StrEnum):
 
     # webhooks and events
     WEBHOOK_CREATED = "webhook:created"
-    WEBHOOK_UPDATED = "webhook:updated"
+    WEBHOOK_CHANGED = "webhook:changed"
     WEBHOOK_DELETED = "webhook:deleted"
-    WEBHOOK_ROTATED = "webhook:rotated"
+    WEBHOOK_SECRET_ROTATED = "webhook:secret_rotated"  # noqa: S105 - an action
     WEBHOOK_DISABLED = "webhook:disabled"
     WEBHOOK_REDELIVERED = "webhook:redelivered"
     EVENTS_REPLAYED = "events:replayed"
