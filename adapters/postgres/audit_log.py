@@ -48,8 +48,12 @@ _own_chain = func.coalesce(
     audit_records.c.organization_id, literal_column(f"'{PLATFORM_CHAIN}'::uuid")
 )
 
+# In order, so that it is the index of what waits that is asked.
 _WAITING = Statement(
-    select(exists(select(audit_records.c.id).where(_UNSEALED_RECORD)).label("found"))
+    select(audit_records.c.id)
+    .where(_UNSEALED_RECORD)
+    .order_by(audit_records.c.id)
+    .limit(bindparam("limit", type_=Integer))
 )
 # Any number will do, as long as all nodes that share a database agree on it.
 _TURN = Statement(select(func.pg_try_advisory_xact_lock(text("7165048431"))), writes=True)
@@ -163,8 +167,7 @@ class PostgresAuditLog:
         self._transaction = transaction
 
     async def waiting(self) -> bool:
-        row = await self._transaction.row(_WAITING)
-        return row is not None and bool(row["found"])
+        return await self._transaction.row(_WAITING, limit=1) is not None
 
     async def turn(self) -> bool:
         row = await self._transaction.row(_TURN)
