@@ -7,11 +7,10 @@ import asyncpg
 import httpx
 import pytest
 
-from app.container import Container
 from auth_core.audit import AuditAction
 from auth_core.kernel import OrganizationId, UserId
 from auth_core.testing.contracts.audit_trail import new_record
-from tests.api.asking import AUTH, expect_invalid, expect_problem
+from tests.api.asking import AUTH, expect_problem
 from tests.api.people import USERS, People
 from tests.serving import Client
 
@@ -48,26 +47,28 @@ async def test_what_is_refused_leaves_a_record_of_who_tried_what(
 
     answer = await client.delete(f"{USERS}/{other.id}", headers=one.token)
 
-    expect_problem(answer, 403, "forbidden")
+    expect_problem(answer, 403, "permission_denied")
     query = (
         "SELECT result, target, via_session_id FROM audit_records"
         " WHERE user_id = $1 AND action = 'access:denied'"
     )
     left = [tuple(row) for row in await database.fetch(query, UUID(one.id))]
-    refused = "refused", "route:DELETE /api/v1/users/{user_id:uuid}", UUID(one.session_id)
+    refused = "refused", "route:DELETE /api/v1/users/{user_id}", UUID(one.session_id)
     assert [refused] == left
 
 
 async def test_the_trail_is_read_page_by_page_and_by_its_filters(
-    client: Client, people: People, container: Container
+    client: Client, people: People, database: asyncpg.Connection
 ) -> None:
     boss, user_id = await people.platform_admin(), UserId(uuid4())
     tenant = OrganizationId(uuid4())
     made = [new_record(user_id=user_id, organization_id=tenant) for _ in range(3)]
-    async with container.core.unit_of_work().for_platform() as uow:
-        for record in made:
-            await uow.audit.append(record)
-        await uow.commit()
+    for one in made:
+        await database.execute(
+            "INSERT INTO audit_records (id, occurred_at, action, reason, user_id,"
+            " organization_id, actor_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            *(one.id, one.occurred_at, one.action.value, one.reason, user_id, tenant, one.actor_id),
+        )
 
     async def read(**asked: Any) -> httpx.Response:
         asked = {"user": str(user_id), **asked}
@@ -99,13 +100,14 @@ async def test_a_filter_that_says_nothing_is_refused(
 
     answer = await client.get(TRAIL, params=asked, headers=boss.token)
 
-    assert {(f"query.{next(iter(asked))}", "invalid")} == expect_invalid(answer)
+    assert 422 == answer.status_code
+    assert [["query", next(iter(asked))]] == [error["loc"] for error in answer.json()["errors"]]
 
 
 @pytest.mark.sec("SEC-55")
 async def test_others_do_not_read_it(client: Client, people: People) -> None:
     one = await people.user()
 
-    expect_problem(await client.get(TRAIL, headers=one.token), 403, "forbidden")
+    expect_problem(await client.get(TRAIL, headers=one.token), 403, "permission_denied")
     foreign = await client.get(f"/api/v1/organizations/{uuid4()}/audit", headers=one.token)
     expect_problem(foreign, 404, "not_found")
