@@ -50,7 +50,11 @@ def tasks_of(core: Core) -> Sequence[Task]:
         }
 
     async def erase() -> dict[str, int]:
-        return {"accounts": await core.personal_data.erase_due()}
+        return {
+            "accounts": await core.personal_data.erase_due(),
+            "invitations": await core.organizations.invitations.sweep(),
+            "organizations": await core.organizations.organizations.remove_due(),
+        }
 
     tasks = [
         Task("keys", 60.0, tend_keys),

@@ -91,13 +91,6 @@ class EmailNotVerified(PermissionDenied):
     default_message = "Prove your e-mail address first, then accept the invitation."
 
 
-class DomainNotProven(Conflict):
-    """DNS does not show the record of the claim."""
-
-    code = "domain_not_proven"
-    default_message = "DNS does not show the TXT record yet. Add it, wait some minutes, try again."
-
-
 class CreationClosed(PermissionDenied):
     """Only administrators of the platform make organizations here."""
 

@@ -4,7 +4,6 @@
 """
 
 from auth_core.kernel import DomainEvent, TeamId
-from auth_core.organizations.domain import DomainId
 from auth_core.organizations.invitation import InvitationId
 
 
@@ -28,24 +27,6 @@ class OrganizationRestored(DomainEvent, frozen=True, kw_only=True, tag="organiza
 
 class OrganizationRemoved(DomainEvent, frozen=True, kw_only=True, tag="organization.removed"):
     """Nothing is left here of a deleted organization: whoever keeps a copy removes theirs."""
-
-
-class DomainClaimed(DomainEvent, frozen=True, kw_only=True, tag="organization.domain_claimed"):
-    """An organization says that a domain is its own."""
-
-    domain_id: DomainId
-
-
-class DomainVerified(DomainEvent, frozen=True, kw_only=True, tag="organization.domain_verified"):
-    """An organization has proven it: people with addresses there join from now on."""
-
-    domain_id: DomainId
-
-
-class DomainReleased(DomainEvent, frozen=True, kw_only=True, tag="organization.domain_released"):
-    """An organization gave a domain up."""
-
-    domain_id: DomainId
 
 
 class MembershipAdded(DomainEvent, frozen=True, kw_only=True, tag="membership.added"):

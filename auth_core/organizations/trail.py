@@ -47,6 +47,7 @@ class OrganizationTrail:
         organization_id: OrganizationId,
         actor_id: UserId | None,
         user_id: UserId | None = None,
+        target: str | None = None,
         reason: str = "requested",
         detail: str | None = None,
     ) -> None:
@@ -57,14 +58,14 @@ class OrganizationTrail:
                 occurred_at=self._clock.now(),
                 action=action,
                 reason=reason,
-                user_id=user_id or actor_id or _NOBODY,
+                user_id=user_id,
                 organization_id=organization_id,
                 actor_id=_other(actor_id, user_id),
+                target=target,
                 detail=detail,
             )
         )
-        if events:
-            await uow.outbox.add(events)
+        await uow.outbox.add(events)
 
 
 def _other(actor_id: UserId | None, user_id: UserId | None) -> UserId | None:
