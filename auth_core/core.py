@@ -8,6 +8,7 @@ import msgspec
 
 from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
+from auth_core.audit import AuditLogUnitOfWork, AuditService
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
@@ -83,6 +84,7 @@ class CoreUnitOfWork(
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
     OrganizationsUnitOfWork,
+    AuditLogUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""
@@ -137,6 +139,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     attempts: AttemptPolicy | None = AttemptPolicy()
     """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
+    audit_retention: timedelta | None = None
+    """Age at which records leave the audit trail; None keeps them for ever."""
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
@@ -162,6 +166,7 @@ class Core:
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
+        self.audit = AuditService(ports, keep=options.audit_retention)
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
@@ -305,16 +310,10 @@ class Core:
 
 def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:
     """What sends letters, if this process may."""
-    if ports.letter_renderer is None or ports.mailer is None:
+    renderer, mailer, policy = ports.letter_renderer, ports.mailer, options.mail_relay
+    if renderer is None or mailer is None:
         return None
-    return MailRelay(
-        ports.unit_of_work,
-        vault,
-        ports.letter_renderer,
-        ports.mailer,
-        ports.clock,
-        options.mail_relay,
-    )
+    return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
