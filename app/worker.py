@@ -57,6 +57,12 @@ def tasks_of(core: Core) -> Sequence[Task]:
     async def erase() -> dict[str, int]:
         return {"accounts": await core.personal_data.erase_due()}
 
+    async def tend_organizations() -> dict[str, int]:
+        return {
+            "organizations": await core.organizations.organizations.remove_due(),
+            "invitations": await core.organizations.invitations.sweep(),
+        }
+
     async def trim() -> dict[str, int]:
         return {"audit_records": await core.audit.trimming.run()}
 
@@ -66,6 +72,7 @@ def tasks_of(core: Core) -> Sequence[Task]:
         Task("audit_retention", 3600.0, trim),
         Task("retention", 3600.0, sweep),
         Task("erasure", 3600.0, erase),
+        Task("organizations", 3600.0, tend_organizations),
     ]
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))

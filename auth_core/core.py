@@ -40,7 +40,7 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
-from auth_core.organizations import OrganizationsUnitOfWork
+from auth_core.organizations import OrganizationPolicy, Organizations, OrganizationsUnitOfWork
 from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.self_service import (
     NewPassword,
@@ -134,6 +134,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """In development, 8 characters are enough whatever these say."""
     failures: FailurePolicy = FailurePolicy()
     self_service: SelfServicePolicy = SelfServicePolicy()
+    organizations: OrganizationPolicy = OrganizationPolicy()
     profile: ProfilePolicy = ProfilePolicy()
     attempts: AttemptPolicy | None = AttemptPolicy()
     """How often one may try to sign in to an account; None for no limit."""
@@ -171,6 +172,10 @@ class Core:
         self.mail_relay = _relay(ports, options, vault)
         self.lifecycle = self._lifecycle(ports)
         self.personal_data = self._personal_data(ports, options)
+        self.organizations = Organizations(
+            *(ports.unit_of_work, self.role_book, ports.session_cache, clock, ids, ports.entropy),
+            policy=options.organizations,
+        )
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
@@ -188,12 +193,8 @@ class Core:
 
     def _lifecycle(self, ports: Ports) -> AccountLifecycle:
         return AccountLifecycle(
-            ports.unit_of_work,
-            self.sessions,
-            ports.password_hasher,
-            self.password_policy,
-            ports.clock,
-            ports.ids,
+            *(ports.unit_of_work, self.sessions, ports.password_hasher, self.password_policy),
+            *(ports.clock, ports.ids),
         )
 
     def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
