@@ -1,10 +1,12 @@
 """Every contract suite on the adapters in memory."""
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from auth_core.audit import AuditService
 from auth_core.events import CloudEvent
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
@@ -24,21 +26,28 @@ from auth_core.testing import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     ClockContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
     EntropyContract,
     EventLogContract,
     EventPublisherContract,
     FailureSpreadContract,
     Flush,
     IdsContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PassTime,
     PasswordHasherContract,
     PasswordStateContract,
@@ -53,11 +62,16 @@ from auth_core.testing.contracts import (
     SessionCacheContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     TokenSignerContract,
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
+from auth_core.testing.contracts.making import now
 
 
 @pytest.fixture
@@ -251,6 +265,30 @@ class TestSessionRaces(SessionRacesContract):
     pass
 
 
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
+    pass
+
+
 class TestKeys(KeyRepositoryContract):
     pass
 
@@ -270,6 +308,17 @@ class TestEventPublisher(EventPublisherContract):
             return publisher.published
 
         return published
+
+
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, store: InMemoryStore) -> AuditService:
+        return trail_service(
+            lambda: InMemoryUnitOfWork(store),
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
 
 
 class TestMailOutbox(MailOutboxContract):
@@ -309,4 +358,16 @@ class TestIds(IdsContract):
 
 
 class TestEntropy(EntropyContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
     pass
