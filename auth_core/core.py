@@ -21,6 +21,7 @@ from auth_core.credentials import (
     SignInAttempts,
     shipped_blocklist,
 )
+from auth_core.events import EventsUnitOfWork
 from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
@@ -81,6 +82,7 @@ class CoreUnitOfWork(
     KeysUnitOfWork,
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
+    EventsUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""

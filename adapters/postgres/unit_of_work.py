@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
+from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
 from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
@@ -103,6 +104,10 @@ class PostgresUnitOfWork:
     @property
     def outbox(self) -> PostgresOutbox:
         return self._outbox
+
+    @property
+    def event_log(self) -> PostgresEventLog:
+        return PostgresEventLog(self._entered)
 
     @property
     def _entered(self) -> Transaction:

@@ -1,15 +1,17 @@
 """The contract suites of the core's ports on PostgreSQL."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
 
-from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
+from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork, migrate
 from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     AccountLoadingContract,
     CredentialRepositoryContract,
+    EventLogContract,
     KeyRepositoryContract,
     LastAdministratorContract,
     MailOutboxContract,
@@ -25,6 +27,7 @@ from auth_core.testing.contracts import (
     UnitOfWorkContract,
     UserRepositoryContract,
 )
+from tests.integration.postgres.conftest import VAULT, MakeDatabase
 
 
 @pytest.fixture
@@ -109,6 +112,22 @@ class TestKeys(KeyRepositoryContract):
         """A deployment that has no keys yet."""
         await observer.execute("TRUNCATE signing_keys, departed_keys")
         return unit_of_work
+
+
+@pytest.fixture(scope="module")
+async def own_database(make_database: MakeDatabase) -> AsyncIterator[Database]:
+    """One that may be swept empty."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    database = Database(url, pool_size=10, max_overflow=10)
+    yield database
+    await database.close()
+
+
+class TestEventLog(EventLogContract):
+    @pytest.fixture
+    def unit_of_work(self, own_database: Database) -> Callable[[], PostgresUnitOfWork]:
+        return lambda: PostgresUnitOfWork(own_database, VAULT)
 
 
 class TestMailOutbox(MailOutboxContract):

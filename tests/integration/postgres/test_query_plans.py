@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 from adapters.postgres import (
     audit,
     credentials,
+    event_log,
     keys,
     loading,
     mail,
@@ -36,14 +37,14 @@ from tests.load.population import Population, load
 _SIZE = 20_000
 _MODULES = (
     *(users, user_search, credentials, loading, sessions, refresh_counter, outbox, audit, keys),
-    *(mail, personal_data, one_time_secrets),
+    *(mail, personal_data, one_time_secrets, event_log),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
-INSERT INTO outbox (id, type, user_id, occurred_at, payload)
+INSERT INTO outbox (id, type, user_id, occurred_at, payload, sequence)
 SELECT uuidv7(-number * interval '1 minute'), 'user.updated', uuidv7(),
-    now() - number * interval '1 minute', '{}'
+    now() - number * interval '1 minute', '{}', nullif(number, 20000)
 FROM generate_series(1, 20000) AS number"""
 _LETTERS = """\
 INSERT INTO mail_outbox (id, recipient, template, sealed_values, created_at, next_attempt_at)
@@ -69,7 +70,7 @@ SELECT uuidv7(), uuidv7(), now() - number * interval '1 minute'
 FROM generate_series(1, 20000) AS number"""
 
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
-_SMALL = {"signing_keys", "departed_keys"}
+_SMALL = {"signing_keys", "departed_keys", "event_progress"}
 
 
 def _statements() -> dict[str, Statement]:
