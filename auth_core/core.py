@@ -40,6 +40,7 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
+from auth_core.organizations import OrganizationsUnitOfWork
 from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.self_service import (
     NewPassword,
@@ -83,6 +84,7 @@ class CoreUnitOfWork(
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
     EventsUnitOfWork,
+    OrganizationsUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""

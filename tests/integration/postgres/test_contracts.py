@@ -11,12 +11,17 @@ from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     AccountLoadingContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
     EventLogContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PasswordStateContract,
     PersonalDataContract,
     RecordedEvents,
@@ -24,6 +29,7 @@ from auth_core.testing.contracts import (
     RetentionContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     UnitOfWorkContract,
     UserRepositoryContract,
 )
@@ -101,6 +107,30 @@ class TestSessionRaces(SessionRacesContract):
 
 
 class TestUnitOfWork(UnitOfWorkContract):
+    pass
+
+
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
     pass
 
 

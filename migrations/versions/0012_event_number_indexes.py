@@ -6,8 +6,8 @@ Outside of a transaction. Cut off, it leaves an index that is not valid: the nex
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
