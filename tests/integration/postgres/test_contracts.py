@@ -1,15 +1,21 @@
 """The contract suites of the core's ports on PostgreSQL."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork, migrate
+from auth_core.audit import AuditService
 from auth_core.kernel import EventId, UserId
+from auth_core.testing import ManualClock, SeededEntropy
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
     EventLogContract,
@@ -33,6 +39,7 @@ from auth_core.testing.contracts import (
     UnitOfWorkContract,
     UserRepositoryContract,
 )
+from auth_core.testing.contracts.making import now
 from tests.integration.postgres.conftest import VAULT, MakeDatabase
 
 
@@ -158,6 +165,17 @@ class TestEventLog(EventLogContract):
     @pytest.fixture
     def unit_of_work(self, own_database: Database) -> Callable[[], PostgresUnitOfWork]:
         return lambda: PostgresUnitOfWork(own_database, VAULT)
+
+
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, unit_of_work: Callable[[], PostgresUnitOfWork]) -> AuditService:
+        return trail_service(
+            unit_of_work,
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
 
 
 class TestMailOutbox(MailOutboxContract):
