@@ -13,6 +13,7 @@ import pytest
 import migrations
 from tests.e2e.conftest import NewDatabase
 from tests.e2e.running import ROOT, environment
+from tests.service_role import as_service
 
 UV = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))
 needs_uv = pytest.mark.skipif(UV is None, reason="no uv on PATH and none in .uv/bin")
@@ -172,7 +173,8 @@ def test_the_service_runs_from_its_wheels_without_the_checkout(
         return done.returncode, done.stdout, done.stderr
 
     deployment = {
-        "DATABASE_URL": url,
+        "DATABASE_URL": as_service(url),
+        "DATABASE_OWNER_URL": url,
         "REDIS_HOST": "localhost",
         "AUTH_MASTER_KEY": "ab" * 31 + "cd",
     }
