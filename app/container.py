@@ -22,6 +22,8 @@ from auth_core.kernel import (
     EmailTaken,
     InvalidInput,
     Misconfigured,
+    OrganizationId,
+    TeamId,
     Unavailable,
     Username,
     UsernameTaken,
@@ -102,6 +104,10 @@ class Container:
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
         return self.core.unit_of_work()
+
+    async def team_place(self, team_id: TeamId) -> OrganizationId | None:  # noqa: ARG002
+        """Whose team it is, or None when there is none."""
+        return None  # there are no teams yet
 
     async def _migrate(self) -> None:
         from adapters.postgres.schema import migrate  # noqa: PLC0415 - Alembic is slow to import
@@ -224,10 +230,8 @@ def options(settings: Settings) -> Options:
         ),
         key_rotation_period=timedelta(days=settings.security.key_rotation_days),
         refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
-        retention=RetentionPolicy(
-            sessions=timedelta(days=settings.worker.session_days),
-            events=timedelta(days=settings.worker.event_days),
-        ),
+        retention=_retention(settings),
+        audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
@@ -248,6 +252,13 @@ def options(settings: Settings) -> Options:
             email_sign_in=settings.registration.email_sign_in,
             deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
         ),
+    )
+
+
+def _retention(settings: Settings) -> RetentionPolicy:
+    return RetentionPolicy(
+        sessions=timedelta(days=settings.worker.session_days),
+        events=timedelta(days=settings.worker.event_days),
     )
 
 

@@ -11,7 +11,9 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.types import Scope
 
+from app.access import RouteAccess, require_declared
 from app.api import CONTROLLERS
 from app.api.docs import OwnDocsPlugin
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
@@ -27,6 +29,7 @@ from app.pages import AccountPagesController
 from app.proxies import Proxies
 from app.security import Call, Gate, origin_of, principal_of, source_of
 from app.settings import CorsSettings
+from auth_core.access import Subject
 from auth_core.self_service import RegistrationMode
 
 VERSION = version("fm-auth-service")
@@ -64,9 +67,10 @@ def create_app(container: Container) -> Litestar:
             await container.close()
 
     proxies = _proxies(container)
-    constants, of_scope = _constants(container), _of_scope(container, proxies)
+    access = RouteAccess(container.core.role_book, container.team_place)
+    constants, of_scope = _constants(container), _of_scope(container, proxies, access)
     calls = DirectCalls(constants, of_scope)
-    gate = _gate(container, proxies, calls)
+    gate = _gate(container, proxies, access, calls)
     app = Litestar(
         route_handlers=[*CONTROLLERS, AccountPagesController],
         dependencies={name: _always(value) for name, value in constants.items()}
@@ -81,6 +85,7 @@ def create_app(container: Container) -> Litestar:
         logging_config=None,
         request_class=StrictRequest,
     )
+    require_declared(app.routes)
     _put_behind_edge(app, container, gate, fixed_routes(app.routes, calls.takes))
     return app
 
@@ -102,13 +107,14 @@ def _proxies(container: Container) -> Proxies:
     return Proxies(settings.trusted or (), hops=settings.hops, header=settings.header)
 
 
-def _gate(container: Container, proxies: Proxies, call: Call) -> Gate:
+def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Call) -> Gate:
     core, settings = container.core, container.settings
     limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
     return Gate(
         core.authenticator,
         container.clients,
         core.step_up,
+        access,
         limits if settings.limits.enabled else None,
         call,
         development=settings.service.is_development,
@@ -150,9 +156,14 @@ def _constants(container: Container) -> dict[str, object]:
     }
 
 
-def _of_scope(container: Container, proxies: Proxies) -> dict[str, OfScope]:
+def _of_scope(container: Container, proxies: Proxies, access: RouteAccess) -> dict[str, OfScope]:
     """What handlers may ask for by name that is another one for each request."""
+
+    def subject(scope: Scope) -> Subject:
+        return access.subject(scope, principal_of(scope))
+
     return {
+        "subject": subject,
         "principal": principal_of,
         "origin": origin_of(container.settings.sessions.ip_detail, proxies),
         "source": source_of(proxies),

@@ -1,4 +1,4 @@
-"""Who may call: every route needs a bearer token unless it says that it is public."""
+"""Who may call: every route needs a bearer token unless it says otherwise."""
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,6 +12,7 @@ from litestar.response.base import ASGIResponse
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from app.access import OPTION, OWN_ACCOUNT, RouteAccess
 from app.errors import EndpointNotAvailable, FormRequired
 from app.fixed_routes import HANDED_OVER
 from app.limits import RouteLimits
@@ -22,10 +23,9 @@ from auth_core.kernel import (
     ImpersonationRefused,
     InvalidClient,
     InvalidRequest,
-    PermissionDenied,
     Source,
-    UserId,
     acting,
+    through,
 )
 from auth_core.sessions import IpDetail, SessionOrigin, StepUp, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
@@ -34,14 +34,12 @@ PUBLIC: dict[str, Any] = {"public": True}
 """Handler options of a route that anybody may call."""
 DEVELOPMENT_ONLY: dict[str, Any] = {"development_only": True}
 """Handler options of a route that other deployments do not offer."""
-ADMIN_ONLY: dict[str, Any] = {"admin_only": True}
-"""Handler options of a route for platform administrators."""
 RECENT_AUTHENTICATION: dict[str, Any] = {"recent_authentication": True}
 """Handler options of a sensitive route: only for people themselves, and soon after they proved who
 they are (RFC 9470). Join it to others with ``|``.
 """
-OWN_SESSION_ONLY: dict[str, Any] = {"own_session_only": True}
-"""Handler options of a route that nobody may use in another person's name (SEC-70)."""
+OWN_SESSION_ONLY: dict[str, Any] = OWN_ACCOUNT | {"own_session_only": True}
+"""The same as OWN_ACCOUNT, and nobody may use it in another person's name (SEC-70)."""
 CLIENTS_ONLY: dict[str, Any] = {"clients_only": True}
 """Handler options of a route for registered callers (HTTP Basic); it asks for the permission."""
 FORM_CREDENTIALS: dict[str, Any] = {"form_credentials": True}
@@ -59,7 +57,6 @@ _FORM = b"application/x-www-form-urlencoded"
 
 Call = Callable[[HTTPScope, Receive, Send, ASGIApp], Awaitable[None]]
 """What answers a request that may pass, by itself or through the application at the end."""
-_READING = ("GET", "HEAD", "OPTIONS")
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -84,7 +81,7 @@ def basic_credentials(authorization: str) -> tuple[str, str]:
 class Gate:
     """Stands before every route: not offered here, not signed in, too often, not JSON.
 
-    Fails closed: a route is guarded unless it says that it is public. Middleware and not guards,
+    Fails closed: a route is for nobody unless it says whom it is for. Middleware and not guards,
     because Litestar copies the handler for each guard of each request.
     """
 
@@ -93,6 +90,7 @@ class Gate:
         authenticator: Authenticator,
         clients: ClientRegistry,
         step_up: StepUp,
+        access: RouteAccess,
         limits: RouteLimits | None,
         call: Call,
         *,
@@ -101,6 +99,7 @@ class Gate:
         self._authenticator = authenticator
         self._clients = clients
         self._step_up = step_up
+        self._access = access
         self._limits = limits
         self._call = call
         self._development = development
@@ -123,12 +122,12 @@ class Gate:
     ) -> None:
         """Pass the request on, with the principal in ``scope["auth"]`` if the route is guarded.
 
-        Raises EndpointNotAvailable, PermissionDenied, TooManyRequests, HTTPException(415), and what
-        `Authenticator` and `StepUp` raise.
+        Raises EndpointNotAvailable, TooManyRequests, HTTPException(415), and what `Authenticator`,
+        `RouteAccess` and `StepUp` raise.
         """
         handler = scope["route_handler"]
         opt = handler.opt
-        actor = None
+        principal = None
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
         if scope["method"] == "OPTIONS":
@@ -139,31 +138,32 @@ class Gate:
         elif "clients_welcome" in opt:
             self._greet_client(scope)
         elif "public" not in opt:
-            actor = await self._admit_person(scope, opt)
+            principal = await self._admit_person(scope, opt)
         if self._limits is not None:
             await self._limits.admit(scope)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        if actor is None:
+        session = None if principal is None else principal.session
+        if session is None or (
+            scope["method"] not in _WITH_BODY and session.impersonator_id is None
+        ):
             await self._call(scope, receive, send, next_app)
             return
-        with acting(actor):  # every event and audit record of this request is marked
+        # every event and audit record of this request is marked
+        with acting(session.impersonator_id), through(session.id):
             await self._call(scope, receive, send, next_app)
 
-    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> UserId | None:
-        """Let somebody who is signed in pass; returns who acts in their name, if anybody does."""
+    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> Principal:
+        """Let somebody who is signed in pass; returns who that is."""
         principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
         scope["auth"] = principal
-        if "admin_only" in opt and not principal.user.is_admin:
-            raise PermissionDenied
+        await self._access.admit(scope, principal, opt.get(OPTION))
         actor = principal.session.impersonator_id
-        if actor is not None and (
-            "own_session_only" in opt or ("admin_only" in opt and scope["method"] not in _READING)
-        ):
+        if actor is not None and "own_session_only" in opt:
             raise ImpersonationRefused
         if "recent_authentication" in opt:
             self._step_up.require_recent(principal.session)
-        return actor
+        return principal
 
     def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
         """Let a registered caller pass, and whoever may still name itself in the form."""

@@ -1,12 +1,14 @@
 """The whole core, put together from ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 import msgspec
 
+from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
+from auth_core.audit import AuditLogUnitOfWork, AuditService
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
@@ -38,6 +40,7 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
+from auth_core.organizations import OrganizationPolicy, Organizations, OrganizationsUnitOfWork
 from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.self_service import (
     NewPassword,
@@ -80,6 +83,8 @@ class CoreUnitOfWork(
     KeysUnitOfWork,
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
+    OrganizationsUnitOfWork,
+    AuditLogUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""
@@ -129,13 +134,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """In development, 8 characters are enough whatever these say."""
     failures: FailurePolicy = FailurePolicy()
     self_service: SelfServicePolicy = SelfServicePolicy()
+    organizations: OrganizationPolicy = OrganizationPolicy()
     profile: ProfilePolicy = ProfilePolicy()
     attempts: AttemptPolicy | None = AttemptPolicy()
     """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
+    audit_retention: timedelta | None = None
+    """Age at which records leave the audit trail; None keeps them for ever."""
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
+    resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """The resources of consuming services, each with the actions that can be permitted on it."""
 
 
 class Core:
@@ -143,6 +153,7 @@ class Core:
 
     def __init__(self, ports: Ports, options: Options) -> None:
         clock, ids = ports.clock, ports.ids
+        self.role_book = RoleBook(PermissionRegistry(options.resources))
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.password_policy = _password_policy(ports, options)
@@ -155,18 +166,16 @@ class Core:
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
+        self.audit = AuditService(ports, keep=options.audit_retention)
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
-        self.lifecycle = AccountLifecycle(
-            ports.unit_of_work,
-            self.sessions,
-            ports.password_hasher,
-            self.password_policy,
-            clock,
-            ids,
-        )
+        self.lifecycle = self._lifecycle(ports)
         self.personal_data = self._personal_data(ports, options)
+        self.organizations = Organizations(
+            *(ports.unit_of_work, self.role_book, ports.session_cache, clock, ids, ports.entropy),
+            policy=options.organizations,
+        )
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
@@ -181,6 +190,12 @@ class Core:
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = self._authenticator(ports, options)
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _lifecycle(self, ports: Ports) -> AccountLifecycle:
+        return AccountLifecycle(
+            *(ports.unit_of_work, self.sessions, ports.password_hasher, self.password_policy),
+            *(ports.clock, ports.ids),
+        )
 
     def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
         return Authenticator(
@@ -295,16 +310,10 @@ class Core:
 
 def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:
     """What sends letters, if this process may."""
-    if ports.letter_renderer is None or ports.mailer is None:
+    renderer, mailer, policy = ports.letter_renderer, ports.mailer, options.mail_relay
+    if renderer is None or mailer is None:
         return None
-    return MailRelay(
-        ports.unit_of_work,
-        vault,
-        ports.letter_renderer,
-        ports.mailer,
-        ports.clock,
-        options.mail_relay,
-    )
+    return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:

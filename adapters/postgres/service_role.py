@@ -19,10 +19,16 @@ from adapters.postgres.tables import metadata
 from auth_core.kernel import Secret
 
 _EVERYTHING = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
-_LESS = {"alembic_version": frozenset({"SELECT"}), "audit_records": frozenset({"SELECT", "INSERT"})}
+_LESS = {
+    "alembic_version": frozenset({"SELECT"}),
+    # what is trimmed was attested before; what else is deleted is missing in the chain
+    "audit_records": frozenset({"SELECT", "INSERT", "DELETE"}),
+    "audit_chains": frozenset({"SELECT", "INSERT", "UPDATE"}),
+}
 """Tables that the service does not work on as it likes."""
-_COLUMNS = {"audit_records": {"UPDATE": ("detail",)}}
-"""What an erasure redacts, see `adapters.postgres.inventory`."""
+_SEALS = ("chain", "position", "previous_hash", "hash", "detail_digest", "detail_salt")
+_COLUMNS = {"audit_records": {"UPDATE": ("detail", *_SEALS)}}
+"""What sealing places and what an erasure redacts. What was recorded is not rewritten."""
 _SCRAM_ROUNDS = 4096  # PostgreSQL's own default, scram_iterations
 
 _ROLE = text("SELECT rolsuper FROM pg_roles WHERE rolname = :role")

@@ -4,15 +4,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from adapters.postgres.audit import PostgresAuditTrail
+from adapters.postgres.audit_log import PostgresAuditLog
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
+from adapters.postgres.invitations import PostgresInvitationRepository
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
+from adapters.postgres.memberships import PostgresMembershipRepository
 from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
+from adapters.postgres.organization_domains import PostgresDomainRepository
+from adapters.postgres.organizations import PostgresOrganizationRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.row_scope import NOTHING, RowScope
 from adapters.postgres.sessions import PostgresSessionRepository
+from adapters.postgres.teams import PostgresTeamRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUserRepository
 from auth_core.core import CoreUnitOfWork
@@ -23,12 +29,13 @@ from auth_core.mail import LetterVault
 class PostgresUnitOfWork:
     """One connection for one block of work. Leaving it without `commit` rolls back."""
 
-    __slots__ = ("_database", "_outbox", "_scope", "_transaction", "_vault")
+    __slots__ = ("_audit", "_database", "_outbox", "_scope", "_transaction", "_vault")
 
     def __init__(self, database: Database, vault: LetterVault | None = None) -> None:
         """``vault`` seals letters; without one there is no `mail`."""
         self._database = database
         self._vault = vault
+        self._audit = PostgresAuditTrail()
         self._outbox = PostgresOutbox(lambda: self._entered)
         self._scope = NOTHING
         self._transaction: Transaction | None = None
@@ -57,6 +64,7 @@ class PostgresUnitOfWork:
         await transaction.end()
 
     async def commit(self) -> None:
+        await self._audit.write_to(self._entered)
         await self._outbox.write_to(self._entered)
         await self._entered.commit()
 
@@ -88,7 +96,11 @@ class PostgresUnitOfWork:
 
     @property
     def audit(self) -> PostgresAuditTrail:
-        return PostgresAuditTrail(self._entered)
+        return self._audit
+
+    @property
+    def audit_log(self) -> PostgresAuditLog:
+        return PostgresAuditLog(self._entered)
 
     @property
     def mail(self) -> PostgresMailQueue:
@@ -99,6 +111,26 @@ class PostgresUnitOfWork:
     @property
     def personal_data(self) -> PostgresPersonalDataRepository:
         return PostgresPersonalDataRepository(self._entered)
+
+    @property
+    def organizations(self) -> PostgresOrganizationRepository:
+        return PostgresOrganizationRepository(self._entered)
+
+    @property
+    def memberships(self) -> PostgresMembershipRepository:
+        return PostgresMembershipRepository(self._entered)
+
+    @property
+    def teams(self) -> PostgresTeamRepository:
+        return PostgresTeamRepository(self._entered)
+
+    @property
+    def invitations(self) -> PostgresInvitationRepository:
+        return PostgresInvitationRepository(self._entered)
+
+    @property
+    def domains(self) -> PostgresDomainRepository:
+        return PostgresDomainRepository(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from auth_core.access import Grants, OrganizationGrant, TeamGrant
 from auth_core.kernel import Email, Username
 from auth_core.sessions import EndReason, Session, SessionOrigin, SessionState
 from auth_core.users import User, UserStatus
@@ -31,19 +32,22 @@ def _fingerprint(*types: type[msgspec.Struct] | type[Enum]) -> bytes:
     return hashlib.blake2s(repr(shape).encode(), digest_size=4).digest()
 
 
-_SHAPE: Final = _fingerprint(Session, SessionOrigin, User, Username, Email, UserStatus, EndReason)
+_SHAPE: Final = _fingerprint(
+    *(Session, SessionOrigin, User, Username, Email, UserStatus, EndReason),
+    *(OrganizationGrant, TeamGrant),
+)
 _SHAPE_LENGTH: Final = len(_SHAPE)
 
 _encode = msgspec.msgpack.Encoder(uuid_format="hex").encode
 _decode_session = msgspec.msgpack.Decoder(Session).decode
-_decode_user = msgspec.msgpack.Decoder(tuple[User, int]).decode
+_decode_user = msgspec.msgpack.Decoder(tuple[User, int, Grants]).decode
 
 
 def encode(state: SessionState) -> tuple[bytes, bytes]:
     """The session's value and the user's."""
     return (
         _SHAPE + _encode(state.session),
-        _SHAPE + _encode((state.user, state.live_sessions)),
+        _SHAPE + _encode((state.user, state.live_sessions, state.grants)),
     )
 
 
@@ -53,11 +57,12 @@ def decode(session: bytes, user: bytes) -> SessionState | None:
     if not (session.startswith(_SHAPE) and user.startswith(_SHAPE)):
         return None
     try:
-        account, live_sessions = _decode_user(user[_SHAPE_LENGTH:])
+        account, live_sessions, grants = _decode_user(user[_SHAPE_LENGTH:])
         return SessionState(
             session=_decode_session(session[_SHAPE_LENGTH:]),
             user=account,
             live_sessions=live_sessions,
+            grants=grants,
         )
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -9,6 +9,7 @@ from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.types import Scope
 
+from app.access import OWN_ACCOUNT
 from app.api.answers import (
     AuthDone,
     AuthProfile,
@@ -91,7 +92,7 @@ class MeController(Controller):
 
     path = "/api/v1/auth/me"
     tags = ("Profile",)
-    opt = LIMIT_READ
+    opt = OWN_ACCOUNT | LIMIT_READ
     security = BY_BEARER
 
     # Every client of every service asks this all the time, so it skips what a route costs most:

@@ -9,12 +9,14 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from app.access import OWN_ACCOUNT, requires
 from app.api.answers import Timestamp, timestamp
 from app.api.examples import OTHERS_REVOKED, REVOKED, SESSIONS
 from app.api.responses import answer, errors
 from app.api.sessions import AuthRevokedTokens, revoked
 from app.limits import LIMIT_GENERAL, LIMIT_READ
-from app.security import ADMIN_ONLY, BY_BEARER
+from app.security import BY_BEARER
+from auth_core.access import Permission
 from auth_core.administration import Administration
 from auth_core.kernel import FieldProblem, InvalidInput, NotFound, SessionId, UserId, UserNotFound
 from auth_core.sessions import EndReason, Session, SessionService
@@ -74,7 +76,7 @@ class SessionListController(Controller):
 
     path = "/api/v1/auth/sessions"
     tags = ("Sessions",)
-    opt = LIMIT_GENERAL
+    opt = OWN_ACCOUNT | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
@@ -131,11 +133,11 @@ class UserSessionsController(Controller):
 
     path = "/api/v1/auth/users/{user_id:uuid}/sessions"
     tags = ("Administration",)
-    opt = ADMIN_ONLY | LIMIT_GENERAL
+    opt = requires(Permission.USERS_MANAGE) | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
-        opt=LIMIT_READ,
+        opt=requires(Permission.USERS_READ) | LIMIT_READ,
         responses={
             200: answer(AuthSessions, SESSIONS),
             **errors(400, 401, 403, 404, 422, 503, likely={404: UserNotFound(), **_NO_PAGE}),

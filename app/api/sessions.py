@@ -4,6 +4,7 @@ import msgspec
 from litestar import Controller, post
 from litestar.di import NamedDependency
 
+from app.access import OWN_ACCOUNT
 from app.api.examples import LOGOUT, REVOKED
 from app.api.responses import answer, errors
 from app.limits import LIMIT_GENERAL
@@ -32,7 +33,7 @@ class SessionController(Controller):
     """Ending sessions."""
 
     tags = ("Sessions",)
-    opt = LIMIT_GENERAL
+    opt = OWN_ACCOUNT | LIMIT_GENERAL
     security = BY_BEARER
 
     @post(

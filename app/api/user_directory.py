@@ -9,11 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from adapters.system import SystemClock
+from app.access import requires
 from app.api.answers import AuthUser, Timestamp, timestamp
 from app.api.examples import DIRECTORY, TOKENS_REVOKED, USER_DELETED
 from app.api.responses import answer, errors
 from app.limits import LIMIT_GENERAL, LIMIT_READ
-from app.security import ADMIN_ONLY, BY_BEARER
+from app.security import BY_BEARER
+from auth_core.access import Permission
 from auth_core.administration import Administration
 from auth_core.kernel import (
     Email,
@@ -64,11 +66,11 @@ class UserDirectoryController(Controller):
 
     path = "/api/v1/auth/users"
     tags = ("Administration",)
-    opt = ADMIN_ONLY | LIMIT_GENERAL
+    opt = requires(Permission.USERS_MANAGE) | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
-        opt=LIMIT_READ,
+        opt=requires(Permission.USERS_READ) | LIMIT_READ,
         responses={200: answer(AuthUserDirectory, DIRECTORY), **errors(401, 403, 503)},
         summary="List users",
     )
@@ -84,6 +86,7 @@ class UserDirectoryController(Controller):
 
     @delete(
         "/{username:str}",
+        opt=requires(Permission.USERS_DELETE),
         status_code=200,
         responses={
             200: answer(AuthUserDeleted, USER_DELETED),

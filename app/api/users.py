@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response.base import ASGIResponse
 
+from app.access import requires
 from app.api.answers import AuthTokens, json_answer
 from app.api.conditional import version_tag, wanted_version
 from app.api.examples import (
@@ -31,7 +32,8 @@ from app.api.user_answers import (
     AuthNewAccount,
 )
 from app.limits import LIMIT_GENERAL, LIMIT_READ
-from app.security import ADMIN_ONLY, BY_BEARER, RECENT_AUTHENTICATION
+from app.security import BY_BEARER, RECENT_AUTHENTICATION
+from auth_core.access import Permission
 from auth_core.administration import Administration, Impersonation
 from auth_core.core import Options
 from auth_core.kernel import (
@@ -61,7 +63,7 @@ PREFIX_MAX = 100
 _ABSENT = {404: UserNotFound()}
 _STEP_UP = {401: InsufficientAuthentication(max_age=900)}
 _LAST = {409: LastAdministrator(), **_ABSENT}
-_RECENT: dict[str, Any] = ADMIN_ONLY | RECENT_AUTHENTICATION
+_READING: dict[str, Any] = requires(Permission.USERS_READ) | LIMIT_READ
 
 
 class UsersController(Controller):
@@ -69,11 +71,11 @@ class UsersController(Controller):
 
     path = "/api/v1/users"
     tags = ("Administration",)
-    opt = ADMIN_ONLY | LIMIT_GENERAL
+    opt = requires(Permission.USERS_MANAGE) | LIMIT_GENERAL
     security = BY_BEARER
 
     @get(
-        opt=LIMIT_READ,
+        opt=_READING,
         responses={200: answer(AuthAccounts, ACCOUNTS), **errors(400, 401, 403, 422, 503)},
         summary="Search users",
     )
@@ -103,7 +105,7 @@ class UsersController(Controller):
         )
 
     @post(
-        opt=_RECENT,
+        opt=requires(Permission.USERS_WRITE) | RECENT_AUTHENTICATION,
         operation_class=body(AuthNewAccount, NEW_ACCOUNT),
         responses={
             201: answer(AuthAccount, ACCOUNT),
@@ -131,7 +133,7 @@ class UsersController(Controller):
 
     @get(
         "/{user_id:uuid}",
-        opt=LIMIT_READ,
+        opt=_READING,
         responses={
             200: answer(AuthAccount, ACCOUNT),
             **errors(400, 401, 403, 404, 503, likely=_ABSENT),
@@ -147,7 +149,7 @@ class UsersController(Controller):
 
     @patch(
         "/{user_id:uuid}",
-        opt=_RECENT,
+        opt=requires(Permission.USERS_WRITE) | RECENT_AUTHENTICATION,
         operation_class=body(AuthAccountChanges, ACCOUNT_CHANGES),
         responses={
             200: answer(AuthAccount, ACCOUNT),
@@ -183,7 +185,7 @@ class UsersController(Controller):
 
     @delete(
         "/{user_id:uuid}",
-        opt=_RECENT,
+        opt=requires(Permission.USERS_DELETE) | RECENT_AUTHENTICATION,
         responses=errors(400, 401, 403, 404, 409, 429, 503, likely={**_STEP_UP, **_LAST}),
         summary="Delete a user",
     )
@@ -255,7 +257,7 @@ class UsersController(Controller):
 
     @post(
         "/{user_id:uuid}/impersonate",
-        opt=_RECENT,
+        opt=RECENT_AUTHENTICATION,
         operation_class=body(AuthImpersonationRequest, IMPERSONATE),
         responses={
             201: answer(AuthTokens, TOKENS),

@@ -8,6 +8,7 @@ from auth_core.access.granting import (
     require_may_assign_in_team,
     require_may_define,
 )
+from auth_core.access.grants import Grants, OrganizationGrant, TeamGrant, subject_of
 from auth_core.access.model import EVERYDAY, Context, Resource, Standing, Subject
 from auth_core.access.permission import (
     ACTIONS,
@@ -27,6 +28,8 @@ __all__ = [
     "BuiltInRole",
     "Context",
     "Decision",
+    "Grants",
+    "OrganizationGrant",
     "Permission",
     "PermissionRegistry",
     "Reason",
@@ -36,6 +39,7 @@ __all__ = [
     "RoleScope",
     "Standing",
     "Subject",
+    "TeamGrant",
     "action_of",
     "decide",
     "explain",
@@ -43,4 +47,5 @@ __all__ = [
     "require_may_assign_in_team",
     "require_may_define",
     "resource_of",
+    "subject_of",
 ]

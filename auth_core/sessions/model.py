@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.kernel import OrganizationId, SessionId, UserId
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.users import Scope, User
@@ -99,6 +100,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     user: User
     live_sessions: int
+    grants: Grants = ()
+    """The roles that the user holds in organizations and their teams."""
 
     def admits(self, now: datetime) -> bool:
         """Whether a request of this session may pass."""

@@ -4,6 +4,7 @@
 `auth_core.testing.contracts` (which needs pytest and pytest-asyncio; this package does not).
 """
 
+from auth_core.testing.audit import InMemoryAuditLog, InMemoryAuditTrail
 from auth_core.testing.clock import DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.core import InMemoryCore, in_memory_core
 from auth_core.testing.credentials import InMemoryCredentialRepository
@@ -13,40 +14,56 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
+from auth_core.testing.organizations import (
+    InMemoryDomainRepository,
+    InMemoryMembershipRepository,
+    InMemoryOrganizationRepository,
+)
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore
+from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.unit_of_work import (
-    InMemoryAuditTrail,
     InMemoryKeyRepository,
     InMemoryOutbox,
     InMemoryUnitOfWork,
 )
 from auth_core.testing.users import InMemoryUserRepository
+from auth_core.testing.webhooks import InMemoryReceivers
 
 __all__ = [
     "DeterministicIds",
+    "InMemoryAuditLog",
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryDomainRepository",
+    "InMemoryEventLog",
     "InMemoryFailureSpread",
+    "InMemoryInvitationRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryMailer",
+    "InMemoryMembershipRepository",
     "InMemoryOneTimeSecretRepository",
+    "InMemoryOrganizationRepository",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
+    "InMemoryPublisher",
     "InMemoryRateLimiter",
+    "InMemoryReceivers",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemorySessionCache",
     "InMemorySessionRepository",
     "InMemoryStore",
+    "InMemoryTeamRepository",
     "InMemoryUnitOfWork",
     "InMemoryUserRepository",
     "ManualClock",

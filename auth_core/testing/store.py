@@ -9,6 +9,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -16,26 +17,45 @@ import msgspec
 from auth_core.audit import AuditRecord
 from auth_core.credentials import Account, OneTimeSecret, Purpose
 from auth_core.kernel import (
+    AuthCoreError,
     ConcurrentUpdate,
     Conflict,
     DomainEvent,
     Email,
+    EventId,
     Letter,
     LetterId,
+    OrganizationId,
     Secret,
     SessionId,
+    TeamId,
     Unavailable,
     UserId,
 )
 from auth_core.keys import Departure, SealedKey, Sealer
 from auth_core.mail import LetterVault, QueuedLetter
+from auth_core.organizations import (
+    DomainId,
+    Invitation,
+    Membership,
+    Organization,
+    OrganizationDomain,
+    Team,
+    TeamMembership,
+)
 from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
+from auth_core.testing.rows import Rows
+from auth_core.testing.trail_rows import TrailRows
 from auth_core.users import User
+from auth_core.webhooks import Delivery, DeliveryId, EndpointId, WebhookEndpoint
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+Queued = tuple[int, Delivery]
+"""A delivery with its position."""
 
 
 class PasswordState(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,10 +95,23 @@ class InMemoryStore:
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
+        self.event_numbers: dict[EventId, int] = {}
+        self.event_progress: dict[str, int] = {}
+        """By publisher; under "" the greatest number that was ever given."""
         self.audit: list[AuditRecord] = []
+        self.trail = TrailRows()
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
         self.mail: dict[LetterId, QueuedLetter] = {}
+        self.webhook_endpoints: dict[EndpointId, WebhookEndpoint] = {}
+        self.webhook_deliveries: dict[DeliveryId, Queued] = {}
+        self.positions = count(1)
+        self.organizations: dict[OrganizationId, Organization] = {}
+        self.memberships: dict[tuple[OrganizationId, UserId], Membership] = {}
+        self.teams: dict[TeamId, Team] = {}
+        self.team_memberships: dict[tuple[OrganizationId, TeamId, UserId], TeamMembership] = {}
+        self.invitations: dict[tuple[OrganizationId, Email], Invitation] = {}
+        self.domains: dict[DomainId, OrganizationDomain] = {}
         self.down = False
         """While set, every statement and every commit raises Unavailable."""
         self.on_statement: Callable[[str], None] | None = None
@@ -105,9 +138,24 @@ class Transaction:
         self.departures = ChainMap[str, Departure]({}, store.departures)
         self.removed_keys: set[str] = set()
         self.events: list[DomainEvent] = []
+        self.event_numbers = ChainMap[EventId, int]({}, store.event_numbers)
+        self.event_progress = ChainMap[str, int]({}, store.event_progress)
         self.audit: list[AuditRecord] = []
+        self.trail = TrailRows(store.trail)
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
+        self.webhook_endpoints = ChainMap[EndpointId, WebhookEndpoint]({}, store.webhook_endpoints)
+        self.webhook_deliveries = ChainMap[DeliveryId, Queued]({}, store.webhook_deliveries)
+        self.organizations = Rows(store.organizations)
+        self.memberships = Rows(store.memberships)
+        self.teams = Rows(store.teams)
+        self.team_memberships = Rows(store.team_memberships)
+        self.invitations = Rows(store.invitations)
+        self.domains = Rows(store.domains)
+        self._of_organizations: tuple[Rows[Any, Any], ...] = (
+            *(self.organizations, self.memberships, self.teams),
+            *(self.team_memberships, self.invitations, self.domains),
+        )
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
@@ -165,6 +213,10 @@ class Transaction:
         """What seals letters."""
         return self._store.vault
 
+    def next_position(self) -> int:
+        """A number above all that were given."""
+        return next(self._store.positions)
+
     def is_free(self, key: Hashable) -> bool:
         """Whether nobody else holds ``key``."""
         return self._store.locks.get(key, self) is self
@@ -191,6 +243,10 @@ class Transaction:
         self._swept.extend(swept)
         return len(swept)
 
+    def committed_events(self) -> list[DomainEvent]:
+        """The events that are committed, in the order of their commits."""
+        return list(self._store.events)
+
     def stored_events(self) -> list[DomainEvent]:
         """The events that are committed, and those of this transaction."""
         return [*self._store.events, *self.events]
@@ -211,7 +267,7 @@ class Transaction:
         """Remove the committed letters to ``to`` with the commit."""
         self._removed_letters.add(to)
 
-    def violated(self, error: Conflict) -> None:
+    def violated(self, error: AuthCoreError) -> None:
         """Fail the whole transaction, as a violated constraint does."""
         self._failed = True
         raise error
@@ -231,24 +287,35 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
+        _apply(self.webhook_endpoints)
+        _apply(self.webhook_deliveries)
+        for rows in self._of_organizations:
+            rows.commit()
+        _apply(self.event_numbers)
+        _apply(self.event_progress)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
-        for rows, key in self._deleted:
-            rows.pop(key, None)
+        for table, key in self._deleted:
+            table.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
-        self._store.audit[:] = [
-            msgspec.structs.replace(record, detail=None)
-            if record.user_id in self._redacted
-            else record
-            for record in self._store.audit
-        ]
+        self._commit_trail()
         self._store.audit.extend(self.audit)
         self._store.letters[:] = [
             letter for letter in self._store.letters if letter.to not in self._removed_letters
         ]
         self._store.letters.extend(self.letters)
         self.end()
+
+    def _commit_trail(self) -> None:
+        self.trail.commit(self._redacted)
+        self._store.audit[:] = [
+            msgspec.structs.replace(record, detail=None)
+            if record.user_id in self._redacted
+            else record
+            for record in self._store.audit
+            if record.id not in self.trail.trimmed
+        ]
 
     def end(self) -> None:
         """Forget what was not committed and let the others go on."""

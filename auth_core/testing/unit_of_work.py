@@ -5,7 +5,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from auth_core.audit import AuditRecord, AuditTrail
 from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import CredentialRepository
 from auth_core.kernel import (
@@ -15,13 +14,22 @@ from auth_core.kernel import (
     UserId,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
+from auth_core.testing.audit import InMemoryAuditLog, InMemoryAuditTrail
 from auth_core.testing.credentials import InMemoryCredentialRepository
+from auth_core.testing.events import InMemoryEventLog
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
+from auth_core.testing.organizations import (
+    InMemoryDomainRepository,
+    InMemoryMembershipRepository,
+    InMemoryOrganizationRepository,
+)
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
+from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.users import InMemoryUserRepository
+from auth_core.testing.webhooks import InMemoryDeliveries, InMemoryEndpoints
 
 
 class InMemoryKeyRepository:
@@ -94,18 +102,6 @@ class InMemoryOutbox:
         return self._transaction.sweep_events(before, limit)
 
 
-class InMemoryAuditTrail:
-    """Audit records of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def append(self, record: AuditRecord) -> None:
-        """Keep it until the commit."""
-        await self._transaction.statement("audit.append")
-        self._transaction.audit.append(record)
-
-
 class InMemoryUnitOfWork:
     """A transaction over an `InMemoryStore`: rolls back unless committed."""
 
@@ -117,9 +113,18 @@ class InMemoryUnitOfWork:
         self.one_time_secrets = InMemoryOneTimeSecretRepository(self._transaction)
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
+        self.event_log = InMemoryEventLog(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)
+        self.audit_log = InMemoryAuditLog(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
+        self.webhooks = InMemoryEndpoints(self._transaction)
+        self.deliveries = InMemoryDeliveries(self._transaction)
+        self.organizations = InMemoryOrganizationRepository(self._transaction)
+        self.memberships = InMemoryMembershipRepository(self._transaction)
+        self.teams = InMemoryTeamRepository(self._transaction)
+        self.invitations = InMemoryInvitationRepository(self._transaction)
+        self.domains = InMemoryDomainRepository(self._transaction)
 
     def for_organization(self, organization_id: OrganizationId) -> Self:  # noqa: ARG002
         """Nothing to do: no wall stands behind what the repositories ask for."""
@@ -152,7 +157,6 @@ class InMemoryUnitOfWork:
 
 if TYPE_CHECKING:
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
-    _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository
     _outbox: type[Outbox] = InMemoryOutbox
     _unit_of_work: type[CoreUnitOfWork] = InMemoryUnitOfWork

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.kernel import Clock, InvalidToken, SessionId, UserId
 from auth_core.keys import KeyService, KeyUse
 from auth_core.sessions import Session, SessionService, SessionState
@@ -26,6 +27,11 @@ class Principal(msgspec.Struct, frozen=True):
     def session(self) -> Session:
         """The live session behind the token."""
         return self.state.session
+
+    @property
+    def grants(self) -> Grants:
+        """The roles that the user holds in organizations and their teams, as stored."""
+        return self.state.grants
 
 
 class Authenticator:

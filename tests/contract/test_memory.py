@@ -1,14 +1,18 @@
 """Every contract suite on the adapters in memory."""
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from auth_core.audit import AuditService
+from auth_core.events import CloudEvent
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
     InMemoryFailureSpread,
+    InMemoryPublisher,
     InMemoryRateLimiter,
     InMemoryRefreshCounter,
     InMemoryRevocationStream,
@@ -22,24 +26,34 @@ from auth_core.testing import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     ClockContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
     EntropyContract,
+    EventLogContract,
+    EventPublisherContract,
     FailureSpreadContract,
     Flush,
     IdsContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PassTime,
     PasswordHasherContract,
     PasswordStateContract,
     PersonalDataContract,
     RateLimiterContract,
+    ReadBack,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -48,11 +62,16 @@ from auth_core.testing.contracts import (
     SessionCacheContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     TokenSignerContract,
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
+from auth_core.testing.contracts.making import now
 
 
 @pytest.fixture
@@ -246,8 +265,60 @@ class TestSessionRaces(SessionRacesContract):
     pass
 
 
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
+    pass
+
+
 class TestKeys(KeyRepositoryContract):
     pass
+
+
+class TestEventLog(EventLogContract):
+    pass
+
+
+class TestEventPublisher(EventPublisherContract):
+    @pytest.fixture
+    def publisher(self) -> InMemoryPublisher:
+        return InMemoryPublisher()
+
+    @pytest.fixture
+    def published(self, publisher: InMemoryPublisher) -> ReadBack:
+        async def published() -> list[CloudEvent]:
+            return publisher.published
+
+        return published
+
+
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, store: InMemoryStore) -> AuditService:
+        return trail_service(
+            lambda: InMemoryUnitOfWork(store),
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
 
 
 class TestMailOutbox(MailOutboxContract):
@@ -287,4 +358,16 @@ class TestIds(IdsContract):
 
 
 class TestEntropy(EntropyContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
     pass

@@ -1,20 +1,31 @@
 """The contract suites of the core's ports on PostgreSQL."""
 
+import secrets
 from collections.abc import Callable
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
+from auth_core.audit import AuditService
 from auth_core.kernel import EventId, UserId
+from auth_core.testing import ManualClock, SeededEntropy
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PasswordStateContract,
     PersonalDataContract,
     RecordedEvents,
@@ -22,9 +33,11 @@ from auth_core.testing.contracts import (
     RetentionContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     UnitOfWorkContract,
     UserRepositoryContract,
 )
+from auth_core.testing.contracts.making import now
 
 
 @pytest.fixture
@@ -101,6 +114,30 @@ class TestUnitOfWork(UnitOfWorkContract):
     pass
 
 
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
+    pass
+
+
 class TestKeys(KeyRepositoryContract):
     @pytest.fixture
     async def unit_of_work(
@@ -109,6 +146,17 @@ class TestKeys(KeyRepositoryContract):
         """A deployment that has no keys yet."""
         await observer.execute("TRUNCATE signing_keys, departed_keys")
         return unit_of_work
+
+
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, unit_of_work: Callable[[], PostgresUnitOfWork]) -> AuditService:
+        return trail_service(
+            unit_of_work,
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
 
 
 class TestMailOutbox(MailOutboxContract):

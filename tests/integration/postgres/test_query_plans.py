@@ -13,30 +13,50 @@ from sqlalchemy import bindparam, select
 
 from adapters.postgres import (
     audit,
+    audit_log,
     credentials,
+    invitations,
     keys,
     loading,
     mail,
+    memberships,
     migrate,
     one_time_secrets,
+    organization_domains,
+    organizations,
     outbox,
     personal_data,
     refresh_counter,
     sessions,
     tables,
+    teams,
     user_search,
     users,
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
+from auth_core.audit import AuditQuery
+from auth_core.kernel import OrganizationId, UserId
 from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
 _MODULES = (
-    *(users, user_search, credentials, loading, sessions, refresh_counter, outbox, audit, keys),
+    *(
+        users,
+        user_search,
+        credentials,
+        loading,
+        sessions,
+        refresh_counter,
+        outbox,
+        audit,
+        keys,
+        audit_log,
+    ),
     *(mail, personal_data, one_time_secrets),
+    *(organizations, memberships, teams, invitations, organization_domains),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -63,10 +83,44 @@ _AUDIT_RECORDS = """\
 INSERT INTO audit_records (id, occurred_at, action, reason, user_id)
 SELECT uuidv7(), now() - number * interval '1 minute', 'a', 'b', uuidv7()
 FROM generate_series(1, 20000) AS number"""
+_SEALED_RECORDS = """\
+INSERT INTO audit_records (id, occurred_at, action, reason, organization_id, chain, position,
+    previous_hash, hash)
+SELECT uuidv7(), now(), 'a', 'b', chain, chain, number, 'x', 'y'
+FROM (SELECT number, uuidv7() AS chain FROM generate_series(1, 20000) AS number) AS made"""
+_CHAINS = """\
+INSERT INTO audit_chains (chain, position, sealed_head)
+SELECT chain, position, 'x' FROM audit_records WHERE chain IS NOT NULL"""
 _ERASED_SESSIONS = """\
 INSERT INTO erased_sessions (id, user_id, ended_at)
 SELECT uuidv7(), uuidv7(), now() - number * interval '1 minute'
 FROM generate_series(1, 20000) AS number"""
+
+_ORGANIZATIONS = """\
+INSERT INTO organizations (id, name, slug, settings, created_at, updated_at, version, delete_after)
+SELECT uuidv7(), 'Acme', 'acme-' || number, '{}', now(), now(), 1,
+    CASE WHEN number % 100 = 0 THEN now() + number * interval '1 minute' END
+FROM generate_series(1, 20000) AS number"""
+_MEMBERSHIPS = """\
+INSERT INTO memberships (organization_id, user_id, role, created_at, updated_at)
+SELECT o.id, u.id, CASE WHEN u.number % 10 = 0 THEN 'owner' ELSE 'member' END, now(), now()
+FROM (SELECT id, row_number() OVER () AS number FROM organizations) AS o
+JOIN (SELECT id, row_number() OVER () AS number FROM users) AS u ON u.number / 10 = o.number"""
+_TEAMS = """\
+INSERT INTO teams (id, organization_id, name, created_at, updated_at, version)
+SELECT uuidv7(), id, 'Team', now(), now(), 1 FROM organizations"""
+_TEAM_MEMBERSHIPS = """\
+INSERT INTO team_memberships (organization_id, team_id, user_id, role, created_at)
+SELECT t.organization_id, t.id, m.user_id, 'member', now()
+FROM teams AS t JOIN memberships AS m ON m.organization_id = t.organization_id"""
+_INVITATIONS = """\
+INSERT INTO invitations (id, organization_id, email, role, digest, created_at, expires_at)
+SELECT uuidv7(), id, slug || '@example.com', 'member', sha256(slug::bytea), now(),
+    now() - row_number() OVER () * interval '1 minute'
+FROM organizations"""
+_DOMAINS = """\
+INSERT INTO organization_domains (id, organization_id, domain, challenge, created_at, verified_at)
+SELECT uuidv7(), id, slug || '.example', 'x', now(), now() FROM organizations"""
 
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
 _SMALL = {"signing_keys", "departed_keys"}
@@ -83,8 +137,13 @@ def _statements() -> dict[str, Statement]:
 
 STATEMENTS = _statements()
 STATEMENTS["user_search.by_prefix"] = user_search.searching(UserQuery(prefix="a"))[0]
+STATEMENTS["audit_log.of_tenant"] = audit_log.searching(
+    AuditQuery(organization_id=OrganizationId(UUID(int=1)))
+)[0]
+STATEMENTS["audit_log.of_person"] = audit_log.searching(AuditQuery(user_id=UserId(UUID(int=1))))[0]
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
 STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
+STATEMENTS.pop("audit_log._KNOWN")  # whoever verifies or trims means all of them
 CLAIM = STATEMENTS.pop("mail._CLAIM")
 for part in ("PAGES", "DELETIONS", "REDACTIONS"):
     of_tables = getattr(personal_data, part)
@@ -92,8 +151,9 @@ for part in ("PAGES", "DELETIONS", "REDACTIONS"):
 for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in minutes
     del STATEMENTS[f"personal_data.DELETIONS[{table}]"]
     STATEMENTS.pop(f"personal_data.PAGES[{table}]", None)
+_SWEPT = ("outbox", "mail", "one_time_secrets", "invitations")
 SWEEPS = [
-    *(STATEMENTS.pop(f"{name}._SWEEP") for name in ("outbox", "mail", "one_time_secrets")),
+    *(STATEMENTS.pop(f"{name}._SWEEP") for name in _SWEPT),
     *sessions._SWEEPS,
 ]
 
@@ -111,7 +171,15 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _SECRETS,
         _CREDENTIALS,
         _AUDIT_RECORDS,
+        _SEALED_RECORDS,
+        _CHAINS,
         _ERASED_SESSIONS,
+        _ORGANIZATIONS,
+        _MEMBERSHIPS,
+        _TEAMS,
+        _TEAM_MEMBERSHIPS,
+        _INVITATIONS,
+        _DOMAINS,
         "ANALYZE",
     ):
         await connection.execute(statement)
@@ -178,6 +246,10 @@ async def test_no_statement_reads_a_whole_table(crowded: asyncpg.Connection, nam
         ("sessions._LIVE_OF", "ix_sessions_live"),
         ("sessions._END_ALL", "ix_sessions_live"),
         ("sessions._ENDED_SINCE", "ix_sessions_ended_at"),
+        ("memberships._BELONGINGS", "ix_memberships_user_id"),
+        ("memberships._PAGE", "uq_memberships_organization_id"),
+        ("memberships._OTHER_OWNER", "ix_memberships_owners"),
+        ("organization_domains._OWNER", "uq_organization_domains_verified"),
         ("personal_data._DUE", "ix_users_delete_after"),
         ("personal_data.DELETIONS[sessions]", "ix_sessions_user_id"),
     ],

@@ -113,6 +113,7 @@ INTEGERS = {
     "AUTH_SESSION_RETENTION_DAYS": (1, 3650),
     "AUTH_DELETION_GRACE_DAYS": (0, 365),
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
+    "AUTH_AUDIT_RETENTION_DAYS": (0, 36500),
     "RATE_LIMIT_REQUESTS": (1, 1_000_000),
     "RATE_LIMIT_PERIOD": (1, 86_400),
     "AUTH_PROXY_HOPS": (1, 32),
@@ -415,7 +416,11 @@ def test_redis_url_and_parts_say_the_same():
     [
         ({"DATABASE_URL": ""}, "REDIS_HOST is set but DATABASE_URL is not"),
         (
-            {"DATABASE_URL": "", "REDIS_HOST": "", "DATABASE_OWNER_URL": "postgresql://o:p@db/auth"},
+            {
+                "DATABASE_URL": "",
+                "REDIS_HOST": "",
+                "DATABASE_OWNER_URL": "postgresql://o:p@db/auth",
+            },
             "DATABASE_OWNER_URL is set but DATABASE_URL is not",
         ),
         ({"REDIS_HOST": ""}, "DATABASE_URL is set but neither REDIS_URL nor REDIS_HOST is"),
