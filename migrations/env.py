@@ -11,14 +11,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from adapters.postgres.row_security import put_up
 from adapters.postgres.schema import engine
 from adapters.postgres.service_role import admit
 from adapters.postgres.tables import metadata
 from auth_core.kernel import Misconfigured, Secret
+from migrations import HEAD
 
 # Any number will do, as long as all nodes that share a database agree on it.
 _LOCK = text("SELECT pg_try_advisory_lock(7165048421)")
 _LOCK_SECONDS = 0.1
+_EVERYBODY = text("SELECT set_config('fm_auth.scope', 'platform', false)")
 
 
 def _url() -> Secret[str]:
@@ -38,9 +41,19 @@ def _service() -> Secret[str] | None:
     if options is None:
         given = context.config.attributes.get("service")
         return given if isinstance(given, Secret) else None
-    upgrades = options.cmd[0].__name__ == "upgrade"
     url = os.environ.get("DATABASE_URL")
-    return Secret(url) if upgrades and url else None
+    return Secret(url) if url else None
+
+
+def _upgrades() -> bool:
+    options = context.config.cmd_opts
+    if options is None:
+        return bool(context.config.attributes.get("upgrades"))
+    return bool(options.cmd[0].__name__ == "upgrade")
+
+
+def _is_newest(connection: Connection) -> bool:
+    return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD)
 
 
 def _number(_: MigrationContext, __: object, scripts: list[MigrationScript]) -> None:
@@ -52,6 +65,9 @@ def _number(_: MigrationContext, __: object, scripts: list[MigrationScript]) -> 
 
 
 def _migrate(connection: Connection) -> None:
+    # A migration of rows is everybody's: the walls bind an owner who is no superuser, too.
+    connection.execute(_EVERYBODY)
+    connection.commit()
     # Of the session, not of a transaction: each migration has a transaction of its own. It goes
     # when this connection closes. Whoever waits here reads the revision after the lock.
     # Asking again instead of waiting: a CREATE INDEX CONCURRENTLY of its holder would wait for a
@@ -70,10 +86,14 @@ def _migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+    if not _upgrades():
+        return
     service = _service()
-    if service is not None:
-        connection.commit()
-        with connection.begin():
+    connection.commit()
+    with connection.begin():
+        if _is_newest(connection):  # the walls are those of the newest tables
+            put_up(connection)
+        if service is not None:
             admit(connection, service)
 
 

@@ -63,7 +63,7 @@ def _page(table: Table) -> Select[Any]:
 
 
 _OWNED = [table for table in metadata.sorted_tables if has_owner(table)]
-PAGES = {table.name: Statement(_page(table)) for table in _OWNED}
+PAGES = {table.name: Statement(_page(table), crosses_tenants=True) for table in _OWNED}
 _SECRETS = {
     table.name: {column.name for column in columns_of(table, Kind.SECRET)} for table in _OWNED
 }
@@ -73,7 +73,7 @@ _JSON = {
 }
 # Children before their parents, the account last: others are found by its address.
 DELETIONS = {
-    table.name: Statement(delete(table).where(_of_the_person(table)))
+    table.name: Statement(delete(table).where(_of_the_person(table)), crosses_tenants=True)
     for table in (*(each for each in reversed(_OWNED) if each is not users), users)
     if goes_with_the_person(table)
 }
@@ -82,7 +82,8 @@ REDACTIONS = {
     table.name: Statement(
         update(table)
         .where(_of_the_person(table), or_(*(column.is_not(None) for column in remarks)))
-        .values({column: null() for column in remarks})
+        .values({column: null() for column in remarks}),
+        crosses_tenants=True,
     )
     for table in _OWNED
     if not goes_with_the_person(table) and (remarks := columns_of(table, Kind.REMARK))

@@ -47,7 +47,9 @@ def migrate(
 
     _require_known(current(url), url)
     with _explained(url):
-        command.upgrade(_config(url, service), revision)
+        config = _config(url, service)
+        config.attributes["upgrades"] = True
+        command.upgrade(config, revision)
 
 
 def downgrade(url: Secret[str], revision: str) -> None:
