@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from adapters.postgres.row_security import put_up
+from adapters.postgres.row_security import put_up, take_down
 from adapters.postgres.schema import engine
 from adapters.postgres.service_role import admit
 from adapters.postgres.tables import metadata
@@ -45,11 +45,11 @@ def _service() -> Secret[str] | None:
     return Secret(url) if url else None
 
 
-def _upgrades() -> bool:
+def _command() -> str:
     options = context.config.cmd_opts
     if options is None:
-        return bool(context.config.attributes.get("upgrades"))
-    return bool(options.cmd[0].__name__ == "upgrade")
+        return str(context.config.attributes["command"])
+    return str(options.cmd[0].__name__)
 
 
 def _is_newest(connection: Connection) -> bool:
@@ -84,9 +84,12 @@ def _migrate(connection: Connection) -> None:
         transaction_per_migration=True,
         process_revision_directives=_number,
     )
+    if _command() == "downgrade":  # policies name tables and columns that a downgrade drops
+        with connection.begin():
+            take_down(connection)
     with context.begin_transaction():
         context.run_migrations()
-    if not _upgrades():
+    if _command() != "upgrade":
         return
     service = _service()
     connection.commit()

@@ -112,6 +112,16 @@ def put_up(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def take_down(connection: Connection) -> None:
+    """Remove every wall, before a downgrade: the version before knows none."""
+    for table, name, _ in connection.execute(_STANDING).all():
+        connection.exec_driver_sql(f"DROP POLICY {name} ON {table}")
+    for table in connection.scalars(_GUARDED).all():
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY"
+        )
+
+
 def changes(connection: Connection) -> list[str]:
     """What `put_up` has to do."""
     declared = [policy for table in metadata.tables.values() for policy in policies(table)]

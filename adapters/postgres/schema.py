@@ -47,9 +47,7 @@ def migrate(
 
     _require_known(current(url), url)
     with _explained(url):
-        config = _config(url, service)
-        config.attributes["upgrades"] = True
-        command.upgrade(config, revision)
+        command.upgrade(_config(url, "upgrade", service), revision)
 
 
 def downgrade(url: Secret[str], revision: str) -> None:
@@ -61,7 +59,7 @@ def downgrade(url: Secret[str], revision: str) -> None:
 
     _require_known(current(url), url)
     with _explained(url):
-        command.downgrade(_config(url), revision)
+        command.downgrade(_config(url, "downgrade"), revision)
 
 
 @asynccontextmanager
@@ -123,7 +121,7 @@ async def _connect(url: Secret[str]) -> asyncpg.Connection:
     )
 
 
-def _config(url: Secret[str], service: Secret[str] | None = None) -> "Config":
+def _config(url: Secret[str], command: str, service: Secret[str] | None = None) -> "Config":
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
@@ -131,5 +129,6 @@ def _config(url: Secret[str], service: Secret[str] | None = None) -> "Config":
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.attributes["url"] = url
+    config.attributes["command"] = command
     config.attributes["service"] = service
     return config

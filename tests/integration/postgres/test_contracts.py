@@ -117,27 +117,37 @@ class TestUnitOfWork(UnitOfWorkContract):
     pass
 
 
-class TestOrganizations(OrganizationRepositoryContract):
+class _AcrossTenants:
+    """Repositories filter by tenant themselves: here without the wall behind them."""
+
+    @pytest.fixture
+    def unit_of_work(
+        self, unit_of_work: Callable[[], PostgresUnitOfWork]
+    ) -> Callable[[], PostgresUnitOfWork]:
+        return lambda: unit_of_work().for_platform()
+
+
+class TestOrganizations(_AcrossTenants, OrganizationRepositoryContract):
     pass
 
 
-class TestMemberships(MembershipRepositoryContract):
+class TestMemberships(_AcrossTenants, MembershipRepositoryContract):
     pass
 
 
-class TestLastOwner(LastOwnerContract):
+class TestLastOwner(_AcrossTenants, LastOwnerContract):
     pass
 
 
-class TestTeams(TeamRepositoryContract):
+class TestTeams(_AcrossTenants, TeamRepositoryContract):
     pass
 
 
-class TestInvitations(InvitationRepositoryContract):
+class TestInvitations(_AcrossTenants, InvitationRepositoryContract):
     pass
 
 
-class TestDomains(DomainRepositoryContract):
+class TestDomains(_AcrossTenants, DomainRepositoryContract):
     pass
 
 
