@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from auth_core.events import CloudEvent
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
     InMemoryFailureSpread,
+    InMemoryPublisher,
     InMemoryRateLimiter,
     InMemoryRefreshCounter,
     InMemoryRevocationStream,
@@ -26,20 +28,28 @@ from auth_core.testing.contracts import (
     AccountLoadingContract,
     ClockContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
     EntropyContract,
+    EventLogContract,
+    EventPublisherContract,
     FailureSpreadContract,
     Flush,
     IdsContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PassTime,
     PasswordHasherContract,
     PasswordStateContract,
     PersonalDataContract,
     RateLimiterContract,
+    ReadBack,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -48,6 +58,7 @@ from auth_core.testing.contracts import (
     SessionCacheContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     TokenSignerContract,
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
@@ -246,8 +257,49 @@ class TestSessionRaces(SessionRacesContract):
     pass
 
 
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
+    pass
+
+
 class TestKeys(KeyRepositoryContract):
     pass
+
+
+class TestEventLog(EventLogContract):
+    pass
+
+
+class TestEventPublisher(EventPublisherContract):
+    @pytest.fixture
+    def publisher(self) -> InMemoryPublisher:
+        return InMemoryPublisher()
+
+    @pytest.fixture
+    def published(self, publisher: InMemoryPublisher) -> ReadBack:
+        async def published() -> list[CloudEvent]:
+            return publisher.published
+
+        return published
 
 
 class TestMailOutbox(MailOutboxContract):
