@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,15 +18,18 @@ from app.errors import EndpointNotAvailable, FormRequired
 from app.fixed_routes import HANDED_OVER
 from app.limits import RouteLimits
 from app.proxies import Proxies
+from auth_core.audit import AuditService
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import (
+    AuthCoreError,
     AuthenticationRequired,
     ImpersonationRefused,
     InvalidClient,
     InvalidRequest,
+    PermissionDenied,
     Source,
-    UserId,
     acting,
+    through,
 )
 from auth_core.sessions import IpDetail, SessionOrigin, StepUp, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
@@ -93,6 +97,7 @@ class Gate:
         access: RouteAccess,
         limits: RouteLimits | None,
         call: Call,
+        audit: AuditService,
         *,
         development: bool,
     ) -> None:
@@ -102,6 +107,7 @@ class Gate:
         self._access = access
         self._limits = limits
         self._call = call
+        self._audit = audit
         self._development = development
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
@@ -113,9 +119,27 @@ class Gate:
             elif HANDED_OVER in scope:
                 await _hand_over(scope, receive, send, app)
             else:
-                await self._handle(scope, receive, send, app)
+                try:
+                    await self._handle(scope, receive, send, app)
+                except (PermissionDenied, ImpersonationRefused):
+                    await self._note_refusal(scope)
+                    raise
 
         return gate
+
+    async def _note_refusal(self, scope: HTTPScope) -> None:
+        """On the trail: who was refused what. The refusal stands without it, too."""
+        principal = scope.get("auth")
+        if not isinstance(principal, Principal):
+            return
+        session, route = principal.session, scope["path_template"]
+        with suppress(AuthCoreError):
+            await self._audit.refused(
+                principal.user.id,
+                session.id,
+                actor_id=session.impersonator_id,
+                target=f"route:{scope['method']} {route}",
+            )
 
     async def _handle(
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
@@ -127,7 +151,7 @@ class Gate:
         """
         handler = scope["route_handler"]
         opt = handler.opt
-        actor = None
+        principal = None
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
         if scope["method"] == "OPTIONS":
@@ -138,19 +162,23 @@ class Gate:
         elif "clients_welcome" in opt:
             self._greet_client(scope)
         elif "public" not in opt:
-            actor = await self._admit_person(scope, opt)
+            principal = await self._admit_person(scope, opt)
         if self._limits is not None:
             await self._limits.admit(scope)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        if actor is None:
+        session = None if principal is None else principal.session
+        if session is None or (
+            scope["method"] not in _WITH_BODY and session.impersonator_id is None
+        ):
             await self._call(scope, receive, send, next_app)
             return
-        with acting(actor):  # every event and audit record of this request is marked
+        # every event and audit record of this request is marked
+        with acting(session.impersonator_id), through(session.id):
             await self._call(scope, receive, send, next_app)
 
-    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> UserId | None:
-        """Let somebody who is signed in pass; returns who acts in their name, if anybody does."""
+    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> Principal:
+        """Let somebody who is signed in pass; returns who that is."""
         principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
         scope["auth"] = principal
         await self._access.admit(scope, principal, opt.get(OPTION))
@@ -159,7 +187,7 @@ class Gate:
             raise ImpersonationRefused
         if "recent_authentication" in opt:
             self._step_up.require_recent(principal.session)
-        return actor
+        return principal
 
     def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
         """Let a registered caller pass, and whoever may still name itself in the form."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Protocol
 
 import msgspec
 
 from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
+from auth_core.audit import AuditService
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
@@ -25,7 +25,6 @@ from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
-    KeysUnitOfWork,
     KeyUse,
     RotationPolicy,
     Sealer,
@@ -35,17 +34,15 @@ from auth_core.mail import (
     LetterVault,
     Mailer,
     MailOffice,
-    MailQueueUnitOfWork,
     MailRelay,
     RelayPolicy,
 )
-from auth_core.organizations import OrganizationsUnitOfWork
-from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
+from auth_core.organizations import OrganizationPolicy, Organizations
+from auth_core.privacy import PersonalDataService
 from auth_core.self_service import (
     NewPassword,
     SelfService,
     SelfServicePolicy,
-    SelfServiceUnitOfWork,
 )
 from auth_core.sessions import (
     AccountLifecycle,
@@ -67,25 +64,15 @@ from auth_core.tokens import (
     RefreshTokenReader,
     SignIn,
     SignInPolicy,
-    SignInUnitOfWork,
     TokenIntrospection,
     TokenIssuer,
     TokenSigner,
     VerifiedTokens,
 )
+from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import ProfilePolicy, UserService
 
-
-class CoreUnitOfWork(
-    SignInUnitOfWork,
-    SelfServiceUnitOfWork,
-    KeysUnitOfWork,
-    MailQueueUnitOfWork,
-    PrivacyUnitOfWork,
-    OrganizationsUnitOfWork,
-    Protocol,
-):
-    """A transaction over everything that the core stores."""
+__all__ = ["Core", "CoreUnitOfWork", "Options", "Ports"]
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,10 +119,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """In development, 8 characters are enough whatever these say."""
     failures: FailurePolicy = FailurePolicy()
     self_service: SelfServicePolicy = SelfServicePolicy()
+    organizations: OrganizationPolicy = OrganizationPolicy()
     profile: ProfilePolicy = ProfilePolicy()
     attempts: AttemptPolicy | None = AttemptPolicy()
     """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
+    audit_retention: timedelta | None = None
+    """Age at which records leave the audit trail; None keeps them for ever."""
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
@@ -161,11 +151,16 @@ class Core:
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
+        self.audit = AuditService(ports, keep=options.audit_retention)
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
         self.lifecycle = self._lifecycle(ports)
         self.personal_data = self._personal_data(ports, options)
+        self.organizations = Organizations(
+            *(ports.unit_of_work, self.role_book, ports.session_cache, clock, ids, ports.entropy),
+            policy=options.organizations,
+        )
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
@@ -183,12 +178,8 @@ class Core:
 
     def _lifecycle(self, ports: Ports) -> AccountLifecycle:
         return AccountLifecycle(
-            ports.unit_of_work,
-            self.sessions,
-            ports.password_hasher,
-            self.password_policy,
-            ports.clock,
-            ports.ids,
+            *(ports.unit_of_work, self.sessions, ports.password_hasher, self.password_policy),
+            *(ports.clock, ports.ids),
         )
 
     def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
@@ -304,16 +295,10 @@ class Core:
 
 def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:
     """What sends letters, if this process may."""
-    if ports.letter_renderer is None or ports.mailer is None:
+    renderer, mailer, policy = ports.letter_renderer, ports.mailer, options.mail_relay
+    if renderer is None or mailer is None:
         return None
-    return MailRelay(
-        ports.unit_of_work,
-        vault,
-        ports.letter_renderer,
-        ports.mailer,
-        ports.clock,
-        options.mail_relay,
-    )
+    return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:

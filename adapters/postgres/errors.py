@@ -11,6 +11,7 @@ import asyncpg
 from auth_core.kernel import (
     AuthCoreError,
     ConcurrentUpdate,
+    Conflict,
     EmailTaken,
     Misconfigured,
     Unavailable,
@@ -67,6 +68,7 @@ _TAKEN: dict[str, type[AuthCoreError]] = {
     "uq_teams_name": TeamNameTaken,
     "uq_organization_domains_organization_id": DomainTaken,
     "uq_organization_domains_verified": DomainTaken,
+    "uq_audit_records_position": Conflict,
 }
 _UNKNOWN: dict[str, type[AuthCoreError]] = {
     # a sign-in whose account was erased since it was read
@@ -96,7 +98,7 @@ _REFUSED = {
     "28000": "does not admit this user; correct the user or the password in DATABASE_URL",
     "28P01": "does not admit this user; correct the user or the password in DATABASE_URL",
     "3D000": "has no such database; create it, or correct the name in DATABASE_URL",
-    "42501": "denies this user a privilege; grant it, or use the role that owns the tables",
+    "42501": "denies this user a privilege; `fm-auth migrate` grants what is needed",
 }
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """Connection lost, out of resources (disk, memory, slots), shut down or cancelled, system error."""

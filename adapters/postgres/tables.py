@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from adapters.postgres.audit_tables import audit_chains, audit_records
 from adapters.postgres.base import CANONICAL, MOMENT, canonical, metadata
 from adapters.postgres.inventory import (
     ADDRESS,
     OPERATIONAL,
     PERSONAL,
     PSEUDONYM,
-    REMARK,
     SECRET,
     SUBJECT,
 )
@@ -47,6 +47,7 @@ from auth_core.users import UserStatus
 
 __all__ = [
     "ADMINISTRATES",
+    "audit_chains",
     "audit_records",
     "departed_keys",
     "erased_sessions",
@@ -255,8 +256,25 @@ outbox = Table(
     Column("organization_id", Uuid, info=PSEUDONYM),
     Column("occurred_at", MOMENT, nullable=False, info=PSEUDONYM),
     Column("payload", JSONB, nullable=False, info=PSEUDONYM),
+    # given to committed events, one after the other: positions may become visible in any order
+    Column("sequence", BigInteger, info=OPERATIONAL),
     UniqueConstraint("position"),
     Index("ix_outbox_user_id", "user_id"),
+    Index("ix_outbox_unnumbered", "position", postgresql_where=text("sequence IS NULL")),
+    Index(
+        "ix_outbox_sequence",
+        "sequence",
+        unique=True,
+        postgresql_where=text("sequence IS NOT NULL"),
+    ),
+)
+
+# How far each publisher of events has got, and under '' the greatest number that was ever given.
+event_progress = Table(
+    "event_progress",
+    metadata,
+    Column("name", Text, primary_key=True, info=OPERATIONAL),
+    Column("sequence", BigInteger, nullable=False, info=OPERATIONAL),
 )
 
 # No foreign keys, as above: a letter may go to somebody who has no account.
@@ -276,26 +294,4 @@ mail_outbox = Table(
     Column("dead_at", MOMENT, info=OPERATIONAL),
     CheckConstraint("(dead_at IS NULL) = (sealed_values IS NOT NULL)", name="erased"),
     Index("ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("dead_at IS NULL")),
-)
-
-# Append-only. No foreign keys, as above.
-audit_records = Table(
-    "audit_records",
-    metadata,
-    Column("id", Uuid, primary_key=True, info=PSEUDONYM),
-    Column("occurred_at", MOMENT, nullable=False, info=PSEUDONYM),
-    Column("action", Text, nullable=False, info=PSEUDONYM),
-    Column("reason", Text, nullable=False, info=PSEUDONYM),
-    Column("user_id", Uuid, nullable=False, info=SUBJECT),
-    Column("session_id", Uuid, info=PSEUDONYM),
-    Column("organization_id", Uuid, info=PSEUDONYM),
-    Column("actor_id", Uuid, info=PSEUDONYM),
-    Column("detail", Text, info=REMARK),
-    Index("ix_audit_records_user_id", "user_id", "id"),
-    Index(
-        "ix_audit_records_actor_id",
-        "actor_id",
-        "id",
-        postgresql_where=text("actor_id IS NOT NULL"),
-    ),
 )

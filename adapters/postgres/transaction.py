@@ -159,7 +159,7 @@ class Transaction:
             return
         try:
             self._connection.precede(scope.messages())
-        except DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:  # the pool has taken the lost connection away
             self._fail(error)
         if self._begun:  # there it lasts until the transaction ends, or the next scope
             self._server_scope = scope

@@ -9,6 +9,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -46,10 +47,15 @@ from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
 from auth_core.testing.rows import Rows
+from auth_core.testing.trail_rows import TrailRows
 from auth_core.users import User
+from auth_core.webhooks import Delivery, DeliveryId, EndpointId, WebhookEndpoint
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+Queued = tuple[int, Delivery]
+"""A delivery with its position."""
 
 
 class PasswordState(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +99,13 @@ class InMemoryStore:
         self.event_progress: dict[str, int] = {}
         """By publisher; under "" the greatest number that was ever given."""
         self.audit: list[AuditRecord] = []
+        self.trail = TrailRows()
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
         self.mail: dict[LetterId, QueuedLetter] = {}
+        self.webhook_endpoints: dict[EndpointId, WebhookEndpoint] = {}
+        self.webhook_deliveries: dict[DeliveryId, Queued] = {}
+        self.positions = count(1)
         self.organizations: dict[OrganizationId, Organization] = {}
         self.memberships: dict[tuple[OrganizationId, UserId], Membership] = {}
         self.teams: dict[TeamId, Team] = {}
@@ -131,8 +141,11 @@ class Transaction:
         self.event_numbers = ChainMap[EventId, int]({}, store.event_numbers)
         self.event_progress = ChainMap[str, int]({}, store.event_progress)
         self.audit: list[AuditRecord] = []
+        self.trail = TrailRows(store.trail)
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
+        self.webhook_endpoints = ChainMap[EndpointId, WebhookEndpoint]({}, store.webhook_endpoints)
+        self.webhook_deliveries = ChainMap[DeliveryId, Queued]({}, store.webhook_deliveries)
         self.organizations = Rows(store.organizations)
         self.memberships = Rows(store.memberships)
         self.teams = Rows(store.teams)
@@ -199,6 +212,10 @@ class Transaction:
     def vault(self) -> LetterVault:
         """What seals letters."""
         return self._store.vault
+
+    def next_position(self) -> int:
+        """A number above all that were given."""
+        return next(self._store.positions)
 
     def is_free(self, key: Hashable) -> bool:
         """Whether nobody else holds ``key``."""
@@ -270,6 +287,8 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
+        _apply(self.webhook_endpoints)
+        _apply(self.webhook_deliveries)
         for rows in self._of_organizations:
             rows.commit()
         _apply(self.event_numbers)
@@ -280,18 +299,23 @@ class Transaction:
             table.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
-        self._store.audit[:] = [
-            msgspec.structs.replace(record, detail=None)
-            if record.user_id in self._redacted
-            else record
-            for record in self._store.audit
-        ]
+        self._commit_trail()
         self._store.audit.extend(self.audit)
         self._store.letters[:] = [
             letter for letter in self._store.letters if letter.to not in self._removed_letters
         ]
         self._store.letters.extend(self.letters)
         self.end()
+
+    def _commit_trail(self) -> None:
+        self.trail.commit(self._redacted)
+        self._store.audit[:] = [
+            msgspec.structs.replace(record, detail=None)
+            if record.user_id in self._redacted
+            else record
+            for record in self._store.audit
+            if record.id not in self.trail.trimmed
+        ]
 
     def end(self) -> None:
         """Forget what was not committed and let the others go on."""

@@ -1,10 +1,12 @@
 """Every contract suite on the adapters in memory."""
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from auth_core.audit import AuditService
 from auth_core.events import CloudEvent
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
@@ -24,8 +26,10 @@ from auth_core.testing import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     ClockContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
@@ -63,7 +67,11 @@ from auth_core.testing.contracts import (
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
+from auth_core.testing.contracts.making import now
 
 
 @pytest.fixture
@@ -302,6 +310,17 @@ class TestEventPublisher(EventPublisherContract):
         return published
 
 
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, store: InMemoryStore) -> AuditService:
+        return trail_service(
+            lambda: InMemoryUnitOfWork(store),
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
+
+
 class TestMailOutbox(MailOutboxContract):
     pass
 
@@ -339,4 +358,16 @@ class TestIds(IdsContract):
 
 
 class TestEntropy(EntropyContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
     pass

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import secrets
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Estate
 from tests.e2e.running import (
+    ANSWER_SECONDS,
     FM_AUTH,
     Service,
     Services,
@@ -19,6 +19,7 @@ from tests.e2e.running import (
     eventually,
     fm_auth,
     new_name,
+    quickest,
     sql,
 )
 
@@ -35,6 +36,8 @@ COMMANDS = [
     *(("user", name) for name in ("export-data", "erase", "unlock", "import", "export", "invite")),
     ("key",),
     *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
+    ("audit",),
+    *(("audit", name) for name in ("verify", "export")),
     ("mail",),
     *(("mail", name) for name in ("list", "show", "retry", "test")),
     ("version",),
@@ -52,24 +55,31 @@ def test_help_is_fast_and_loads_nothing_heavy(command: tuple[str, ...]) -> None:
         "import sys; from app.cli import cli\n"
         "try: cli(sys.argv[1:], prog_name='fm-auth')\n"
         "except SystemExit as end: assert not end.code, end.code\n"
-        "print('modules:', *sys.modules)"
+        "print('modules:', *sys.modules)\n"
+        "import resource\n"
+        "spent = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print('used:', spent.ru_utime + spent.ru_stime)"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment(),
-        cwd="/",
-        timeout=30,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = ""
 
-    text, _, modules = done.stdout.partition("modules:")
+    def processor_seconds() -> float:
+        nonlocal said
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(),
+            cwd="/",
+            timeout=ANSWER_SECONDS,
+        )
+        said, _, used = done.stdout.rpartition("used:")
+        return float(used)
+
+    assert 0.5 > quickest(processor_seconds, bound=0.5)
+    text, _, modules = said.partition("modules:")
     assert text.startswith("Usage: fm-auth")
     assert set() == HEAVY & {name.partition(".")[0] for name in modules.split()}
-    assert 0.5 > after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_help_names_every_command() -> None:
@@ -242,7 +252,7 @@ def test_a_list_can_be_cut_short_and_piped_into_head(deployed: Service) -> None:
         text=True,
         env=environment(deployed._settings),
         check=True,
-        timeout=30,
+        timeout=ANSWER_SECONDS,
     )
 
     assert 2 == len(listed.stdout.splitlines())
@@ -291,7 +301,7 @@ def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service
     for body, when in ((due, "now()"), (waiting, "now() + interval '1 hour'")):
         assert 201 == deployed.post("register", body).status_code
         sql(
-            settings["DATABASE_URL"],
+            settings["DATABASE_OWNER_URL"],
             f"UPDATE users SET status = 'deleted', delete_after = {when} WHERE username = $1",
             body["username"],
         )
@@ -301,7 +311,7 @@ def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service
     assert 0 == done.returncode, done.stderr
     # of these two: the database is shared with tests that delete users of their own
     left = sql(
-        settings["DATABASE_URL"],
+        settings["DATABASE_OWNER_URL"],
         "SELECT username FROM users WHERE username = ANY($1)",
         [due["username"], waiting["username"]],
     )
@@ -312,7 +322,8 @@ def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service
 
 
 def test_without_its_database_a_command_says_so(settings: dict[str, str]) -> None:
-    settings["DATABASE_URL"] = "postgresql://fm_auth@127.0.0.1:1/auth"
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        settings[name] = "postgresql://fm_auth@127.0.0.1:1/auth"
 
     for command in (("user", "list"), ("migrate",)):
         done = fm_auth(*command, settings=settings)
@@ -338,7 +349,7 @@ def test_the_seeded_administrator_is_made_once_and_never_opens_without_the_passw
         assert ["admin"] == opened.json()["user"]["roles"]
         service.restart()
 
-    names = sql(settings["DATABASE_URL"], "SELECT username FROM users")
+    names = sql(settings["DATABASE_OWNER_URL"], "SELECT username FROM users")
     assert [("boss",)] == names
     assert PASSWORD not in service.output
 
@@ -385,7 +396,7 @@ def test_a_public_key_that_was_swapped_in_the_database_is_refused_with_a_way_out
     [swapped] = json.loads(fm_auth("key", "export-public", settings=settings).stdout)["keys"]
     forged = {**swapped, "n": swapped["n"][::-1]}
     sql(
-        settings["DATABASE_URL"],
+        settings["DATABASE_OWNER_URL"],
         "UPDATE signing_keys SET public_jwk = $1::jsonb WHERE kid = $2",
         json.dumps(forged),
         swapped["kid"],

@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
 )
 
 from auth_core.testing.contracts.account_loading import AccountLoadingContract  # noqa: E402
+from auth_core.testing.contracts.audit_trail import AuditTrailContract  # noqa: E402
 from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.event_log import EventLogContract  # noqa: E402
 from auth_core.testing.contracts.event_publisher import (  # noqa: E402
@@ -77,9 +78,13 @@ from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa
 from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
 from auth_core.testing.contracts.user_search import LastAdministratorContract  # noqa: E402
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.webhook_deliveries import WebhookDeliveryContract  # noqa: E402
+from auth_core.testing.contracts.webhook_endpoints import WebhookEndpointContract  # noqa: E402
+from auth_core.testing.contracts.webhook_turns import WebhookTurnContract  # noqa: E402
 
 __all__ = [
     "AccountLoadingContract",
+    "AuditTrailContract",
     "ClockContract",
     "CredentialRepositoryContract",
     "DomainRepositoryContract",
@@ -118,4 +123,7 @@ __all__ = [
     "UnitOfWorkFactory",
     "UnreachableSessionCacheContract",
     "UserRepositoryContract",
+    "WebhookDeliveryContract",
+    "WebhookEndpointContract",
+    "WebhookTurnContract",
 ]

@@ -182,6 +182,25 @@ async def test_an_index_that_was_left_half_made_is_made_anew(make_database) -> N
     assert str(definition).endswith("(user_id)")
 
 
+async def test_events_of_before_the_relay_wait_for_it(make_database) -> None:
+    """And the version before can still record events on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0013")
+    event = "INSERT INTO outbox (id, type, occurred_at, payload) VALUES ($1, 'x', $2, '{}')"
+    await fetch(url, event, uuid4(), NOW)
+    await fetch(url, "CREATE INDEX ix_outbox_unnumbered ON outbox (type)")  # cut off half-way
+
+    await asyncio.to_thread(migrate, url, "0015")
+    await fetch(url, event, uuid4(), NOW)
+    assert [(2,)] == await fetch(url, "SELECT count(*) FROM outbox WHERE sequence IS NULL")
+    query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_outbox_unnumbered'"
+    ((definition,),) = await fetch(url, query)
+    assert '("position") WHERE (sequence IS NULL)' in str(definition)
+
+    await asyncio.to_thread(downgrade, url, "0013")
+    assert [(2,)] == await fetch(url, "SELECT count(*) FROM outbox")
+
+
 async def test_a_password_of_before_failures_survives_them_both_ways(make_database) -> None:
     """And the version before can still store passwords on the new schema."""
     url = await make_database()
@@ -250,6 +269,53 @@ async def test_no_impersonation_outlives_the_version_that_knows_it(make_database
     await asyncio.to_thread(migrate, url)
     rows = await fetch(url, "SELECT authenticated_at, amr, impersonator_id FROM sessions")
     assert [(None, [], None)] * 2 == rows
+
+
+async def test_the_trail_of_before_survives_records_about_nobody_both_ways(make_database) -> None:
+    """And the version before can still write the trail on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0010")
+    append = (
+        "INSERT INTO audit_records (id, occurred_at, action, reason, user_id)"
+        " VALUES ($1, $2, 'x', 'y', $3)"
+    )
+    before, later, nobody, user = uuid4(), uuid4(), uuid4(), uuid4()
+    await fetch(url, append, before, NOW, user)
+
+    await asyncio.to_thread(migrate, url, "0011")
+    await fetch(url, append, later, NOW, user)
+    await fetch(url, append, nobody, NOW, None)
+    query = "SELECT id, result, target, via_session_id FROM audit_records"
+    found = {(each, "success", None, None) for each in (before, later, nobody)}
+    assert found == set(await fetch(url, query))
+
+    await asyncio.to_thread(downgrade, url, "0010")
+    assert {(before,), (later,)} == set(await fetch(url, "SELECT id FROM audit_records"))
+
+
+@pytest.mark.sec("SEC-66")
+async def test_the_trail_of_before_the_chains_survives_them_both_ways(make_database) -> None:
+    """And the version before can still write the trail and erase people on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0011")
+    append = (
+        "INSERT INTO audit_records (id, occurred_at, action, reason, user_id, detail)"
+        " VALUES ($1, $2, 'x', 'y', $3, 'z')"
+    )
+    user = uuid4()
+    await fetch(url, append, uuid4(), NOW, user)
+
+    await asyncio.to_thread(migrate, url, "0013")
+    await fetch(url, append, uuid4(), NOW, user)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await fetch(url, "DELETE FROM audit_records")
+    await fetch(url, "UPDATE audit_records SET detail = NULL WHERE user_id = $1", user)
+    query = "SELECT detail, position FROM audit_records"
+    assert [(None, None)] * 2 == await fetch(url, query)
+
+    await asyncio.to_thread(downgrade, url, "0011")
+    assert [(2,)] == await fetch(url, "SELECT count(*) FROM audit_records")
+    await fetch(url, "DELETE FROM audit_records")
 
 
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:

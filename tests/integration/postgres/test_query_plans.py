@@ -13,7 +13,9 @@ from sqlalchemy import bindparam, select
 
 from adapters.postgres import (
     audit,
+    audit_log,
     credentials,
+    event_log,
     invitations,
     keys,
     loading,
@@ -34,22 +36,35 @@ from adapters.postgres import (
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
+from auth_core.audit import AuditQuery
+from auth_core.kernel import OrganizationId, UserId
 from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
 _MODULES = (
-    *(users, user_search, credentials, loading, sessions, refresh_counter, outbox, audit, keys),
-    *(mail, personal_data, one_time_secrets),
+    *(
+        users,
+        user_search,
+        credentials,
+        loading,
+        sessions,
+        refresh_counter,
+        outbox,
+        audit,
+        keys,
+        audit_log,
+    ),
+    *(mail, personal_data, one_time_secrets, event_log),
     *(organizations, memberships, teams, invitations, organization_domains),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
-INSERT INTO outbox (id, type, user_id, occurred_at, payload)
+INSERT INTO outbox (id, type, user_id, occurred_at, payload, sequence)
 SELECT uuidv7(-number * interval '1 minute'), 'user.updated', uuidv7(),
-    now() - number * interval '1 minute', '{}'
+    now() - number * interval '1 minute', '{}', nullif(number, 20000)
 FROM generate_series(1, 20000) AS number"""
 _LETTERS = """\
 INSERT INTO mail_outbox (id, recipient, template, sealed_values, created_at, next_attempt_at)
@@ -69,6 +84,14 @@ _AUDIT_RECORDS = """\
 INSERT INTO audit_records (id, occurred_at, action, reason, user_id)
 SELECT uuidv7(), now() - number * interval '1 minute', 'a', 'b', uuidv7()
 FROM generate_series(1, 20000) AS number"""
+_SEALED_RECORDS = """\
+INSERT INTO audit_records (id, occurred_at, action, reason, organization_id, chain, position,
+    previous_hash, hash)
+SELECT uuidv7(), now(), 'a', 'b', chain, chain, number, 'x', 'y'
+FROM (SELECT number, uuidv7() AS chain FROM generate_series(1, 20000) AS number) AS made"""
+_CHAINS = """\
+INSERT INTO audit_chains (chain, position, sealed_head)
+SELECT chain, position, 'x' FROM audit_records WHERE chain IS NOT NULL"""
 _ERASED_SESSIONS = """\
 INSERT INTO erased_sessions (id, user_id, ended_at)
 SELECT uuidv7(), uuidv7(), now() - number * interval '1 minute'
@@ -101,7 +124,7 @@ INSERT INTO organization_domains (id, organization_id, domain, challenge, create
 SELECT uuidv7(), id, slug || '.example', 'x', now(), now() FROM organizations"""
 
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
-_SMALL = {"signing_keys", "departed_keys"}
+_SMALL = {"signing_keys", "departed_keys", "event_progress"}
 
 
 def _statements() -> dict[str, Statement]:
@@ -115,8 +138,13 @@ def _statements() -> dict[str, Statement]:
 
 STATEMENTS = _statements()
 STATEMENTS["user_search.by_prefix"] = user_search.searching(UserQuery(prefix="a"))[0]
+STATEMENTS["audit_log.of_tenant"] = audit_log.searching(
+    AuditQuery(organization_id=OrganizationId(UUID(int=1)))
+)[0]
+STATEMENTS["audit_log.of_person"] = audit_log.searching(AuditQuery(user_id=UserId(UUID(int=1))))[0]
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
 STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
+STATEMENTS.pop("audit_log._KNOWN")  # whoever verifies or trims means all of them
 CLAIM = STATEMENTS.pop("mail._CLAIM")
 for part in ("PAGES", "DELETIONS", "REDACTIONS"):
     of_tables = getattr(personal_data, part)
@@ -144,6 +172,8 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _SECRETS,
         _CREDENTIALS,
         _AUDIT_RECORDS,
+        _SEALED_RECORDS,
+        _CHAINS,
         _ERASED_SESSIONS,
         _ORGANIZATIONS,
         _MEMBERSHIPS,
