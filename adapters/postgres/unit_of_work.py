@@ -70,6 +70,7 @@ class PostgresUnitOfWork:
         await self._entered.commit()
 
     async def discard(self) -> None:
+        await self._audit.write_to(self._entered)
         await self._outbox.write_to(self._entered)
         await self._entered.discard()
 
