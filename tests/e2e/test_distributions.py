@@ -13,7 +13,8 @@ import pytest
 
 import migrations
 from tests.e2e.conftest import NewDatabase
-from tests.e2e.running import ROOT, START_SECONDS, environment, quickest
+from tests.e2e.running import ROOT, START_SECONDS, environment
+from tests.measuring import quickest
 
 UV = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))
 pytestmark = pytest.mark.timeout(900)
