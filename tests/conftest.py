@@ -6,6 +6,7 @@ PostgreSQL user must be allowed to create databases: every run works in one of i
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -18,12 +19,18 @@ from hypothesis import HealthCheck, settings
 from adapters.embedded import EmbeddedServers
 from adapters.postgres import migrate
 from auth_core.kernel import Secret
+from tests.roomy_servers import roomy
 
 # The same examples in every run, and no verdict about the speed of the machine.
 settings.register_profile(
     "calm", derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile("calm")
+
+
+# A shell that runs us in the background has us ignore Ctrl-C, and so would all that we start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(postgres_url, redis_url)
         return
     embedded = EmbeddedServers(tmp_path_factory.mktemp("servers"), durable=False)
-    endpoints = embedded.start()
+    endpoints = roomy(embedded)
     yield Servers(endpoints.database_url, endpoints.redis_url)
     embedded.stop()
 

@@ -13,6 +13,9 @@ from app.settings import load_settings
 
 Client = AsyncTestClient[Any]
 
+PATIENCE_SECONDS = 60.0
+"""For a busy machine: what a test asks for many times at once waits its turn."""
+
 
 def development(postgres_url: str, redis_url: str) -> dict[str, str]:
     """The environment of a development deployment on these servers."""
@@ -29,6 +32,7 @@ def development(postgres_url: str, redis_url: str) -> dict[str, str]:
 async def serving(environ: dict[str, str]) -> AsyncIterator[Client]:
     """A client of a worker with these settings; a 500 arrives as the answer it is."""
     container = Container(load_settings(environ))
+    container.database._acquire_timeout = container.database._command_timeout = PATIENCE_SECONDS
     async with AsyncTestClient(create_app(container), raise_server_exceptions=False) as client:
         yield client
 

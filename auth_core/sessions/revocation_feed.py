@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from weakref import WeakSet
 
 import msgspec
 
@@ -28,6 +29,7 @@ STALE = timedelta(seconds=4)
 MAX_FOLLOWERS = 500
 _MAX_BEHIND = 10_000
 _RETRY_SECONDS = 0.5
+_FIRST_ANSWER_SECONDS = 3.0
 
 
 class FeedState(msgspec.Struct, frozen=True):
@@ -78,18 +80,26 @@ class RevocationFeed:
         self._as_of: datetime | None = None
         self._known: dict[SessionId, Revocation] = {}
         self._unstreamed: dict[SessionId, Revocation] = {}
-        self._followers: set[Follower] = set()
+        # weak: the answer to a client that is gone before it begins never comes to `leave`
+        self._followers: WeakSet[Follower] = WeakSet()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dismissed = False
         self.problem = ""
         """The last fault that nobody had thought of, for an operator."""
         self._reminded = False
+        self._asked = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to listen. What ended before is known after the first poll."""
+        """Begin to listen, and see the first poll through: whoever serves next has an answer.
+
+        Without one after some seconds it goes on in the background.
+        """
         self._spawn(self._keep_polling())
         self._spawn(self._keep_listening())
         self._spawn(self._keep_reminding())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
+                await self._asked.wait()
 
     async def close(self) -> None:
         """Send the followers away and stop."""
@@ -152,6 +162,7 @@ class RevocationFeed:
         self._as_of, self._reminded = now, True
         self._forget(now)
         self._tell(now)  # before Redis is asked anything: it may be slow to answer, or away
+        self._asked.set()
         if first:  # what is older is in the stream already, or whoever finds it lost appends it
             recent = [one for one in fresh if one.ended_at >= now - 2 * MARGIN]
             self._unstreamed.update((revocation.session_id, revocation) for revocation in recent)
@@ -197,6 +208,7 @@ class RevocationFeed:
     async def _keep_polling(self) -> None:
         while True:
             await self._try(self.poll())
+            self._asked.set()
             await asyncio.sleep(POLL_SECONDS)
 
     async def _keep_reminding(self) -> None:

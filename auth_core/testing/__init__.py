@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
@@ -34,6 +35,7 @@ __all__ = [
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryEventLog",
     "InMemoryFailureSpread",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
@@ -41,6 +43,7 @@ __all__ = [
     "InMemoryOneTimeSecretRepository",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
+    "InMemoryPublisher",
     "InMemoryRateLimiter",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",

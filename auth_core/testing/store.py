@@ -20,6 +20,7 @@ from auth_core.kernel import (
     Conflict,
     DomainEvent,
     Email,
+    EventId,
     Letter,
     LetterId,
     Secret,
@@ -75,6 +76,9 @@ class InMemoryStore:
         self.keys: dict[str, SealedKey] = {}
         self.departures: dict[str, Departure] = {}
         self.events: list[DomainEvent] = []
+        self.event_numbers: dict[EventId, int] = {}
+        self.event_progress: dict[str, int] = {}
+        """By publisher; under "" the greatest number that was ever given."""
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
@@ -105,6 +109,8 @@ class Transaction:
         self.departures = ChainMap[str, Departure]({}, store.departures)
         self.removed_keys: set[str] = set()
         self.events: list[DomainEvent] = []
+        self.event_numbers = ChainMap[EventId, int]({}, store.event_numbers)
+        self.event_progress = ChainMap[str, int]({}, store.event_progress)
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
@@ -191,6 +197,10 @@ class Transaction:
         self._swept.extend(swept)
         return len(swept)
 
+    def committed_events(self) -> list[DomainEvent]:
+        """The events that are committed, in the order of their commits."""
+        return list(self._store.events)
+
     def stored_events(self) -> list[DomainEvent]:
         """The events that are committed, and those of this transaction."""
         return [*self._store.events, *self.events]
@@ -231,6 +241,8 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
+        _apply(self.event_numbers)
+        _apply(self.event_progress)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
         for rows, key in self._deleted:

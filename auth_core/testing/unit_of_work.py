@@ -16,6 +16,7 @@ from auth_core.kernel import (
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.credentials import InMemoryCredentialRepository
+from auth_core.testing.events import InMemoryEventLog
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
@@ -117,6 +118,7 @@ class InMemoryUnitOfWork:
         self.one_time_secrets = InMemoryOneTimeSecretRepository(self._transaction)
         self.keys = InMemoryKeyRepository(self._transaction)
         self.outbox = InMemoryOutbox(self._transaction)
+        self.event_log = InMemoryEventLog(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)

@@ -36,7 +36,7 @@ async def worker(environ: dict[str, str]) -> AsyncIterator[Client]:
 
 
 async def snapshot(worker: Client) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await worker.get(f"{AUTH}/revocations", headers=VERIFIER)
             if answer.status_code != 503:  # its first poll may be under way
@@ -44,6 +44,20 @@ async def snapshot(worker: Client) -> dict[str, Any]:
             await asyncio.sleep(0.05)
     assert 200 == answer.status_code, answer.text
     return dict(answer.json())
+
+
+@pytest.mark.sec("SEC-29")
+async def test_a_worker_that_begins_to_serve_knows_what_is_revoked(
+    worker: Client, environ: dict[str, str], new_name: NewName
+) -> None:
+    tokens = await sign_up(worker, new_name())
+    await worker.post(f"{AUTH}/logout", headers=bearer(tokens["access_token"]))
+
+    async with serving(environ | {"AUTH_CLIENTS": json.dumps(CLIENTS)}) as another:
+        answer = await another.get(f"{AUTH}/revocations", headers=VERIFIER)
+
+    assert 200 == answer.status_code
+    assert tokens["session_id"] in {one["session_id"] for one in answer.json()["revocations"]}
 
 
 class Following:
@@ -56,7 +70,7 @@ class Following:
         self.left = asyncio.Event()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.01)
 
@@ -118,7 +132,7 @@ async def following(worker: Client, cursor: str = "") -> AsyncIterator[Following
             yield followed
         finally:
             followed.left.set()
-            await asyncio.wait_for(asyncio.wrap_future(served), 20)
+            await asyncio.wait_for(asyncio.wrap_future(served), 60)
 
 
 @pytest.mark.sec("SEC-29")

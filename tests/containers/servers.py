@@ -30,7 +30,7 @@ from testcontainers.core.container import DockerContainer  # noqa: E402
 from testcontainers.core.wait_strategies import ExecWaitStrategy  # noqa: E402
 
 # test data may be lost in a power cut
-_POSTGRES_COMMAND = "postgres -c fsync=off -c synchronous_commit=off -c max_connections=200"
+_POSTGRES_COMMAND = "postgres -c fsync=off -c synchronous_commit=off -c max_connections=400"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from auth_core.events import CloudEvent
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
     InMemoryFailureSpread,
+    InMemoryPublisher,
     InMemoryRateLimiter,
     InMemoryRefreshCounter,
     InMemoryRevocationStream,
@@ -27,6 +29,8 @@ from auth_core.testing.contracts import (
     ClockContract,
     CredentialRepositoryContract,
     EntropyContract,
+    EventLogContract,
+    EventPublisherContract,
     FailureSpreadContract,
     Flush,
     IdsContract,
@@ -40,6 +44,7 @@ from auth_core.testing.contracts import (
     PasswordStateContract,
     PersonalDataContract,
     RateLimiterContract,
+    ReadBack,
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
@@ -248,6 +253,23 @@ class TestSessionRaces(SessionRacesContract):
 
 class TestKeys(KeyRepositoryContract):
     pass
+
+
+class TestEventLog(EventLogContract):
+    pass
+
+
+class TestEventPublisher(EventPublisherContract):
+    @pytest.fixture
+    def publisher(self) -> InMemoryPublisher:
+        return InMemoryPublisher()
+
+    @pytest.fixture
+    def published(self, publisher: InMemoryPublisher) -> ReadBack:
+        async def published() -> list[CloudEvent]:
+            return publisher.published
+
+        return published
 
 
 class TestMailOutbox(MailOutboxContract):

@@ -14,6 +14,7 @@ from adapters.embedded import EmbeddedServers
 from adapters.postgres import migrate
 from auth_core.kernel import Secret
 from tests.e2e.running import Service, Services, services_in, sql
+from tests.roomy_servers import roomy
 
 JOHN = {"username": "john.doe", "email": "john.doe@example.com", "display_name": "John Doe"}
 
@@ -69,7 +70,7 @@ def their_servers() -> Iterator[EmbeddedServers]:
     """A PostgreSQL and a Valkey that belong to somebody else, as far as the service knows."""
     folder = _new_folder()
     servers = EmbeddedServers(folder / "servers", durable=False)
-    servers.start()
+    roomy(servers)
     yield servers
     servers.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -21,8 +21,11 @@ import httpx
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 FM_AUTH = str(BIN / "fm-auth")
-START_SECONDS = 60.0
-END_SECONDS = 20.0
+START_SECONDS = 120.0
+END_SECONDS = 60.0
+ANSWER_SECONDS = 60.0
+_PORTS = (20000, 32000)
+"""Below those that outgoing connections get."""
 
 T = TypeVar("T")
 
@@ -54,7 +57,7 @@ def fm_auth(
     )
 
 
-def eventually(probe: Callable[[], T], *, seconds: float = 20.0) -> T:
+def eventually(probe: Callable[[], T], *, seconds: float = 60.0) -> T:
     """What ``probe`` returns, once that is true; an AssertionError when it never is."""
     deadline = time.monotonic() + seconds
     while True:
@@ -66,13 +69,30 @@ def eventually(probe: Callable[[], T], *, seconds: float = 20.0) -> T:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody has. Below those that outgoing connections get."""
+    """A port of loopback that nobody has, and no other test gets while this process lives."""
     while True:
         # not `random`: pytest-randomly gives all workers the same seed
-        port = 20000 + secrets.randbelow(12000)
+        port = _PORTS[0] + secrets.randbelow(_PORTS[1] - _PORTS[0])
+        if not _reserved(port):
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def _reserved(port: int) -> bool:
+    """Keep a port, also while nobody listens on it: between two starts of a service, or before.
+
+    By a name in the abstract namespace, which the kernel takes back when this process ends.
+    """
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        held.bind(f"\0fm-auth-test-port-{port}")
+    except OSError:
+        held.close()
+        return False
+    held.detach()
+    return True
 
 
 def takes_connections(port: int) -> bool:
@@ -121,11 +141,11 @@ def sql(url: str, statement: str, *arguments: object) -> list[Any]:
     """Rows of one statement, run by an administrator."""
 
     async def run() -> list[Any]:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=ANSWER_SECONDS)
         try:
             return [tuple(row) for row in await connection.fetch(statement, *arguments)]
         finally:
-            await connection.close(timeout=10)
+            await connection.close(timeout=ANSWER_SECONDS)
 
     # a loop of its own in a thread of its own: that of pytest-asyncio is left alone
     with ThreadPoolExecutor(1) as thread:
@@ -172,7 +192,7 @@ class Service:
         """A client that keeps its connections: it stays with one worker."""
         if self._client is None:
             self._client = httpx.Client(
-                base_url=self.url, timeout=15, trust_env=False, verify=False
+                base_url=self.url, timeout=ANSWER_SECONDS, trust_env=False, verify=False
             )
         return self._client
 
@@ -243,7 +263,11 @@ class Service:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if fresh:
             return httpx.get(
-                f"{self.url}{path}", headers=headers, timeout=15, trust_env=False, verify=False
+                f"{self.url}{path}",
+                headers=headers,
+                timeout=ANSWER_SECONDS,
+                trust_env=False,
+                verify=False,
             )
         return self.client.get(path, headers=headers)
 

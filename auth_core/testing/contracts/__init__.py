@@ -24,6 +24,11 @@ pytest.register_assert_rewrite(
 
 from auth_core.testing.contracts.account_loading import AccountLoadingContract  # noqa: E402
 from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.event_log import EventLogContract  # noqa: E402
+from auth_core.testing.contracts.event_publisher import (  # noqa: E402
+    EventPublisherContract,
+    ReadBack,
+)
 from auth_core.testing.contracts.foundations import (  # noqa: E402
     ClockContract,
     EntropyContract,
@@ -68,6 +73,8 @@ __all__ = [
     "ClockContract",
     "CredentialRepositoryContract",
     "EntropyContract",
+    "EventLogContract",
+    "EventPublisherContract",
     "FailureSpreadContract",
     "Flush",
     "IdsContract",
@@ -81,6 +88,7 @@ __all__ = [
     "PasswordStateContract",
     "PersonalDataContract",
     "RateLimiterContract",
+    "ReadBack",
     "RecordedEvents",
     "RefreshCounterContract",
     "RetentionContract",

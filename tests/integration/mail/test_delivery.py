@@ -19,7 +19,7 @@ from app.settings import load_settings
 from auth_core.kernel import Letter, MailTemplate, Secret
 from auth_core.mail import Fate, LetterStatus
 from auth_core.testing.contracts.mail_outbox import new_letter
-from tests.e2e.running import FM_AUTH, environment, fm_auth, services_in
+from tests.e2e.running import FM_AUTH, environment, fm_auth, free_port, services_in
 from tests.integration.mail.conftest import PASSWORD, USERNAME, MailServer
 
 SECONDS = 60
@@ -118,8 +118,7 @@ async def test_a_committed_letter_reaches_its_reader_and_leaves_nothing(
 
 
 async def test_a_mail_server_that_is_down_and_comes_back(serve, database_url, redis_url, observer):
-    async with serve() as gone:
-        port = gone.port
+    port = free_port()
     async with core_of(settings_of(database_url, redis_url, port)) as core:
         letters = {(await enqueue(core)).id for _ in range(3)}
         relayed = await core.mail_relay.run()

@@ -8,7 +8,9 @@ from redis.asyncio import Redis
 
 from adapters.redis import RedisSessionCache
 from auth_core.kernel import Secret
-from tests.integration.redis.valkey_process import MakeCache, Truth, ValkeyProcess
+from tests.integration.redis.valkey_process import MakeCache, Truth, ValkeyProcess, until
+
+NOT_ASKED = "it has not been asked yet"
 
 
 @pytest.fixture
@@ -45,6 +47,8 @@ async def make_cache(redis_url: str, truth: Truth) -> AsyncIterator[MakeCache]:
         cache = RedisSessionCache(Secret(url), options.pop("truth", truth), **options)
         made.append(cache)
         await cache.start()
+        # a busy machine may need more than the half second that a start waits
+        await until(lambda: cache.available or cache.trouble != NOT_ASKED)
         return cache
 
     yield make

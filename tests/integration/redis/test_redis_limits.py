@@ -39,7 +39,9 @@ async def recently_ended():
 async def main(url, key, subject, times):
     cache = RedisSessionCache(Secret(url), recently_ended)
     await cache.start()
-    assert cache.available
+    async with asyncio.timeout(60):
+        while not cache.available:
+            await asyncio.sleep(0.01)
     limiter = RedisRateLimiter(cache.connection, Digests(Secret(key.encode())), LocalRateLimiter())
     hit = Hit(Limit(name="twenty", requests=20, period=72000), subject)
     answers = await asyncio.gather(*(limiter.hit([hit]) for _ in range(int(times))))

@@ -189,10 +189,10 @@ async def test_a_dead_idle_connection_is_noticed(valkey: ValkeyProcess, make_cac
 
     valkey.freeze()
 
-    await until(lambda: not cache.available, seconds=2.5)
+    await until(lambda: not cache.available)
     assert cache.trouble is not None
     valkey.thaw()
-    await until(lambda: cache.available, seconds=2.5)
+    await until(lambda: cache.available)
     assert cache.trouble is None
 
 

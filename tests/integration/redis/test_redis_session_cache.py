@@ -196,20 +196,21 @@ async def test_everything_expires(make_cache: MakeCache, client: Redis):
     }
 
     assert set(left) == {"l", "s", "u", "t"}
-    assert 9_000 < left["l"] <= 10_000
-    assert 119_000 < left["s"] <= 120_000
-    assert 119_000 < left["u"] <= 120_000
+    assert 0 < left["l"] <= 10_000
+    assert 60_000 < left["s"] <= 120_000
+    assert 60_000 < left["u"] <= 120_000
+    # longer than any state that was filled under a lease from before the end
     assert left["t"] > 120_000 + 10_000
 
 
 async def test_an_expired_state_is_a_miss(make_cache: MakeCache):
-    cache = await make_cache(ttl=timedelta(milliseconds=30))
+    cache = await make_cache(ttl=timedelta(seconds=2))
     state = new_state()
     await warm(cache, state)
 
-    await asyncio.sleep(0.05)
-
-    assert await cache.read(state.user.id, state.session.id) is None
+    async with asyncio.timeout(60):
+        while await cache.read(state.user.id, state.session.id) is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 async def test_all_keys_of_a_user_are_in_one_slot(cache: RedisSessionCache, client: Redis):

@@ -55,7 +55,7 @@ class ValkeyProcess:
             ],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self._accepts():
             assert time.monotonic() < deadline, "valkey-server did not start"
             time.sleep(0.01)
@@ -149,7 +149,7 @@ async def warm(cache: RedisSessionCache, state: SessionState) -> None:
     assert await cache.read(state.user.id, state.session.id) == state
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)

@@ -1,6 +1,7 @@
 """The revocation feed: quick through the stream, complete through the truth (SEC-29, SEC-33)."""
 
 import asyncio
+import gc
 from datetime import timedelta
 
 import pytest
@@ -332,6 +333,43 @@ async def test_a_stream_that_is_cut_off_is_followed_again(core, another, ids, mo
     await until(lambda: ids[1] in revoked(another))
     await core.revocations.close()
     await another.close()
+
+
+async def test_who_has_started_can_be_followed_at_once(core, another, ids):
+    """A worker begins to serve then: its first followers must not be sent away."""
+    await core.sessions.end(*ids, EndReason.LOGOUT)
+
+    await another.start()
+
+    state, _ = another.follow(None)
+    assert {ids[1]} == {revocation.session_id for revocation in state.revocations}
+    await another.close()
+
+
+async def test_a_start_does_not_wait_for_a_truth_that_does_not_answer(core, monkeypatch):
+    monkeypatch.setattr(module, "_FIRST_ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(core.revocations, "poll", asyncio.Event().wait)
+
+    async with asyncio.timeout(60):
+        await core.revocations.start()
+
+    with pytest.raises(Unavailable):
+        core.revocations.state()
+    await core.revocations.close()
+
+
+async def test_a_follower_whose_answer_never_began_is_forgotten(core):
+    """Its place must not stay taken: they are limited."""
+    await core.revocations.poll()
+    _, follower = core.revocations.follow(None)
+    news = follower.news()
+    del follower
+
+    await news.aclose()  # a generator that was never begun runs no `finally`
+    del news
+    gc.collect()
+
+    assert 0 == len(core.revocations._followers)
 
 
 async def test_a_fault_that_nobody_thought_of_does_not_stop_the_feed(core, monkeypatch):

@@ -1,0 +1,30 @@
+"""Events on their way out: as CloudEvents, by a relay, to those who pass them on."""
+
+from auth_core.events.model import (
+    DEPLOYMENT,
+    Backlog,
+    CloudEvent,
+    EventSource,
+    PublishingFailed,
+    RecordedEvent,
+    subject_of,
+)
+from auth_core.events.ports import EventLog, EventPublisher, EventsUnitOfWork, Waiting
+from auth_core.events.relay import EventRelay, EventRelayPolicy, Replay
+
+__all__ = [
+    "DEPLOYMENT",
+    "Backlog",
+    "CloudEvent",
+    "EventLog",
+    "EventPublisher",
+    "EventRelay",
+    "EventRelayPolicy",
+    "EventSource",
+    "EventsUnitOfWork",
+    "PublishingFailed",
+    "RecordedEvent",
+    "Replay",
+    "Waiting",
+    "subject_of",
+]
