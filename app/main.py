@@ -164,6 +164,7 @@ def _of_scope(container: Container, proxies: Proxies, access: RouteAccess) -> di
 
     return {
         "subject": subject,
+        "asker": access.asker,
         "principal": principal_of,
         "origin": origin_of(container.settings.sessions.ip_detail, proxies),
         "source": source_of(proxies),

@@ -1,9 +1,11 @@
 """Roles that organizations make themselves, and the grants of people as they are stored."""
 
+from auth_core.roles.checks import CHECKS_MAX, Asker, PermissionChecks, Question
 from auth_core.roles.errors import RoleHeld, RoleNameTaken, RoleNotFound, TooManyRoles
 from auth_core.roles.events import RoleCreated, RoleDeleted, RoleUpdated
 from auth_core.roles.model import ROLES_MAX, CustomRole, description, role_name
 from auth_core.roles.ports import (
+    GrantsChange,
     GrantsReader,
     GrantsUnitOfWork,
     RoleRepository,
@@ -14,6 +16,11 @@ from auth_core.roles.subjects import Subjects
 from auth_core.roles.watch import GrantsWatch
 
 __all__ = [
+    "CHECKS_MAX",
+    "Asker",
+    "PermissionChecks",
+    "Question",
+    "GrantsChange",
     "ROLES_MAX",
     "CustomRole",
     "GrantsReader",

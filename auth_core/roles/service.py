@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from auth_core.access import Role, RoleBook, RoleScope, Subject, require_may_define
+from auth_core.access import Permission, Role, RoleBook, RoleScope, Subject, require_may_define
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import (
     Clock,
@@ -59,12 +59,12 @@ class RoleService:
         self, organization_id: OrganizationId, *, after: RoleId | None = None, limit: int = 100
     ) -> list[CustomRole]:
         """Up to ``limit`` roles of an organization in order of their making, after ``after``."""
-        async with self._unit_of_work() as uow:
+        async with self._unit_of_work().for_organization(organization_id) as uow:
             return await uow.roles.page(organization_id, after=after, limit=limit)
 
     async def get(self, organization_id: OrganizationId, role_id: RoleId) -> CustomRole:
         """One role."""
-        async with self._unit_of_work() as uow:
+        async with self._unit_of_work().for_organization(organization_id) as uow:
             return await _existing(uow, organization_id, role_id)
 
     async def find(
@@ -103,7 +103,7 @@ class RoleService:
             created_at=now,
             updated_at=now,
         )
-        async with self._unit_of_work() as uow:
+        async with self._unit_of_work().for_organization(organization_id) as uow:
             granter = await self._hold(uow, organization_id, granter_id)
             require_may_define(granter, organization_id, permissions)
             if await uow.roles.find(organization_id, name) is not None:
@@ -134,7 +134,7 @@ class RoleService:
         """
 
         async def work() -> CustomRole:
-            async with self._unit_of_work() as uow:
+            async with self._unit_of_work().for_organization(organization_id) as uow:
                 granter = await self._hold(uow, organization_id, granter_id)
                 before = await _existing(uow, organization_id, role_id)
                 if if_version not in {None, before.version}:
@@ -170,10 +170,15 @@ class RoleService:
         self, granter_id: UserId, organization_id: OrganizationId, role_id: RoleId
     ) -> None:
         """Remove a role. Raises RoleHeld while somebody has it or is invited with it."""
-        async with self._unit_of_work() as uow:
+        async with self._unit_of_work().for_organization(organization_id) as uow:
             granter = await self._hold(uow, organization_id, granter_id)
             role = await _existing(uow, organization_id, role_id)
-            require_may_define(granter, organization_id, frozenset(role.permissions))
+            require_may_define(
+                granter,
+                organization_id,
+                frozenset(role.permissions),
+                by=Permission.ROLES_DELETE,
+            )
             awaited = await uow.roles.is_awaited(organization_id, role.name)
             if awaited or await uow.roles.holders(organization_id, role.name):
                 raise RoleHeld
