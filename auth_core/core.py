@@ -39,6 +39,7 @@ from auth_core.mail import (
     MailRelay,
     RelayPolicy,
 )
+from auth_core.organizations import OrganizationsUnitOfWork
 from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
 from auth_core.self_service import (
     NewPassword,
@@ -81,6 +82,7 @@ class CoreUnitOfWork(
     KeysUnitOfWork,
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
+    OrganizationsUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""

@@ -17,6 +17,15 @@ from auth_core.kernel import (
     UsernameTaken,
     UserNotFound,
 )
+from auth_core.organizations import (
+    AlreadyMember,
+    DomainTaken,
+    MemberNotFound,
+    OrganizationNotFound,
+    SlugTaken,
+    TeamNameTaken,
+    TeamNotFound,
+)
 
 RETRY_AFTER = 1
 
@@ -53,11 +62,24 @@ class PoolExhausted(Exception):
 _TAKEN: dict[str, type[AuthCoreError]] = {
     "uq_users_username": UsernameTaken,
     "uq_users_email": EmailTaken,
+    "uq_organizations_slug": SlugTaken,
+    "uq_memberships_organization_id": AlreadyMember,
+    "uq_teams_name": TeamNameTaken,
+    "uq_organization_domains_organization_id": DomainTaken,
+    "uq_organization_domains_verified": DomainTaken,
 }
-_UNKNOWN_USER: dict[str, type[AuthCoreError]] = {
+_UNKNOWN: dict[str, type[AuthCoreError]] = {
     # a sign-in whose account was erased since it was read
     "fk_sessions_user_id_users": ConcurrentUpdate,
     "fk_password_credentials_user_id_users": UserNotFound,
+    "fk_memberships_user_id_users": UserNotFound,
+    "fk_team_memberships_membership": MemberNotFound,
+    "fk_team_memberships_team": TeamNotFound,
+    # removed since it was looked at
+    "fk_memberships_organization_id_organizations": OrganizationNotFound,
+    "fk_teams_organization_id_organizations": OrganizationNotFound,
+    "fk_invitations_organization_id_organizations": OrganizationNotFound,
+    "fk_organization_domains_organization_id_organizations": OrganizationNotFound,
 }
 _UNAVAILABLE_TYPES = (
     OSError,
@@ -101,8 +123,8 @@ def _translated_state(error: asyncpg.PostgresError) -> AuthCoreError | None:
     state = error.sqlstate or ""
     if state == _UNIQUE_VIOLATION and error.constraint_name in _TAKEN:
         return _TAKEN[error.constraint_name]()
-    if state == _FOREIGN_KEY_VIOLATION and error.constraint_name in _UNKNOWN_USER:
-        return _UNKNOWN_USER[error.constraint_name]()
+    if state == _FOREIGN_KEY_VIOLATION and error.constraint_name in _UNKNOWN:
+        return _UNKNOWN[error.constraint_name]()
     if state == _NOT_NULL_VIOLATION and (error.table_name, error.column_name) == _EPOCH:
         return ConcurrentUpdate()  # how `record_login` says that the epoch is over
     if (

@@ -9,13 +9,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -26,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from adapters.postgres.base import CANONICAL, MOMENT, canonical, metadata
 from adapters.postgres.inventory import (
     ADDRESS,
     OPERATIONAL,
@@ -35,31 +34,37 @@ from adapters.postgres.inventory import (
     SECRET,
     SUBJECT,
 )
+from adapters.postgres.organization_tables import (
+    invitations,
+    memberships,
+    organization_domains,
+    organizations,
+    team_memberships,
+    teams,
+)
 from auth_core.keys import KeyStatus, KeyUse
 from auth_core.users import UserStatus
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-# Byte order: an operating system that brings other sorting rules cannot corrupt the unique indexes.
-_CANONICAL = Text(collation="C")
-_MOMENT = DateTime(timezone=True)
-
-
-def _canonical(name: str) -> CheckConstraint:
-    """A second wall behind the core's canonicalisation: lower case ASCII only (SEC-61, SEC-62)."""
-    return CheckConstraint(
-        text(f"{name} = lower({name}) AND octet_length({name}) = char_length({name})"),
-        name=f"{name}_canonical",
-    )
-
+__all__ = [
+    "ADMINISTRATES",
+    "audit_records",
+    "departed_keys",
+    "erased_sessions",
+    "invitations",
+    "mail_outbox",
+    "memberships",
+    "metadata",
+    "one_time_secrets",
+    "organization_domains",
+    "organizations",
+    "outbox",
+    "password_credentials",
+    "sessions",
+    "signing_keys",
+    "team_memberships",
+    "teams",
+    "users",
+]
 
 ADMINISTRATES = text("roles && ARRAY['admin', 'platform_admin'] AND status = 'active'")
 
@@ -68,28 +73,28 @@ users = Table(
     metadata,
     Column("id", Uuid, primary_key=True, info=SUBJECT),
     Column("organization_id", Uuid, info=PSEUDONYM),
-    Column("username", _CANONICAL, nullable=False, info=PERSONAL),
-    Column("email", _CANONICAL, nullable=False, info=PERSONAL),
+    Column("username", CANONICAL, nullable=False, info=PERSONAL),
+    Column("email", CANONICAL, nullable=False, info=PERSONAL),
     Column("email_verified", Boolean, nullable=False, info=PERSONAL),
     Column("display_name", Text, nullable=False, info=PERSONAL),
     Column("status", Text, nullable=False, info=PERSONAL),
     Column("roles", ARRAY(Text), nullable=False, info=PERSONAL),
     Column("is_dev_user", Boolean, nullable=False, info=PERSONAL),
-    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
-    Column("updated_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("created_at", MOMENT, nullable=False, info=PERSONAL),
+    Column("updated_at", MOMENT, nullable=False, info=PERSONAL),
     # never indexed: each login updates it
-    Column("last_login_at", _MOMENT, info=PERSONAL),
+    Column("last_login_at", MOMENT, info=PERSONAL),
     Column("version", Integer, nullable=False, info=OPERATIONAL),
     Column("epoch", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
     Column("locale", Text, info=PERSONAL),
     Column("time_zone", Text, info=PERSONAL),
     Column("picture_url", Text, info=PERSONAL),
     Column("claims", JSONB, info=PERSONAL),
-    Column("delete_after", _MOMENT, info=PERSONAL),
+    Column("delete_after", MOMENT, info=PERSONAL),
     UniqueConstraint("username"),
     UniqueConstraint("email"),
-    _canonical("username"),
-    _canonical("email"),
+    canonical("username"),
+    canonical("email"),
     CheckConstraint(column("status").in_([status.value for status in UserStatus]), name="status"),
     Index(
         "ix_users_delete_after", "delete_after", postgresql_where=text("delete_after IS NOT NULL")
@@ -109,13 +114,13 @@ password_credentials = Table(
     metadata,
     Column("user_id", Uuid, ForeignKey("users.id"), primary_key=True, info=SUBJECT),
     Column("password_hash", Text, nullable=False, info=SECRET),
-    Column("updated_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("updated_at", MOMENT, nullable=False, info=PERSONAL),
     # never indexed: each failure updates them
     Column(
         "consecutive_failures", Integer, nullable=False, server_default=text("0"), info=PERSONAL
     ),
-    Column("last_failed_at", _MOMENT, info=PERSONAL),
-    Column("disabled_at", _MOMENT, info=PERSONAL),
+    Column("last_failed_at", MOMENT, info=PERSONAL),
+    Column("disabled_at", MOMENT, info=PERSONAL),
     Column("must_change", Boolean, nullable=False, server_default=text("false"), info=PERSONAL),
 )
 
@@ -125,16 +130,16 @@ one_time_secrets = Table(
     metadata,
     Column("id", Uuid, primary_key=True, info=OPERATIONAL),
     Column("purpose", Text, nullable=False, info=PERSONAL),
-    Column("subject", _CANONICAL, nullable=False, info=PERSONAL),
+    Column("subject", CANONICAL, nullable=False, info=PERSONAL),
     Column("digest", LargeBinary, nullable=False, info=SECRET),
     Column("code_digest", LargeBinary, info=SECRET),
-    Column("email", _CANONICAL, nullable=False, info=ADDRESS),
+    Column("email", CANONICAL, nullable=False, info=ADDRESS),
     Column("user_id", Uuid, info=SUBJECT),
     Column("sealed_payload", LargeBinary, info=SECRET),
     Column("attempts", Integer, nullable=False, info=OPERATIONAL),
-    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
-    Column("expires_at", _MOMENT, nullable=False, info=PERSONAL),
-    Column("consumed_at", _MOMENT, info=PERSONAL),
+    Column("created_at", MOMENT, nullable=False, info=PERSONAL),
+    Column("expires_at", MOMENT, nullable=False, info=PERSONAL),
+    Column("consumed_at", MOMENT, info=PERSONAL),
     UniqueConstraint("purpose", "subject"),
     UniqueConstraint("digest"),
     Index("ix_one_time_secrets_user_id", "user_id"),
@@ -148,17 +153,17 @@ sessions = Table(
     Column("id", Uuid, primary_key=True, info=PSEUDONYM),
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, info=SUBJECT),
     Column("organization_id", Uuid, info=PSEUDONYM),
-    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("created_at", MOMENT, nullable=False, info=PERSONAL),
     # not indexed, like all that a refresh changes: it then updates no index
-    Column("expires_at", _MOMENT, nullable=False, info=PERSONAL),
+    Column("expires_at", MOMENT, nullable=False, info=PERSONAL),
     Column(
         "absolute_expires_at",
-        _MOMENT,
+        MOMENT,
         nullable=False,
         server_default=text("now() + interval '30 days'"),
         info=PERSONAL,
     ),
-    Column("last_used_at", _MOMENT, nullable=False, server_default=text("now()"), info=PERSONAL),
+    Column("last_used_at", MOMENT, nullable=False, server_default=text("now()"), info=PERSONAL),
     Column(
         "scopes",
         ARRAY(Text),
@@ -173,15 +178,15 @@ sessions = Table(
     Column("refresh_counter", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
     Column(
         "recent_rotations",
-        ARRAY(_MOMENT),
+        ARRAY(MOMENT),
         nullable=False,
         server_default=text("'{}'"),
         info=PERSONAL,
     ),
-    Column("ended_at", _MOMENT, info=PERSONAL),
+    Column("ended_at", MOMENT, info=PERSONAL),
     Column("end_reason", Text, info=PERSONAL),
-    Column("reuse_detected_at", _MOMENT, info=PERSONAL),
-    Column("authenticated_at", _MOMENT, info=PERSONAL),
+    Column("reuse_detected_at", MOMENT, info=PERSONAL),
+    Column("authenticated_at", MOMENT, info=PERSONAL),
     Column("amr", ARRAY(Text), nullable=False, server_default=text("'{}'"), info=PERSONAL),
     Column("impersonator_id", Uuid, info=PSEUDONYM),
     Column("impersonation_reason", Text, info=PERSONAL),
@@ -204,7 +209,7 @@ erased_sessions = Table(
     metadata,
     Column("id", Uuid, primary_key=True, info=PSEUDONYM),
     Column("user_id", Uuid, nullable=False, info=SUBJECT),
-    Column("ended_at", _MOMENT, nullable=False, info=PSEUDONYM),
+    Column("ended_at", MOMENT, nullable=False, info=PSEUDONYM),
     Index("ix_erased_sessions_user_id", "user_id"),
     Index("ix_erased_sessions_ended_at", "ended_at"),
 )
@@ -218,12 +223,12 @@ signing_keys = Table(
     Column("use", Text, nullable=False, info=OPERATIONAL),
     Column("algorithm", Text, nullable=False, info=OPERATIONAL),
     Column("status", Text, nullable=False, info=OPERATIONAL),
-    Column("created_at", _MOMENT, nullable=False, info=OPERATIONAL),
+    Column("created_at", MOMENT, nullable=False, info=OPERATIONAL),
     Column("sealed_private_jwk", LargeBinary, nullable=False, info=OPERATIONAL),
     Column("public_jwk", JSONB, info=OPERATIONAL),
-    Column("activates_at", _MOMENT, info=OPERATIONAL),
-    Column("activated_at", _MOMENT, info=OPERATIONAL),
-    Column("retired_at", _MOMENT, info=OPERATIONAL),
+    Column("activates_at", MOMENT, info=OPERATIONAL),
+    Column("activated_at", MOMENT, info=OPERATIONAL),
+    Column("retired_at", MOMENT, info=OPERATIONAL),
     CheckConstraint(column("use").in_([use.value for use in KeyUse]), name="use"),
     CheckConstraint(column("status").in_([status.value for status in KeyStatus]), name="status"),
     Index("uq_signing_keys_active", "use", unique=True, postgresql_where=ACTIVE_KEY),
@@ -236,7 +241,7 @@ departed_keys = Table(
     Column("kid", Text, primary_key=True, info=OPERATIONAL),
     Column("use", Text, nullable=False, info=OPERATIONAL),
     Column("reason", Text, nullable=False, info=OPERATIONAL),
-    Column("departed_at", _MOMENT, nullable=False, info=OPERATIONAL),
+    Column("departed_at", MOMENT, nullable=False, info=OPERATIONAL),
 )
 
 # No foreign keys: what has happened stays true when its subject is erased.
@@ -248,7 +253,7 @@ outbox = Table(
     Column("type", Text, nullable=False, info=PSEUDONYM),
     Column("user_id", Uuid, info=SUBJECT),
     Column("organization_id", Uuid, info=PSEUDONYM),
-    Column("occurred_at", _MOMENT, nullable=False, info=PSEUDONYM),
+    Column("occurred_at", MOMENT, nullable=False, info=PSEUDONYM),
     Column("payload", JSONB, nullable=False, info=PSEUDONYM),
     UniqueConstraint("position"),
     Index("ix_outbox_user_id", "user_id"),
@@ -263,12 +268,12 @@ mail_outbox = Table(
     Column("template", Text, nullable=False, info=PERSONAL),
     Column("locale", Text, info=PERSONAL),
     Column("sealed_values", LargeBinary, info=SECRET),
-    Column("created_at", _MOMENT, nullable=False, info=PERSONAL),
-    Column("next_attempt_at", _MOMENT, nullable=False, info=OPERATIONAL),
-    Column("claimed_at", _MOMENT, info=OPERATIONAL),
+    Column("created_at", MOMENT, nullable=False, info=PERSONAL),
+    Column("next_attempt_at", MOMENT, nullable=False, info=OPERATIONAL),
+    Column("claimed_at", MOMENT, info=OPERATIONAL),
     Column("attempts", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL),
     Column("last_error", Text, info=OPERATIONAL),
-    Column("dead_at", _MOMENT, info=OPERATIONAL),
+    Column("dead_at", MOMENT, info=OPERATIONAL),
     CheckConstraint("(dead_at IS NULL) = (sealed_values IS NOT NULL)", name="erased"),
     Index("ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("dead_at IS NULL")),
 )
@@ -278,7 +283,7 @@ audit_records = Table(
     "audit_records",
     metadata,
     Column("id", Uuid, primary_key=True, info=PSEUDONYM),
-    Column("occurred_at", _MOMENT, nullable=False, info=PSEUDONYM),
+    Column("occurred_at", MOMENT, nullable=False, info=PSEUDONYM),
     Column("action", Text, nullable=False, info=PSEUDONYM),
     Column("reason", Text, nullable=False, info=PSEUDONYM),
     Column("user_id", Uuid, nullable=False, info=SUBJECT),

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Self
 from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
+from adapters.postgres.invitations import PostgresInvitationRepository
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
+from adapters.postgres.memberships import PostgresMembershipRepository
 from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
+from adapters.postgres.organization_domains import PostgresDomainRepository
+from adapters.postgres.organizations import PostgresOrganizationRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.row_scope import NOTHING, RowScope
 from adapters.postgres.sessions import PostgresSessionRepository
+from adapters.postgres.teams import PostgresTeamRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUserRepository
 from auth_core.core import CoreUnitOfWork
@@ -99,6 +104,26 @@ class PostgresUnitOfWork:
     @property
     def personal_data(self) -> PostgresPersonalDataRepository:
         return PostgresPersonalDataRepository(self._entered)
+
+    @property
+    def organizations(self) -> PostgresOrganizationRepository:
+        return PostgresOrganizationRepository(self._entered)
+
+    @property
+    def memberships(self) -> PostgresMembershipRepository:
+        return PostgresMembershipRepository(self._entered)
+
+    @property
+    def teams(self) -> PostgresTeamRepository:
+        return PostgresTeamRepository(self._entered)
+
+    @property
+    def invitations(self) -> PostgresInvitationRepository:
+        return PostgresInvitationRepository(self._entered)
+
+    @property
+    def domains(self) -> PostgresDomainRepository:
+        return PostgresDomainRepository(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

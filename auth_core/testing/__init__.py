@@ -16,12 +16,18 @@ from auth_core.testing.crypto import (
 from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
+from auth_core.testing.organizations import (
+    InMemoryDomainRepository,
+    InMemoryMembershipRepository,
+    InMemoryOrganizationRepository,
+)
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore
+from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.unit_of_work import (
     InMemoryAuditTrail,
     InMemoryKeyRepository,
@@ -35,12 +41,16 @@ __all__ = [
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryDomainRepository",
     "InMemoryEventLog",
     "InMemoryFailureSpread",
+    "InMemoryInvitationRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
     "InMemoryMailer",
+    "InMemoryMembershipRepository",
     "InMemoryOneTimeSecretRepository",
+    "InMemoryOrganizationRepository",
     "InMemoryOutbox",
     "InMemoryPersonalDataRepository",
     "InMemoryPublisher",
@@ -50,6 +60,7 @@ __all__ = [
     "InMemorySessionCache",
     "InMemorySessionRepository",
     "InMemoryStore",
+    "InMemoryTeamRepository",
     "InMemoryUnitOfWork",
     "InMemoryUserRepository",
     "ManualClock",

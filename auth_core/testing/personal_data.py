@@ -43,6 +43,7 @@ class InMemoryPersonalDataRepository:
                 for record in rows.stored_audit()
                 if record.user_id == user_id
             ],
+            **_in_organizations(rows, user),
             "mail_outbox": [
                 {"id": letter.id, "to": letter.to.value, "template": letter.template}
                 for letter in rows.stored_letters()
@@ -96,6 +97,9 @@ class InMemoryPersonalDataRepository:
             if secret.user_id == user_id or secret.email == user.email
         ]
         await rows.delete(rows.one_time_secrets, mine_or_to_me)
+        rows.team_memberships.drop_where(lambda _, each: each.user_id == user_id)
+        rows.memberships.drop_where(lambda _, each: each.user_id == user_id)
+        rows.invitations.drop_where(lambda _, each: each.email == user.email)
         await rows.delete(rows.users, [user_id])
         rows.remove_letters(user.email)
         rows.redact_audit(user_id)
@@ -126,6 +130,23 @@ def _user(user: User) -> dict[str, Any]:
 def _session(session: Session) -> dict[str, Any]:
     fields = msgspec.structs.asdict(session)
     return fields | msgspec.structs.asdict(fields.pop("origin"))
+
+
+def _in_organizations(rows: Transaction, user: User) -> dict[str, Iterable[dict[str, Any]]]:
+    of_theirs = rows.memberships.where(lambda each: each.user_id == user.id)
+    in_teams = rows.team_memberships.where(lambda each: each.user_id == user.id)
+    invited = rows.invitations.where(lambda each: each.email == user.email)
+    return {
+        "memberships": _structs(of_theirs),
+        "team_memberships": _structs(in_teams),
+        "invitations": [
+            {**fields, "email": user.email.value, "digest": PRESENT} for fields in _structs(invited)
+        ],
+    }
+
+
+def _structs(rows: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
+    return [msgspec.structs.asdict(row) for row in rows]
 
 
 def _record(fields: dict[str, Any]) -> dict[str, object]:

@@ -16,6 +16,7 @@ import msgspec
 from auth_core.audit import AuditRecord
 from auth_core.credentials import Account, OneTimeSecret, Purpose
 from auth_core.kernel import (
+    AuthCoreError,
     ConcurrentUpdate,
     Conflict,
     DomainEvent,
@@ -23,16 +24,28 @@ from auth_core.kernel import (
     EventId,
     Letter,
     LetterId,
+    OrganizationId,
     Secret,
     SessionId,
+    TeamId,
     Unavailable,
     UserId,
 )
 from auth_core.keys import Departure, SealedKey, Sealer
 from auth_core.mail import LetterVault, QueuedLetter
+from auth_core.organizations import (
+    DomainId,
+    Invitation,
+    Membership,
+    Organization,
+    OrganizationDomain,
+    Team,
+    TeamMembership,
+)
 from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
+from auth_core.testing.rows import Rows
 from auth_core.users import User
 
 K = TypeVar("K")
@@ -83,6 +96,12 @@ class InMemoryStore:
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
         self.mail: dict[LetterId, QueuedLetter] = {}
+        self.organizations: dict[OrganizationId, Organization] = {}
+        self.memberships: dict[tuple[OrganizationId, UserId], Membership] = {}
+        self.teams: dict[TeamId, Team] = {}
+        self.team_memberships: dict[tuple[OrganizationId, TeamId, UserId], TeamMembership] = {}
+        self.invitations: dict[tuple[OrganizationId, Email], Invitation] = {}
+        self.domains: dict[DomainId, OrganizationDomain] = {}
         self.down = False
         """While set, every statement and every commit raises Unavailable."""
         self.on_statement: Callable[[str], None] | None = None
@@ -114,6 +133,16 @@ class Transaction:
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
+        self.organizations = Rows(store.organizations)
+        self.memberships = Rows(store.memberships)
+        self.teams = Rows(store.teams)
+        self.team_memberships = Rows(store.team_memberships)
+        self.invitations = Rows(store.invitations)
+        self.domains = Rows(store.domains)
+        self._of_organizations: tuple[Rows[Any, Any], ...] = (
+            *(self.organizations, self.memberships, self.teams),
+            *(self.team_memberships, self.invitations, self.domains),
+        )
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
@@ -221,7 +250,7 @@ class Transaction:
         """Remove the committed letters to ``to`` with the commit."""
         self._removed_letters.add(to)
 
-    def violated(self, error: Conflict) -> None:
+    def violated(self, error: AuthCoreError) -> None:
         """Fail the whole transaction, as a violated constraint does."""
         self._failed = True
         raise error
@@ -241,12 +270,14 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
+        for rows in self._of_organizations:
+            rows.commit()
         _apply(self.event_numbers)
         _apply(self.event_progress)
         for kid in self.removed_keys:
             self._store.keys.pop(kid, None)
-        for rows, key in self._deleted:
-            rows.pop(key, None)
+        for table, key in self._deleted:
+            table.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
         self._store.audit[:] = [

@@ -19,9 +19,15 @@ from auth_core.testing.credentials import InMemoryCredentialRepository
 from auth_core.testing.events import InMemoryEventLog
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
+from auth_core.testing.organizations import (
+    InMemoryDomainRepository,
+    InMemoryMembershipRepository,
+    InMemoryOrganizationRepository,
+)
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
+from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.users import InMemoryUserRepository
 
 
@@ -122,6 +128,11 @@ class InMemoryUnitOfWork:
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
+        self.organizations = InMemoryOrganizationRepository(self._transaction)
+        self.memberships = InMemoryMembershipRepository(self._transaction)
+        self.teams = InMemoryTeamRepository(self._transaction)
+        self.invitations = InMemoryInvitationRepository(self._transaction)
+        self.domains = InMemoryDomainRepository(self._transaction)
 
     def for_organization(self, organization_id: OrganizationId) -> Self:  # noqa: ARG002
         """Nothing to do: no wall stands behind what the repositories ask for."""

@@ -28,17 +28,22 @@ from auth_core.testing.contracts import (
     AccountLoadingContract,
     ClockContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
     EntropyContract,
     EventLogContract,
     EventPublisherContract,
     FailureSpreadContract,
     Flush,
     IdsContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PassTime,
     PasswordHasherContract,
     PasswordStateContract,
@@ -53,6 +58,7 @@ from auth_core.testing.contracts import (
     SessionCacheContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     TokenSignerContract,
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
@@ -248,6 +254,30 @@ class TestRetention(RetentionContract):
 
 
 class TestSessionRaces(SessionRacesContract):
+    pass
+
+
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
     pass
 
 

@@ -23,6 +23,12 @@ from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
 from auth_core.kernel import Email, Letter, LetterId, MailTemplate, UserId
+from auth_core.organizations import Membership, TeamMembership
+from auth_core.testing.contracts.organizing import (
+    new_invitation,
+    new_organization,
+    new_team,
+)
 from auth_core.users import Registration
 from tests.api.asking import AUTH
 from tests.security.test_canaries import lines
@@ -35,6 +41,7 @@ _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2s", "blake2b")
 _OUR_WORDS = {
     *("users.status", "users.roles", "users.time_zone", "one_time_secrets.purpose"),
     *("sessions.scopes", "sessions.end_reason", "sessions.amr", "mail_outbox.template"),
+    *("memberships.role", "team_memberships.role", "invitations.role"),
 }
 
 
@@ -190,6 +197,7 @@ async def _live(
     await client.post(f"{AUTH}/logout", headers=token)
     await _act_for(admins, container, person, user_id)
     await _write_to(container, person)
+    await _join(container, person, user_id)
     await container.core.lifecycle.set_roles(user_id, ("user",))
     by_email = {"email": person.email, "password": person.password}
     logged_in = await client.post(f"{AUTH}/login", json=by_email)
@@ -237,6 +245,36 @@ async def _write_to(container: Container, person: Person) -> None:
     )
     async with container.unit_of_work() as uow:
         await uow.mail.enqueue(letter)
+        await uow.commit()
+
+
+async def _join(container: Container, person: Person, user_id: UserId) -> None:
+    """The person belongs to an organization and a team, and another organization invites them."""
+    organization, other = new_organization(), new_organization()
+    team, at = new_team(organization), organization.created_at
+    async with container.unit_of_work() as uow:
+        await uow.organizations.add(organization)
+        await uow.organizations.add(other)
+        await uow.memberships.add(
+            Membership(
+                organization_id=organization.id,
+                user_id=user_id,
+                role="member",
+                created_at=at,
+                updated_at=at,
+            )
+        )
+        await uow.teams.add(team)
+        await uow.teams.put_member(
+            TeamMembership(
+                organization_id=organization.id,
+                team_id=team.id,
+                user_id=user_id,
+                role="lead",
+                created_at=at,
+            )
+        )
+        await uow.invitations.issue(new_invitation(other, email=Email.parse(person.email)))
         await uow.commit()
 
 

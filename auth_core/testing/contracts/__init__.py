@@ -34,6 +34,10 @@ from auth_core.testing.contracts.foundations import (  # noqa: E402
     EntropyContract,
     IdsContract,
 )
+from auth_core.testing.contracts.invitations import (  # noqa: E402
+    DomainRepositoryContract,
+    InvitationRepositoryContract,
+)
 from auth_core.testing.contracts.keys import KeyRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.mail_outbox import MailOutboxContract  # noqa: E402
 from auth_core.testing.contracts.making import (  # noqa: E402
@@ -41,10 +45,15 @@ from auth_core.testing.contracts.making import (  # noqa: E402
     RecordedEvents,
     UnitOfWorkFactory,
 )
+from auth_core.testing.contracts.memberships import (  # noqa: E402
+    LastOwnerContract,
+    MembershipRepositoryContract,
+)
 from auth_core.testing.contracts.one_time_secrets import (  # noqa: E402
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
 )
+from auth_core.testing.contracts.organizations import OrganizationRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.password_hasher import PasswordHasherContract  # noqa: E402
 from auth_core.testing.contracts.password_state import PasswordStateContract  # noqa: E402
 from auth_core.testing.contracts.personal_data import PersonalDataContract  # noqa: E402
@@ -63,6 +72,7 @@ from auth_core.testing.contracts.session_cache import (  # noqa: E402
 )
 from auth_core.testing.contracts.session_races import SessionRacesContract  # noqa: E402
 from auth_core.testing.contracts.sessions import SessionRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.teams import TeamRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa: E402
 from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
 from auth_core.testing.contracts.user_search import LastAdministratorContract  # noqa: E402
@@ -72,17 +82,22 @@ __all__ = [
     "AccountLoadingContract",
     "ClockContract",
     "CredentialRepositoryContract",
+    "DomainRepositoryContract",
     "EntropyContract",
     "EventLogContract",
     "EventPublisherContract",
     "FailureSpreadContract",
     "Flush",
     "IdsContract",
+    "InvitationRepositoryContract",
     "KeyRepositoryContract",
     "LastAdministratorContract",
+    "LastOwnerContract",
     "MailOutboxContract",
+    "MembershipRepositoryContract",
     "OneTimeCodeContract",
     "OneTimeSecretRepositoryContract",
+    "OrganizationRepositoryContract",
     "PassTime",
     "PasswordHasherContract",
     "PasswordStateContract",
@@ -97,6 +112,7 @@ __all__ = [
     "SessionCacheContract",
     "SessionRacesContract",
     "SessionRepositoryContract",
+    "TeamRepositoryContract",
     "TokenSignerContract",
     "UnitOfWorkContract",
     "UnitOfWorkFactory",

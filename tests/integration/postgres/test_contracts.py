@@ -10,11 +10,16 @@ from auth_core.kernel import EventId, UserId
 from auth_core.testing.contracts import (
     AccountLoadingContract,
     CredentialRepositoryContract,
+    DomainRepositoryContract,
+    InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
+    LastOwnerContract,
     MailOutboxContract,
+    MembershipRepositoryContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
+    OrganizationRepositoryContract,
     PasswordStateContract,
     PersonalDataContract,
     RecordedEvents,
@@ -22,6 +27,7 @@ from auth_core.testing.contracts import (
     RetentionContract,
     SessionRacesContract,
     SessionRepositoryContract,
+    TeamRepositoryContract,
     UnitOfWorkContract,
     UserRepositoryContract,
 )
@@ -98,6 +104,30 @@ class TestSessionRaces(SessionRacesContract):
 
 
 class TestUnitOfWork(UnitOfWorkContract):
+    pass
+
+
+class TestOrganizations(OrganizationRepositoryContract):
+    pass
+
+
+class TestMemberships(MembershipRepositoryContract):
+    pass
+
+
+class TestLastOwner(LastOwnerContract):
+    pass
+
+
+class TestTeams(TeamRepositoryContract):
+    pass
+
+
+class TestInvitations(InvitationRepositoryContract):
+    pass
+
+
+class TestDomains(DomainRepositoryContract):
     pass
 
 

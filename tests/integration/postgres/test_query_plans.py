@@ -14,16 +14,21 @@ from sqlalchemy import bindparam, select
 from adapters.postgres import (
     audit,
     credentials,
+    invitations,
     keys,
     loading,
     mail,
+    memberships,
     migrate,
     one_time_secrets,
+    organization_domains,
+    organizations,
     outbox,
     personal_data,
     refresh_counter,
     sessions,
     tables,
+    teams,
     user_search,
     users,
 )
@@ -37,6 +42,7 @@ _SIZE = 20_000
 _MODULES = (
     *(users, user_search, credentials, loading, sessions, refresh_counter, outbox, audit, keys),
     *(mail, personal_data, one_time_secrets),
+    *(organizations, memberships, teams, invitations, organization_domains),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -68,6 +74,32 @@ INSERT INTO erased_sessions (id, user_id, ended_at)
 SELECT uuidv7(), uuidv7(), now() - number * interval '1 minute'
 FROM generate_series(1, 20000) AS number"""
 
+_ORGANIZATIONS = """\
+INSERT INTO organizations (id, name, slug, settings, created_at, updated_at, version, delete_after)
+SELECT uuidv7(), 'Acme', 'acme-' || number, '{}', now(), now(), 1,
+    CASE WHEN number % 100 = 0 THEN now() + number * interval '1 minute' END
+FROM generate_series(1, 20000) AS number"""
+_MEMBERSHIPS = """\
+INSERT INTO memberships (organization_id, user_id, role, created_at, updated_at)
+SELECT o.id, u.id, CASE WHEN u.number % 10 = 0 THEN 'owner' ELSE 'member' END, now(), now()
+FROM (SELECT id, row_number() OVER () AS number FROM organizations) AS o
+JOIN (SELECT id, row_number() OVER () AS number FROM users) AS u ON u.number / 10 = o.number"""
+_TEAMS = """\
+INSERT INTO teams (id, organization_id, name, created_at, updated_at, version)
+SELECT uuidv7(), id, 'Team', now(), now(), 1 FROM organizations"""
+_TEAM_MEMBERSHIPS = """\
+INSERT INTO team_memberships (organization_id, team_id, user_id, role, created_at)
+SELECT t.organization_id, t.id, m.user_id, 'member', now()
+FROM teams AS t JOIN memberships AS m ON m.organization_id = t.organization_id"""
+_INVITATIONS = """\
+INSERT INTO invitations (id, organization_id, email, role, digest, created_at, expires_at)
+SELECT uuidv7(), id, slug || '@example.com', 'member', sha256(slug::bytea), now(),
+    now() - row_number() OVER () * interval '1 minute'
+FROM organizations"""
+_DOMAINS = """\
+INSERT INTO organization_domains (id, organization_id, domain, challenge, created_at, verified_at)
+SELECT uuidv7(), id, slug || '.example', 'x', now(), now() FROM organizations"""
+
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
 _SMALL = {"signing_keys", "departed_keys"}
 
@@ -92,8 +124,9 @@ for part in ("PAGES", "DELETIONS", "REDACTIONS"):
 for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in minutes
     del STATEMENTS[f"personal_data.DELETIONS[{table}]"]
     STATEMENTS.pop(f"personal_data.PAGES[{table}]", None)
+_SWEPT = ("outbox", "mail", "one_time_secrets", "invitations")
 SWEEPS = [
-    *(STATEMENTS.pop(f"{name}._SWEEP") for name in ("outbox", "mail", "one_time_secrets")),
+    *(STATEMENTS.pop(f"{name}._SWEEP") for name in _SWEPT),
     *sessions._SWEEPS,
 ]
 
@@ -112,6 +145,12 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _CREDENTIALS,
         _AUDIT_RECORDS,
         _ERASED_SESSIONS,
+        _ORGANIZATIONS,
+        _MEMBERSHIPS,
+        _TEAMS,
+        _TEAM_MEMBERSHIPS,
+        _INVITATIONS,
+        _DOMAINS,
         "ANALYZE",
     ):
         await connection.execute(statement)
@@ -178,6 +217,10 @@ async def test_no_statement_reads_a_whole_table(crowded: asyncpg.Connection, nam
         ("sessions._LIVE_OF", "ix_sessions_live"),
         ("sessions._END_ALL", "ix_sessions_live"),
         ("sessions._ENDED_SINCE", "ix_sessions_ended_at"),
+        ("memberships._BELONGINGS", "ix_memberships_user_id"),
+        ("memberships._PAGE", "uq_memberships_organization_id"),
+        ("memberships._OTHER_OWNER", "ix_memberships_owners"),
+        ("organization_domains._OWNER", "uq_organization_domains_verified"),
         ("personal_data._DUE", "ix_users_delete_after"),
         ("personal_data.DELETIONS[sessions]", "ix_sessions_user_id"),
     ],
