@@ -45,9 +45,7 @@ class AuthCheckedResource(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 _ANYTHING = AuthCheckedResource()
 
 
-class AuthPermissionQuestion(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class AuthPermissionQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """May they do this? Without ``user_id`` it is about the caller."""
 
     permission: _Word
@@ -193,11 +191,11 @@ class PermissionController(Controller):
         if wanted is None:
             return _effective(subject, None)
         place = OrganizationId(wanted)
-        if place not in subject.organizations:
-            if organization_id is not None and not subject.reaches_everywhere:
-                raise NotFound
-            place = place if subject.reaches_everywhere else None
-        return _effective(subject, place)
+        if place in subject.organizations or subject.reaches_everywhere:
+            return _effective(subject, place)
+        if organization_id is not None:
+            raise NotFound
+        return _effective(subject, None)
 
 
 def _question(asked: AuthPermissionQuestion) -> Question:

@@ -52,7 +52,8 @@ def require_may_define(
 ) -> None:
     """That ``granter`` may let a role of this organization permit this, instead of what it did.
 
-    ``by`` is the permission that they need for it beside what is in the role. Raises NotFound when the granter is nobody there, PermissionDenied.
+    ``by`` is the permission that they need for it beside what is in the role. Raises NotFound when
+    the granter is nobody there, PermissionDenied.
     """
     resource = Resource(type="roles", organization_id=organization_id)
     decide(granter, by, resource).enforce()

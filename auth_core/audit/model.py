@@ -20,6 +20,9 @@ class AuditAction(StrEnum):
     USER_ENABLED = "user:enabled"
     USER_DELETED = "user:deleted"
     USER_ROLES_CHANGED = "user:roles_changed"
+    ROLE_CREATED = "role:created"
+    ROLE_UPDATED = "role:updated"
+    ROLE_DELETED = "role:deleted"
     PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an action
     PASSWORD_CHANGE_REQUIRED = "password:change_required"  # noqa: S105 - an action
     USER_ERASED = "user:erased"

@@ -1,4 +1,4 @@
-"""Answering who may do what: for people about themselves, and for those who may ask about others."""
+"""Answering who may do what: to people about themselves, and to those who may ask about others."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -65,9 +65,7 @@ class PermissionChecks:
             decisions.append(self._decide(subject, question, context))
         return decisions
 
-    def _decide(
-        self, subject: Subject | None, question: Question, context: Context
-    ) -> Decision:
+    def _decide(self, subject: Subject | None, question: Question, context: Context) -> Decision:
         if subject is None:
             return UNKNOWN_SUBJECT
         if question.permission not in self._book.registry:
@@ -88,9 +86,10 @@ class PermissionChecks:
             return
         where = Resource(type="users", organization_id=question.resource.organization_id)
         on_platform = decide(asker.subject, Permission.USERS_READ, Resource(type="users"))
-        if not on_platform.allowed and not decide(
-            asker.subject, Permission.USERS_READ, where
-        ).allowed:
+        if (
+            not on_platform.allowed
+            and not decide(asker.subject, Permission.USERS_READ, where).allowed
+        ):
             message = "You can only ask about yourself."
             raise PermissionDenied(message)
 

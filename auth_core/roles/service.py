@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from auth_core.access import Permission, Role, RoleBook, RoleScope, Subject, require_may_define
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import (
     Clock,
     ConcurrentUpdate,
-    DomainEvent,
     EventId,
     Ids,
     OrganizationId,
@@ -111,10 +109,7 @@ class RoleService:
             if await uow.roles.count(organization_id) >= ROLES_MAX:
                 raise TooManyRoles
             await uow.roles.add(role)
-            event = RoleCreated(
-                **self._about(organization_id, now), role_id=role.id
-            )
-            await self._tell(uow, event, AuditAction.ROLE_CREATED, granter_id, role)
+            await self._tell(uow, RoleCreated, AuditAction.ROLE_CREATED, granter_id, role)
             await uow.commit()
         return role
 
@@ -133,38 +128,47 @@ class RoleService:
         Raises PreconditionFailed when the stored version is not ``if_version``.
         """
 
-        async def work() -> CustomRole:
-            async with self._unit_of_work().for_organization(organization_id) as uow:
-                granter = await self._hold(uow, organization_id, granter_id)
-                before = await _existing(uow, organization_id, role_id)
-                if if_version not in {None, before.version}:
-                    raise PreconditionFailed
-                after = self._changed(before, permissions, description)
-                require_may_define(
-                    granter,
-                    organization_id,
-                    frozenset(after.permissions),
-                    instead_of=frozenset(before.permissions),
-                )
-                if after is before:
-                    return before
-                await uow.roles.update(after)
-                event = RoleUpdated(
-                    **self._about(organization_id, after.updated_at), role_id=role_id
-                )
-                await self._tell(uow, event, AuditAction.ROLE_UPDATED, granter_id, after)
-                holders = await uow.roles.holders(organization_id, before.name)
-                await uow.commit()
-            await self._forget(holders)
-            return after
-
         try:
             # a caller that goes away does not stop it between the commit and the cache
-            return await asyncio.shield(work())
+            return await asyncio.shield(
+                self._update(
+                    granter_id, organization_id, role_id, permissions, description, if_version
+                )
+            )
         except ConcurrentUpdate as error:
             if if_version is None:
                 raise
             raise PreconditionFailed from error
+
+    async def _update(
+        self,
+        granter_id: UserId,
+        organization_id: OrganizationId,
+        role_id: RoleId,
+        permissions: frozenset[str] | None,
+        description: str | None,
+        if_version: int | None,
+    ) -> CustomRole:
+        async with self._unit_of_work().for_organization(organization_id) as uow:
+            granter = await self._hold(uow, organization_id, granter_id)
+            before = await _existing(uow, organization_id, role_id)
+            if if_version not in {None, before.version}:
+                raise PreconditionFailed
+            after = self._changed(before, permissions, description)
+            require_may_define(
+                granter,
+                organization_id,
+                frozenset(after.permissions),
+                instead_of=frozenset(before.permissions),
+            )
+            if after is before:
+                return before
+            await uow.roles.update(after)
+            await self._tell(uow, RoleUpdated, AuditAction.ROLE_UPDATED, granter_id, after)
+            holders = await uow.roles.holders(organization_id, before.name)
+            await uow.commit()
+        await self._forget(holders)
+        return after
 
     async def delete(
         self, granter_id: UserId, organization_id: OrganizationId, role_id: RoleId
@@ -183,10 +187,7 @@ class RoleService:
             if awaited or await uow.roles.holders(organization_id, role.name):
                 raise RoleHeld
             await uow.roles.remove(organization_id, role_id)
-            event = RoleDeleted(
-                **self._about(organization_id, self._clock.now()), role_id=role_id
-            )
-            await self._tell(uow, event, AuditAction.ROLE_DELETED, granter_id, role)
+            await self._tell(uow, RoleDeleted, AuditAction.ROLE_DELETED, granter_id, role)
             await uow.commit()
 
     async def _hold(
@@ -214,15 +215,23 @@ class RoleService:
     async def _tell(
         self,
         uow: RolesUnitOfWork,
-        event: DomainEvent,
+        kind: type[RoleCreated | RoleUpdated | RoleDeleted],
         action: AuditAction,
         granter_id: UserId,
         role: CustomRole,
     ) -> None:
+        now = self._clock.now()
+        event = kind(
+            id=EventId(self._ids.uuid()),
+            occurred_at=now,
+            user_id=None,
+            organization_id=role.organization_id,
+            role_id=role.id,
+        )
         await uow.outbox.add([event])
         record = AuditRecord(
             id=EventId(self._ids.uuid()),
-            occurred_at=event.occurred_at,
+            occurred_at=now,
             action=action,
             reason=_REQUESTED,
             user_id=granter_id,
@@ -234,14 +243,6 @@ class RoleService:
     async def _forget(self, holders: Iterable[UserId]) -> None:
         # together: they share round trips
         await asyncio.gather(*(self._cache.forget_user(user_id) for user_id in holders))
-
-    def _about(self, organization_id: OrganizationId, at: datetime) -> dict[str, object]:
-        return {
-            "id": EventId(self._ids.uuid()),
-            "occurred_at": at,
-            "user_id": None,
-            "organization_id": organization_id,
-        }
 
 
 async def _existing(

@@ -24,6 +24,7 @@ from auth_core.testing.organizations import (
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
+from auth_core.testing.roles import InMemoryGrantsReader, InMemoryRoleRepository
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore
@@ -44,6 +45,7 @@ __all__ = [
     "InMemoryDomainRepository",
     "InMemoryEventLog",
     "InMemoryFailureSpread",
+    "InMemoryGrantsReader",
     "InMemoryInvitationRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
@@ -57,6 +59,7 @@ __all__ = [
     "InMemoryRateLimiter",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
+    "InMemoryRoleRepository",
     "InMemorySessionCache",
     "InMemorySessionRepository",
     "InMemoryStore",
