@@ -24,8 +24,8 @@ from auth_core.kernel import (
     InvalidClient,
     InvalidRequest,
     Source,
-    UserId,
     acting,
+    through,
 )
 from auth_core.sessions import IpDetail, SessionOrigin, StepUp, kept_address, user_agent_family
 from auth_core.tokens import Authenticator, Principal, bearer_token
@@ -130,7 +130,7 @@ class Gate:
         """
         handler = scope["route_handler"]
         opt = handler.opt
-        actor = None
+        principal = None
         if "development_only" in opt and not self._development:
             raise EndpointNotAvailable
         if scope["method"] == "OPTIONS":
@@ -141,19 +141,23 @@ class Gate:
         elif "clients_welcome" in opt:
             self._greet_client(scope)
         elif "public" not in opt and not ("clients_too" in opt and self._greet_client(scope)):
-            actor = await self._admit_person(scope, opt)
+            principal = await self._admit_person(scope, opt)
         if self._limits is not None:
             await self._limits.admit(scope)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
-        if actor is None:
+        session = None if principal is None else principal.session
+        if session is None or (
+            scope["method"] not in _WITH_BODY and session.impersonator_id is None
+        ):
             await self._call(scope, receive, send, next_app)
             return
-        with acting(actor):  # every event and audit record of this request is marked
+        # every event and audit record of this request is marked
+        with acting(session.impersonator_id), through(session.id):
             await self._call(scope, receive, send, next_app)
 
-    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> UserId | None:
-        """Let somebody who is signed in pass; returns who acts in their name, if anybody does."""
+    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> Principal:
+        """Let somebody who is signed in pass; returns who that is."""
         principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
         scope["auth"] = principal
         await self._access.admit(scope, principal, opt.get(OPTION))
@@ -162,7 +166,7 @@ class Gate:
             raise ImpersonationRefused
         if "recent_authentication" in opt:
             self._step_up.require_recent(principal.session)
-        return actor
+        return principal
 
     def _admit_client(self, scope: HTTPScope, *, in_form: bool) -> None:
         """Let a registered caller pass, and whoever may still name itself in the form."""

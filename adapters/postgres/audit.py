@@ -32,6 +32,9 @@ class PostgresAuditTrail:
             organization_id=record.organization_id,
             actor_id=record.actor_id,
             detail=record.detail,
+            result=record.result.value,
+            via_session_id=record.via_session_id,
+            target=record.target,
         )
 
 

@@ -5,52 +5,47 @@ from enum import StrEnum
 
 import msgspec
 
-from auth_core.kernel import EventId, OrganizationId, SessionId, UserId, current_actor
+from auth_core.audit.actions import AuditAction
+from auth_core.kernel import (
+    EventId,
+    OrganizationId,
+    SessionId,
+    UserId,
+    current_actor,
+    current_session,
+)
 
 
-class AuditAction(StrEnum):
-    """What happened, as ``subject:action``."""
+class AuditResult(StrEnum):
+    """How it ended. ``failure`` is a wrong credential, ``refused`` a permission that lacks."""
 
-    SESSION_REUSE_DETECTED = "session:reuse_detected"
-    SESSION_ENDED = "session:ended"
-    SESSION_IMPERSONATED = "session:impersonated"
-    USER_CREATED = "user:created"
-    USER_UPDATED = "user:updated"
-    USER_DISABLED = "user:disabled"
-    USER_ENABLED = "user:enabled"
-    USER_DELETED = "user:deleted"
-    USER_ROLES_CHANGED = "user:roles_changed"
-    ROLE_CREATED = "role:created"
-    ROLE_UPDATED = "role:updated"
-    ROLE_DELETED = "role:deleted"
-    PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an action
-    PASSWORD_CHANGE_REQUIRED = "password:change_required"  # noqa: S105 - an action
-    USER_ERASED = "user:erased"
-    SIGN_IN_FAILED = "sign_in:failed"
-    PASSWORD_DISABLED = "password:disabled"  # noqa: S105 - a word
-    PASSWORD_UNLOCKED = "password:unlocked"  # noqa: S105
-    USER_REGISTERED = "user:registered"
-    EMAIL_VERIFIED = "user:email_verified"
-    EMAIL_CHANGED = "user:email_changed"
-    PASSWORD_RESET = "user:password_reset"  # noqa: S105 - an action
-    SIGNED_IN_BY_MAIL = "user:signed_in_by_mail"
-    DELETION_SCHEDULED = "user:deletion_scheduled"
-    DELETION_CANCELLED = "user:deletion_cancelled"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    REFUSED = "refused"
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. ``reason`` is a stable word, never prose and never a secret.
+    """One entry: who did what to whom, when, where from, why, and how it ended.
 
-    ``actor_id`` is the administrator who did it, in their own name or in that of the user.
-    ``detail`` says more: the roles before and after, or why somebody acts for another user.
+    What: ``action`` and ``result``. Why: ``reason``, a stable word, never prose and never a secret.
+    Whom: ``user_id``, the person that it is about, None when it is about nobody; ``target``, the
+    thing, as ``kind:id`` (``team:0199…``, ``key:3f…``), never a name that somebody has typed.
+    Who: ``actor_id``, None for the person themselves, an operator, or the service. Where:
+    ``via_session_id``, the session of the request, whose row knows the device as long as the person
+    is not erased; ``session_id`` is the session that it is about. ``organization_id`` is the tenant
+    whose trail this belongs to, None for that of the platform. ``detail`` says more (roles before
+    and after, why somebody acts for another user) and is emptied when ``user_id`` is erased.
     """
 
     id: EventId
     occurred_at: datetime
     action: AuditAction
     reason: str
-    user_id: UserId
+    result: AuditResult = AuditResult.SUCCESS
+    user_id: UserId | None = None
     session_id: SessionId | None = None
     organization_id: OrganizationId | None = None
     actor_id: UserId | None = msgspec.field(default_factory=current_actor)
+    via_session_id: SessionId | None = msgspec.field(default_factory=current_session)
+    target: str | None = None
     detail: str | None = None

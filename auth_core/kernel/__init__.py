@@ -1,6 +1,6 @@
 """What every feature shares: value types, the error tree, events and the small ports."""
 
-from auth_core.kernel.actor import acting, current_actor
+from auth_core.kernel.actor import acting, current_actor, current_session, through
 from auth_core.kernel.errors import (
     AuthCoreError,
     AuthenticationFailed,
@@ -143,6 +143,7 @@ __all__ = [
     "WrongMasterKey",
     "acting",
     "current_actor",
+    "current_session",
     "display_name",
     "end_tasks",
     "enforce",
@@ -150,5 +151,6 @@ __all__ = [
     "judge",
     "parse_address",
     "returned",
+    "through",
     "uuid7",
 ]

@@ -15,6 +15,7 @@ from auth_core.kernel import (
     PreconditionFailed,
     RoleId,
     UserId,
+    acting,
 )
 from auth_core.organizations import OrganizationNotFound
 from auth_core.roles.errors import RoleHeld, RoleNameTaken, RoleNotFound, TooManyRoles
@@ -127,7 +128,6 @@ class RoleService:
 
         Raises PreconditionFailed when the stored version is not ``if_version``.
         """
-
         try:
             # a caller that goes away does not stop it between the commit and the cache
             return await asyncio.shield(
@@ -221,23 +221,24 @@ class RoleService:
         role: CustomRole,
     ) -> None:
         now = self._clock.now()
-        event = kind(
-            id=EventId(self._ids.uuid()),
-            occurred_at=now,
-            user_id=None,
-            organization_id=role.organization_id,
-            role_id=role.id,
-        )
+        with acting(granter_id):
+            event = kind(
+                id=EventId(self._ids.uuid()),
+                occurred_at=now,
+                user_id=None,
+                organization_id=role.organization_id,
+                role_id=role.id,
+            )
+            record = AuditRecord(
+                id=EventId(self._ids.uuid()),
+                occurred_at=now,
+                action=action,
+                reason=_REQUESTED,
+                organization_id=role.organization_id,
+                target=f"role:{role.id}",
+                detail=",".join(role.permissions),
+            )
         await uow.outbox.add([event])
-        record = AuditRecord(
-            id=EventId(self._ids.uuid()),
-            occurred_at=now,
-            action=action,
-            reason=_REQUESTED,
-            user_id=granter_id,
-            organization_id=role.organization_id,
-            detail=f"{role.id}: {','.join(role.permissions)}",
-        )
         await uow.audit.append(record)
 
     async def _forget(self, holders: Iterable[UserId]) -> None:

@@ -36,6 +36,7 @@ from auth_core.testing.unit_of_work import (
     InMemoryUnitOfWork,
 )
 from auth_core.testing.users import InMemoryUserRepository
+from auth_core.testing.webhooks import InMemoryReceivers
 
 __all__ = [
     "DeterministicIds",
@@ -57,6 +58,7 @@ __all__ = [
     "InMemoryPersonalDataRepository",
     "InMemoryPublisher",
     "InMemoryRateLimiter",
+    "InMemoryReceivers",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
     "InMemoryRoleRepository",

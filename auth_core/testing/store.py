@@ -9,6 +9,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -49,9 +50,13 @@ from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
 from auth_core.testing.rows import Rows
 from auth_core.users import User
+from auth_core.webhooks import Delivery, DeliveryId, EndpointId, WebhookEndpoint
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+Queued = tuple[int, Delivery]
+"""A delivery with its position."""
 
 
 class PasswordState(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,9 @@ class InMemoryStore:
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
         self.mail: dict[LetterId, QueuedLetter] = {}
+        self.webhook_endpoints: dict[EndpointId, WebhookEndpoint] = {}
+        self.webhook_deliveries: dict[DeliveryId, Queued] = {}
+        self.positions = count(1)
         self.organizations: dict[OrganizationId, Organization] = {}
         self.memberships: dict[tuple[OrganizationId, UserId], Membership] = {}
         self.roles: dict[RoleId, CustomRole] = {}
@@ -136,6 +144,8 @@ class Transaction:
         self.audit: list[AuditRecord] = []
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
+        self.webhook_endpoints = ChainMap[EndpointId, WebhookEndpoint]({}, store.webhook_endpoints)
+        self.webhook_deliveries = ChainMap[DeliveryId, Queued]({}, store.webhook_deliveries)
         self.organizations = Rows(store.organizations)
         self.memberships = Rows(store.memberships)
         self.roles = Rows(store.roles)
@@ -203,6 +213,10 @@ class Transaction:
     def vault(self) -> LetterVault:
         """What seals letters."""
         return self._store.vault
+
+    def next_position(self) -> int:
+        """A number above all that were given."""
+        return next(self._store.positions)
 
     def is_free(self, key: Hashable) -> bool:
         """Whether nobody else holds ``key``."""
@@ -274,6 +288,8 @@ class Transaction:
         _apply(self.keys)
         _apply(self.departures)
         _apply(self.mail)
+        _apply(self.webhook_endpoints)
+        _apply(self.webhook_deliveries)
         for rows in self._of_organizations:
             rows.commit()
         _apply(self.event_numbers)

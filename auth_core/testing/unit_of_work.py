@@ -30,6 +30,7 @@ from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.users import InMemoryUserRepository
+from auth_core.testing.webhooks import InMemoryDeliveries, InMemoryEndpoints
 
 
 class InMemoryKeyRepository:
@@ -129,6 +130,8 @@ class InMemoryUnitOfWork:
         self.audit = InMemoryAuditTrail(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
+        self.webhooks = InMemoryEndpoints(self._transaction)
+        self.deliveries = InMemoryDeliveries(self._transaction)
         self.organizations = InMemoryOrganizationRepository(self._transaction)
         self.memberships = InMemoryMembershipRepository(self._transaction)
         self.teams = InMemoryTeamRepository(self._transaction)

@@ -327,7 +327,8 @@ async def test_the_trail_names_the_administrator(
     await client.post(f"{AUTH}/users/{one.id}/revoke-tokens", headers=admin.token)
 
     rows = await database.fetch(
-        "SELECT action, detail, actor_id FROM audit_records WHERE user_id = $1 ORDER BY id",
+        "SELECT action, detail, actor_id, via_session_id FROM audit_records"
+        " WHERE user_id = $1 AND actor_id IS NOT NULL ORDER BY id",
         UUID(one.id),
     )
     events = await database.fetch(
@@ -335,10 +336,11 @@ async def test_the_trail_names_the_administrator(
         " AND type IN ('role.assigned', 'role.revoked', 'session.revoked')",
         UUID(one.id),
     )
+    from_where = UUID(admin.id), UUID(admin.session_id)
     assert [
-        ("user:roles_changed", "user -> user,admin", UUID(admin.id)),
-        ("session:ended", None, UUID(admin.id)),
-        ("session:ended", "all", UUID(admin.id)),
+        ("user:roles_changed", "user -> user,admin", *from_where),
+        ("session:ended", None, *from_where),
+        ("session:ended", "all", *from_where),
     ] == [tuple(row) for row in rows]
     assert ("role.assigned", admin.id) in [tuple(event) for event in events]
     assert {admin.id} == {event["actor"] for event in events}

@@ -63,6 +63,9 @@ from auth_core.testing.contracts import (
     UnitOfWorkContract,
     UnreachableSessionCacheContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
 
 
@@ -339,4 +342,16 @@ class TestIds(IdsContract):
 
 
 class TestEntropy(EntropyContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
     pass

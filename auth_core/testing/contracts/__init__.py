@@ -77,6 +77,9 @@ from auth_core.testing.contracts.token_signer import TokenSignerContract  # noqa
 from auth_core.testing.contracts.unit_of_work import UnitOfWorkContract  # noqa: E402
 from auth_core.testing.contracts.user_search import LastAdministratorContract  # noqa: E402
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.webhook_deliveries import WebhookDeliveryContract  # noqa: E402
+from auth_core.testing.contracts.webhook_endpoints import WebhookEndpointContract  # noqa: E402
+from auth_core.testing.contracts.webhook_turns import WebhookTurnContract  # noqa: E402
 
 __all__ = [
     "AccountLoadingContract",
@@ -118,4 +121,7 @@ __all__ = [
     "UnitOfWorkFactory",
     "UnreachableSessionCacheContract",
     "UserRepositoryContract",
+    "WebhookDeliveryContract",
+    "WebhookEndpointContract",
+    "WebhookTurnContract",
 ]

@@ -252,6 +252,28 @@ async def test_no_impersonation_outlives_the_version_that_knows_it(make_database
     assert [(None, [], None)] * 2 == rows
 
 
+async def test_the_trail_of_before_survives_records_about_nobody_both_ways(make_database) -> None:
+    """And the version before can still write the trail on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0010")
+    append = (
+        "INSERT INTO audit_records (id, occurred_at, action, reason, user_id)"
+        " VALUES ($1, $2, 'x', 'y', $3)"
+    )
+    before, later, nobody, user = uuid4(), uuid4(), uuid4(), uuid4()
+    await fetch(url, append, before, NOW, user)
+
+    await asyncio.to_thread(migrate, url, "0011")
+    await fetch(url, append, later, NOW, user)
+    await fetch(url, append, nobody, NOW, None)
+    query = "SELECT id, result, target, via_session_id FROM audit_records"
+    found = {(each, "success", None, None) for each in (before, later, nobody)}
+    assert found == set(await fetch(url, query))
+
+    await asyncio.to_thread(downgrade, url, "0010")
+    assert {(before,), (later,)} == set(await fetch(url, "SELECT id FROM audit_records"))
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

@@ -6,8 +6,8 @@ Outside of a transaction. Cut off, it leaves an index that is not valid: the nex
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
