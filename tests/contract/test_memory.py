@@ -34,6 +34,7 @@ from auth_core.testing.contracts import (
     EventPublisherContract,
     FailureSpreadContract,
     Flush,
+    GrantsReaderContract,
     IdsContract,
     InvitationRepositoryContract,
     KeyRepositoryContract,
@@ -54,6 +55,7 @@ from auth_core.testing.contracts import (
     RefreshCounterContract,
     RetentionContract,
     RevocationStreamContract,
+    RoleRepositoryContract,
     SealerContract,
     SessionCacheContract,
     SessionRacesContract,
@@ -354,4 +356,12 @@ class TestWebhookTurns(WebhookTurnContract):
 
 
 class TestWebhookDeliveries(WebhookDeliveryContract):
+    pass
+
+
+class TestRoles(RoleRepositoryContract):
+    pass
+
+
+class TestGrants(GrantsReaderContract):
     pass

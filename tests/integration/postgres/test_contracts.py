@@ -11,6 +11,7 @@ from auth_core.testing.contracts import (
     AccountLoadingContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
+    GrantsReaderContract,
     InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
@@ -25,6 +26,7 @@ from auth_core.testing.contracts import (
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
+    RoleRepositoryContract,
     SessionRacesContract,
     SessionRepositoryContract,
     TeamRepositoryContract,
@@ -149,3 +151,11 @@ class TestMailOutbox(MailOutboxContract):
         """An outbox that is empty."""
         await observer.execute("TRUNCATE mail_outbox")
         return unit_of_work
+
+
+class TestRoles(RoleRepositoryContract):
+    pass
+
+
+class TestGrants(GrantsReaderContract):
+    pass
