@@ -228,6 +228,7 @@ def options(settings: Settings) -> Options:
             service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
         ),
         step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
+        resources=settings.access.resources,
         profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
         attempts=AttemptPolicy() if settings.limits.enabled else None,
         sign_in=SignInPolicy(

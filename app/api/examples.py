@@ -278,3 +278,23 @@ BUILT_IN_ROLES: Final[Json] = {
     "items": [{"name": "viewer", "scope": "organization", "permissions": ["cases:read"]}],
     "permissions": ["cases:read", "cases:write"],
 }
+EVALUATION: Final[Json] = {
+    "subject": {"type": "user", "id": USER["user_id"]},
+    "action": {"name": "read"},
+    "resource": {
+        "type": "cases",
+        "id": "4711",
+        "properties": {"organization_id": _ORGANIZATION_ID},
+    },
+}
+EVALUATION_DECISION: Final[Json] = {"decision": True, "context": {"reason": "role"}}
+EVALUATIONS: Final[Json] = {
+    **EVALUATION,
+    "evaluations": [{"action": {"name": "read"}}, {"action": {"name": "delete"}}],
+}
+EVALUATIONS_DECISION: Final[Json] = {
+    "evaluations": [
+        EVALUATION_DECISION,
+        {"decision": False, "context": {"reason": "missing_permission"}},
+    ]
+}

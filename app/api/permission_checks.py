@@ -148,7 +148,7 @@ class PermissionController(Controller):
         self,
         data: JSONBody[AuthPermissionCheck],
         asker: NamedDependency[Asker],
-        checks: NamedDependency[PermissionChecks],
+        permission_checks: NamedDependency[PermissionChecks],
     ) -> ASGIResponse:
         """Check whether you, or another user, may do something. 200 says yes and no alike.
 
@@ -157,7 +157,7 @@ class PermissionController(Controller):
         """
         asked = data.questions()
         questions = [_question(one) for one in asked]
-        decisions = await checks.answer(asker, questions)
+        decisions = await permission_checks.answer(asker, questions)
         results = [
             _answer(decision, question, explained=data.explain)
             for decision, question in zip(decisions, questions, strict=True)
