@@ -216,10 +216,8 @@ def options(settings: Settings) -> Options:
         ),
         key_rotation_period=timedelta(days=settings.security.key_rotation_days),
         refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
-        retention=RetentionPolicy(
-            sessions=timedelta(days=settings.worker.session_days),
-            events=timedelta(days=settings.worker.event_days),
-        ),
+        retention=_retention(settings),
+        audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
@@ -241,6 +239,13 @@ def options(settings: Settings) -> Options:
             email_sign_in=settings.registration.email_sign_in,
             deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
         ),
+    )
+
+
+def _retention(settings: Settings) -> RetentionPolicy:
+    return RetentionPolicy(
+        sessions=timedelta(days=settings.worker.session_days),
+        events=timedelta(days=settings.worker.event_days),
     )
 
 

@@ -7,16 +7,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from time import perf_counter
+from uuid import UUID
 
 import msgspec
 import structlog
 
+from auth_core.audit import AuditSealing
 from auth_core.core import Core
 from auth_core.kernel import AuthCoreError, end_tasks
 from auth_core.mail import Fate, MailRelay, Outcome
 
 _FIRST_RUN_SECONDS = 30.0
 """The first runs are spread over this time, so that a start does nothing but start."""
+
+SEAL_SECONDS = 0.8
+"""A record of the audit trail is sealed within about a second of its commit."""
 
 MAIL_SECONDS = 0.8
 """A letter leaves within a second of its commit."""
@@ -52,14 +57,47 @@ def tasks_of(core: Core) -> Sequence[Task]:
     async def erase() -> dict[str, int]:
         return {"accounts": await core.personal_data.erase_due()}
 
+    async def tend_organizations() -> dict[str, int]:
+        return {
+            "organizations": await core.organizations.organizations.remove_due(),
+            "invitations": await core.organizations.invitations.sweep(),
+        }
+
+    async def trim() -> dict[str, int]:
+        return {"audit_records": await core.audit.trimming.run()}
+
     tasks = [
         Task("keys", 60.0, tend_keys),
+        Task("audit", SEAL_SECONDS, Notary(core.audit.sealing)),
+        Task("audit_retention", 3600.0, trim),
         Task("retention", 3600.0, sweep),
         Task("erasure", 3600.0, erase),
+        Task("organizations", 3600.0, tend_organizations),
     ]
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
     return tasks
+
+
+class Notary:
+    """Seals the audit trail, and tells of a chain that it does not go on with, once."""
+
+    def __init__(self, sealing: AuditSealing) -> None:
+        self._sealing = sealing
+        self._told: set[UUID] = set()
+
+    async def __call__(self) -> dict[str, int]:
+        """Seal what is committed. Nothing to tell: it happens every second."""
+        await self._sealing.run()
+        for chain in self._sealing.broken - self._told:
+            self._told.add(chain)
+            _log.error(
+                "audit_chain_broken",
+                chain=str(chain),
+                effect="its new records are kept, and not sealed",
+                advice="run fm-auth audit verify",
+            )
+        return {}
 
 
 class Postman:

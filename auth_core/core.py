@@ -4,6 +4,7 @@ import msgspec
 
 from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
+from auth_core.audit import AuditService
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
@@ -23,6 +24,7 @@ from auth_core.mail import (
     MailOffice,
     MailRelay,
 )
+from auth_core.organizations import Organizations
 from auth_core.privacy import PersonalDataService
 from auth_core.roles import GrantsWatch, PermissionChecks, RoleService, Subjects
 from auth_core.self_service import (
@@ -71,6 +73,7 @@ class Core:
         self.revocations = self._feed(ports, options)
         self.sessions = self._sessions(ports, options)
         self.retention = RetentionSweep(ports.unit_of_work, clock, options.retention)
+        self.audit = AuditService(ports, keep=options.audit_retention)
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
@@ -80,6 +83,7 @@ class Core:
         self.roles = self._roles(ports)
         self.grants_watch = GrantsWatch(ports.unit_of_work, ports.session_cache, clock)
         self.personal_data = self._personal_data(ports, options)
+        self.organizations = self._organizations(ports, options)
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
@@ -95,6 +99,13 @@ class Core:
         self.authenticator = self._authenticator(ports, options)
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
 
+    def _organizations(self, ports: Ports, options: Options) -> Organizations:
+        return Organizations(
+            *(ports.unit_of_work, self.role_book, ports.session_cache),
+            *(ports.clock, ports.ids, ports.entropy),
+            policy=options.organizations,
+        )
+
     def _roles(self, ports: Ports) -> RoleService:
         return RoleService(
             ports.unit_of_work,
@@ -107,12 +118,8 @@ class Core:
 
     def _lifecycle(self, ports: Ports) -> AccountLifecycle:
         return AccountLifecycle(
-            ports.unit_of_work,
-            self.sessions,
-            ports.password_hasher,
-            self.password_policy,
-            ports.clock,
-            ports.ids,
+            *(ports.unit_of_work, self.sessions, ports.password_hasher, self.password_policy),
+            *(ports.clock, ports.ids),
         )
 
     def _authenticator(self, ports: Ports, options: Options) -> Authenticator:
@@ -228,16 +235,10 @@ class Core:
 
 def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:
     """What sends letters, if this process may."""
-    if ports.letter_renderer is None or ports.mailer is None:
+    renderer, mailer, policy = ports.letter_renderer, ports.mailer, options.mail_relay
+    if renderer is None or mailer is None:
         return None
-    return MailRelay(
-        ports.unit_of_work,
-        vault,
-        ports.letter_renderer,
-        ports.mailer,
-        ports.clock,
-        options.mail_relay,
-    )
+    return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from auth_core.audit import AuditLogUnitOfWork
 from auth_core.credentials import (
     AttemptPolicy,
     BreachLookup,
@@ -25,6 +26,7 @@ from auth_core.mail import (
     MailQueueUnitOfWork,
     RelayPolicy,
 )
+from auth_core.organizations import OrganizationPolicy
 from auth_core.privacy import PrivacyUnitOfWork
 from auth_core.roles import RolesUnitOfWork
 from auth_core.self_service import (
@@ -52,6 +54,7 @@ class CoreUnitOfWork(
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
     RolesUnitOfWork,
+    AuditLogUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""
@@ -101,10 +104,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """In development, 8 characters are enough whatever these say."""
     failures: FailurePolicy = FailurePolicy()
     self_service: SelfServicePolicy = SelfServicePolicy()
+    organizations: OrganizationPolicy = OrganizationPolicy()
     profile: ProfilePolicy = ProfilePolicy()
     attempts: AttemptPolicy | None = AttemptPolicy()
     """How often one may try to sign in to an account; None for no limit."""
     retention: RetentionPolicy = RetentionPolicy()
+    audit_retention: timedelta | None = None
+    """Age at which records leave the audit trail; None keeps them for ever."""
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()

@@ -11,6 +11,7 @@ import asyncpg
 from auth_core.kernel import (
     AuthCoreError,
     ConcurrentUpdate,
+    Conflict,
     EmailTaken,
     Misconfigured,
     Unavailable,
@@ -69,6 +70,7 @@ _TAKEN: dict[str, type[AuthCoreError]] = {
     "uq_roles_organization_id": RoleNameTaken,
     "uq_organization_domains_organization_id": DomainTaken,
     "uq_organization_domains_verified": DomainTaken,
+    "uq_audit_records_position": Conflict,
 }
 _UNKNOWN: dict[str, type[AuthCoreError]] = {
     # a sign-in whose account was erased since it was read

@@ -78,6 +78,16 @@ _OTHER_OWNER = Statement(
         )
     )
 )
+_HOLD_ACCOUNT = Statement(
+    select(users.c.id)
+    .where(
+        users.c.id == bindparam("of_user"),
+        users.c.status == literal_column("'active'"),
+        users.c.delete_after.is_(None),
+    )
+    .with_for_update(read=True),
+    writes=True,
+)
 _BELONGINGS = Statement(
     select(*_ROW, *ORGANIZATION_COLUMNS)
     .join(organizations, organizations.c.id == _columns.organization_id)
@@ -170,6 +180,9 @@ class PostgresMembershipRepository:
             _OTHER_OWNER, in_organization=organization_id, of_user=user_id
         )
         return row is not None and bool(row[0])
+
+    async def hold_account(self, user_id: UserId) -> bool:
+        return await self._transaction.row(_HOLD_ACCOUNT, of_user=user_id) is not None
 
     async def belongings(
         self, user_id: UserId, *, after: OrganizationId | None = None, limit: int = 100

@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from adapters.postgres.audit_tables import audit_chains, audit_records
 from adapters.postgres.base import CANONICAL, MOMENT, canonical, metadata
 from adapters.postgres.inventory import (
     ADDRESS,
     OPERATIONAL,
     PERSONAL,
     PSEUDONYM,
-    REMARK,
     SECRET,
     SUBJECT,
 )
@@ -49,6 +49,7 @@ from auth_core.users import UserStatus
 __all__ = [
     "ABOUT_GRANTS",
     "ADMINISTRATES",
+    "audit_chains",
     "audit_records",
     "departed_keys",
     "erased_sessions",
@@ -283,29 +284,4 @@ mail_outbox = Table(
     Column("dead_at", MOMENT, info=OPERATIONAL),
     CheckConstraint("(dead_at IS NULL) = (sealed_values IS NOT NULL)", name="erased"),
     Index("ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("dead_at IS NULL")),
-)
-
-# Append-only. No foreign keys, as above.
-audit_records = Table(
-    "audit_records",
-    metadata,
-    Column("id", Uuid, primary_key=True, info=PSEUDONYM),
-    Column("occurred_at", MOMENT, nullable=False, info=PSEUDONYM),
-    Column("action", Text, nullable=False, info=PSEUDONYM),
-    Column("reason", Text, nullable=False, info=PSEUDONYM),
-    Column("user_id", Uuid, info=SUBJECT),
-    Column("session_id", Uuid, info=PSEUDONYM),
-    Column("organization_id", Uuid, info=PSEUDONYM),
-    Column("actor_id", Uuid, info=PSEUDONYM),
-    Column("detail", Text, info=REMARK),
-    Column("result", Text, nullable=False, server_default=text("'success'"), info=PSEUDONYM),
-    Column("via_session_id", Uuid, info=PSEUDONYM),
-    Column("target", Text, info=PSEUDONYM),
-    Index("ix_audit_records_user_id", "user_id", "id"),
-    Index(
-        "ix_audit_records_actor_id",
-        "actor_id",
-        "id",
-        postgresql_where=text("actor_id IS NOT NULL"),
-    ),
 )

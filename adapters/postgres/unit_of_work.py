@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from adapters.postgres.audit import PostgresAuditTrail
+from adapters.postgres.audit_log import PostgresAuditLog
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
 from adapters.postgres.grants import PostgresGrantsReader
@@ -30,12 +31,13 @@ from auth_core.mail import LetterVault
 class PostgresUnitOfWork:
     """One connection for one block of work. Leaving it without `commit` rolls back."""
 
-    __slots__ = ("_database", "_outbox", "_scope", "_transaction", "_vault")
+    __slots__ = ("_audit", "_database", "_outbox", "_scope", "_transaction", "_vault")
 
     def __init__(self, database: Database, vault: LetterVault | None = None) -> None:
         """``vault`` seals letters; without one there is no `mail`."""
         self._database = database
         self._vault = vault
+        self._audit = PostgresAuditTrail()
         self._outbox = PostgresOutbox(lambda: self._entered)
         self._scope = NOTHING
         self._transaction: Transaction | None = None
@@ -64,6 +66,7 @@ class PostgresUnitOfWork:
         await transaction.end()
 
     async def commit(self) -> None:
+        await self._audit.write_to(self._entered)
         await self._outbox.write_to(self._entered)
         await self._entered.commit()
 
@@ -95,7 +98,11 @@ class PostgresUnitOfWork:
 
     @property
     def audit(self) -> PostgresAuditTrail:
-        return PostgresAuditTrail(self._entered)
+        return self._audit
+
+    @property
+    def audit_log(self) -> PostgresAuditLog:
+        return PostgresAuditLog(self._entered)
 
     @property
     def mail(self) -> PostgresMailQueue:

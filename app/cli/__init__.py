@@ -11,6 +11,7 @@ _COMMANDS = {
     "config": "app.cli.config:config",
     "user": "app.cli.user:user",
     "key": "app.cli.key:key",
+    "audit": "app.cli.audit:audit",
     "mail": "app.cli.mail:mail",
     "version": "app.cli.version:version",
 }
@@ -21,6 +22,7 @@ _SUMMARIES = {
     "config": "Check or show the settings.",
     "user": "Create, find, invite, change, import, export and erase accounts.",
     "key": "List, rotate and revoke signing keys.",
+    "audit": "Verify and export the audit trail.",
     "mail": "List, show and retry letters that wait; test the mail server.",
     "version": "Show the version.",
 }

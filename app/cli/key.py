@@ -113,15 +113,18 @@ def export_public() -> None:
 
 @key.command()
 def rewrap() -> None:
-    """Seal every key and every waiting letter under AUTH_MASTER_KEY that is still under
-    AUTH_MASTER_KEY_PREVIOUS.
+    """Seal every key, every waiting letter and the ends of all audit chains under AUTH_MASTER_KEY
+    that are still under AUTH_MASTER_KEY_PREVIOUS.
 
     Safe to run again. After it the previous master key opens nothing any more.
     """
 
     async def run(core: "Core") -> None:
         keys, letters = await core.keys.rewrap(), await core.mail.rewrap()
+        chains = await core.audit.trimming.rewrap()
         click.echo(f"{keys} keys and {letters} letters are sealed anew.")
+        if chains:
+            click.echo(f"{chains} audit chains are vouched for anew.")
 
     with_core(run)
 

@@ -273,6 +273,14 @@ _WORKER = (
         default="30",
         description="How long events are kept in the outbox; nothing relays them in this version",
     ),
+    Field(
+        name="AUTH_AUDIT_RETENTION_DAYS",
+        attribute="worker.audit_days",
+        kind=parse.integer(0, 36500),
+        default="0",
+        default_note="for ever",
+        description="How long records are kept in the audit trail; 0 keeps them for ever",
+    ),
 )
 
 _CLIENTS = (

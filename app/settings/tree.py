@@ -128,6 +128,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool
     session_days: int
     event_days: int
+    audit_days: int
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ class MailTemplate(StrEnum):
     """The user name of a registration is another account's. ``username``."""
     REGISTRATION_INVITATION = "registration_invitation"
     """Register here. ``token``, ``minutes``."""
+    ORGANIZATION_INVITATION = "organization_invitation"
+    """Join an organization. ``organization``, ``code`` (what accepts it), ``days``."""
     VERIFY_EMAIL = "verify_email"
     """Prove the address of an account. ``token``, ``minutes``."""
     RESET_PASSWORD = "reset_password"  # noqa: S105 - a template

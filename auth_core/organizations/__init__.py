@@ -1,5 +1,6 @@
 """Organizations, who belongs to them, their teams, invitations and e-mail domains."""
 
+from auth_core.organizations.administration import Organizations
 from auth_core.organizations.domain import (
     CHALLENGE_LABEL,
     CHALLENGE_PREFIX,
@@ -8,8 +9,10 @@ from auth_core.organizations.domain import (
 )
 from auth_core.organizations.errors import (
     AlreadyMember,
+    CreationClosed,
     DomainNotFound,
     DomainTaken,
+    EmailNotVerified,
     InvitationNotFound,
     LastOwner,
     LimitReached,
@@ -20,6 +23,8 @@ from auth_core.organizations.errors import (
     TeamNotFound,
 )
 from auth_core.organizations.invitation import Invitation, InvitationId, InvitationToken
+from auth_core.organizations.invitations import InvitationService
+from auth_core.organizations.members import MemberService, require_no_sole_owner
 from auth_core.organizations.model import (
     ADMIN,
     INVITATION_DAYS_MAX,
@@ -37,14 +42,17 @@ from auth_core.organizations.model import (
     Slug,
     organization_name,
 )
+from auth_core.organizations.policy import OrganizationPolicy
 from auth_core.organizations.ports import (
     DomainRepository,
     InvitationRepository,
     MembershipRepository,
+    MembershipsUnitOfWork,
     OrganizationRepository,
     OrganizationsUnitOfWork,
     TeamRepository,
 )
+from auth_core.organizations.service import OrganizationChanges, OrganizationService
 from auth_core.organizations.team import (
     LEAD,
     TEAM_MEMBER,
@@ -53,6 +61,7 @@ from auth_core.organizations.team import (
     TeamMember,
     TeamMembership,
 )
+from auth_core.organizations.teams import TeamService
 
 __all__ = [
     "ADMIN",
@@ -70,26 +79,35 @@ __all__ = [
     "VIEWER",
     "AlreadyMember",
     "Belonging",
+    "CreationClosed",
     "DomainId",
     "DomainNotFound",
     "DomainRepository",
     "DomainTaken",
+    "EmailNotVerified",
     "Invitation",
     "InvitationId",
     "InvitationNotFound",
     "InvitationRepository",
+    "InvitationService",
     "InvitationToken",
     "LastOwner",
     "LimitReached",
     "Member",
     "MemberNotFound",
+    "MemberService",
     "Membership",
     "MembershipRepository",
+    "MembershipsUnitOfWork",
     "Organization",
+    "OrganizationChanges",
     "OrganizationDomain",
     "OrganizationNotFound",
+    "OrganizationPolicy",
     "OrganizationRepository",
+    "OrganizationService",
     "OrganizationSettings",
+    "Organizations",
     "OrganizationsUnitOfWork",
     "Slug",
     "SlugTaken",
@@ -99,5 +117,7 @@ __all__ = [
     "TeamNameTaken",
     "TeamNotFound",
     "TeamRepository",
+    "TeamService",
     "organization_name",
+    "require_no_sole_owner",
 ]

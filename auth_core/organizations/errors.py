@@ -1,6 +1,6 @@
 """What goes wrong with organizations: leaves of the error tree, each with its wire code."""
 
-from auth_core.kernel import Conflict, NotFound
+from auth_core.kernel import Conflict, NotFound, PermissionDenied
 
 
 class OrganizationNotFound(NotFound):
@@ -82,3 +82,17 @@ class LimitReached(Conflict):
     def __init__(self, *, limit: int, message: str | None = None) -> None:
         self.limit = limit
         super().__init__(message)
+
+
+class EmailNotVerified(PermissionDenied):
+    """An invitation is for who reads the mail of its address, and that is not proven (SEC-59)."""
+
+    code = "email_not_verified"
+    default_message = "Prove your e-mail address first, then accept the invitation."
+
+
+class CreationClosed(PermissionDenied):
+    """Only administrators of the platform make organizations here."""
+
+    code = "organization_creation_closed"
+    default_message = "Ask an administrator to make an organization for you."

@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 from auth_core.audit import AuditUnitOfWork
-from auth_core.kernel import Email, MailUnitOfWork, OrganizationId, TeamId, UserId
+from auth_core.kernel import (
+    Email,
+    MailUnitOfWork,
+    OrganizationId,
+    TeamId,
+    UnitOfWork,
+    UserId,
+)
 from auth_core.organizations.domain import DomainId, OrganizationDomain
 from auth_core.organizations.invitation import Invitation, InvitationId
 from auth_core.organizations.model import Belonging, Member, Membership, Organization
@@ -88,6 +95,14 @@ class MembershipRepository(Protocol):
 
     async def has_owner_besides(self, organization_id: OrganizationId, user_id: UserId) -> bool:
         """Whether somebody else is an owner whose account is active and is not leaving."""
+        ...
+
+    async def hold_account(self, user_id: UserId) -> bool:
+        """Whether the person's account is active, and stays so until this transaction is over.
+
+        For whoever is about to become an owner, so that nobody becomes the only one and leaves at
+        the same time (SEC-58).
+        """
         ...
 
     async def belongings(
@@ -267,7 +282,18 @@ class DomainRepository(Protocol):
         ...
 
 
-class OrganizationsUnitOfWork(UsersUnitOfWork, AuditUnitOfWork, MailUnitOfWork, Protocol):
+class MembershipsUnitOfWork(UnitOfWork, Protocol):
+    """A transaction over memberships."""
+
+    @property
+    def memberships(self) -> MembershipRepository:
+        """Who belongs where, as this transaction sees it."""
+        ...
+
+
+class OrganizationsUnitOfWork(
+    UsersUnitOfWork, AuditUnitOfWork, MembershipsUnitOfWork, MailUnitOfWork, Protocol
+):
     """A transaction over organizations that leaves a trail and may send mail.
 
     Whoever takes several takes the organization first, then its parts: one order for all.
@@ -276,11 +302,6 @@ class OrganizationsUnitOfWork(UsersUnitOfWork, AuditUnitOfWork, MailUnitOfWork, 
     @property
     def organizations(self) -> OrganizationRepository:
         """The organizations, as this transaction sees them."""
-        ...
-
-    @property
-    def memberships(self) -> MembershipRepository:
-        """Their members."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from auth_core.kernel import (
     UserNotFound,
     has_mailbox,
 )
+from auth_core.organizations import require_no_sole_owner
 from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.ports import SelfServiceUnitOfWork
@@ -54,7 +55,8 @@ class DeletionFlow:
     async def schedule(self, user: User, password: str | None) -> datetime:
         """Shut the account; returns when it may be erased. Every session ends in the same commit.
 
-        Raises ReauthenticationFailed, LastAdministrator (SEC-58), ConcurrentUpdate, Unavailable.
+        Raises ReauthenticationFailed, LastAdministrator and LastOwner (SEC-58), ConcurrentUpdate,
+        Unavailable.
         """
         account = await self._reauthentication.require(user, password)
         return await asyncio.shield(self._schedule(account.user))
@@ -67,6 +69,7 @@ class DeletionFlow:
             await uow.users.update(user.leaving(at=now, delete_after=delete_after))
             if user.administrates and not await uow.users.hold_administrators(user.id):
                 raise LastAdministrator
+            await require_no_sole_owner(uow, user.id)
             ended = await self._sessions.end_all_within(uow, user.id, EndReason.USER_DELETED)
             acted = await self._sessions.end_impersonations_within(
                 uow, user.id, EndReason.USER_DELETED

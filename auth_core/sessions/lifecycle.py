@@ -24,6 +24,7 @@ from auth_core.kernel import (
     UserId,
     UserNotFound,
 )
+from auth_core.organizations import MembershipsUnitOfWork, require_no_sole_owner
 from auth_core.sessions.account_change import AccountChange, password_record
 from auth_core.sessions.model import EndReason
 from auth_core.sessions.ports import SessionsUnitOfWork
@@ -35,6 +36,7 @@ from auth_core.users import (
     ProfileChanges,
     User,
     UserPasswordChanged,
+    UserStatus,
 )
 
 Change = Callable[[User], User]
@@ -43,7 +45,11 @@ Permit = Callable[[User], None]
 
 
 class LifecycleUnitOfWork(
-    CredentialsUnitOfWork, OneTimeSecretsUnitOfWork, SessionsUnitOfWork, Protocol
+    CredentialsUnitOfWork,
+    OneTimeSecretsUnitOfWork,
+    SessionsUnitOfWork,
+    MembershipsUnitOfWork,
+    Protocol,
 ):
     """A transaction over users, credentials, one-time secrets and sessions."""
 
@@ -58,7 +64,8 @@ class AccountLifecycle:
     Each change is one commit with its audit record, and no token of an ended session passes once it
     has returned. All raise UserNotFound, Unavailable, what ``permit`` raises, and ConcurrentUpdate
     when somebody else changed the account; LastAdministrator when nobody would be left to
-    administrate, also when the last two go at once (SEC-58).
+    administrate, also when the last two go at once (SEC-58); `delete` also raises LastOwner when an
+    organization would be left without an owner.
     """
 
     def __init__(
@@ -194,6 +201,8 @@ class AccountLifecycle:
                     raise LastAdministrator
                 made = AccountChange(before, after, self._event_id)
                 await uow.users.update(after)
+                if after.status is UserStatus.DELETED:
+                    await require_no_sole_owner(uow, user_id)
                 await uow.outbox.add(made.events())
                 for record in made.records():
                     await uow.audit.append(record)

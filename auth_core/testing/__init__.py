@@ -4,6 +4,7 @@
 `auth_core.testing.contracts` (which needs pytest and pytest-asyncio; this package does not).
 """
 
+from auth_core.testing.audit import InMemoryAuditLog, InMemoryAuditTrail
 from auth_core.testing.clock import DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.core import InMemoryCore, in_memory_core
 from auth_core.testing.credentials import InMemoryCredentialRepository
@@ -30,7 +31,6 @@ from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRe
 from auth_core.testing.store import InMemoryStore
 from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
 from auth_core.testing.unit_of_work import (
-    InMemoryAuditTrail,
     InMemoryKeyRepository,
     InMemoryOutbox,
     InMemoryUnitOfWork,
@@ -40,6 +40,7 @@ from auth_core.testing.webhooks import InMemoryReceivers
 
 __all__ = [
     "DeterministicIds",
+    "InMemoryAuditLog",
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",

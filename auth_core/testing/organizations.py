@@ -174,6 +174,13 @@ class InMemoryMembershipRepository:
         await self._transaction.statement("memberships.has_owner_besides")
         return self._has_owner_besides(organization_id, user_id)
 
+    async def hold_account(self, user_id: UserId) -> bool:
+        """Wait for whoever changes the account."""
+        await self._transaction.statement("memberships.hold_account")
+        await self._transaction.lock(user_id)
+        user = self._transaction.users.get(user_id)
+        return user is not None and user.is_active
+
     async def belongings(
         self, user_id: UserId, *, after: OrganizationId | None = None, limit: int = 100
     ) -> list[Belonging]:

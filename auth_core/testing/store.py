@@ -49,6 +49,7 @@ from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
 from auth_core.testing.rows import Rows
+from auth_core.testing.trail_rows import TrailRows
 from auth_core.users import User
 from auth_core.webhooks import Delivery, DeliveryId, EndpointId, WebhookEndpoint
 
@@ -100,6 +101,7 @@ class InMemoryStore:
         self.event_progress: dict[str, int] = {}
         """By publisher; under "" the greatest number that was ever given."""
         self.audit: list[AuditRecord] = []
+        self.trail = TrailRows()
         self.letters: list[Letter] = []
         """Every letter that was ever enqueued, whatever has become of it in ``mail``."""
         self.mail: dict[LetterId, QueuedLetter] = {}
@@ -142,6 +144,7 @@ class Transaction:
         self.event_numbers = ChainMap[EventId, int]({}, store.event_numbers)
         self.event_progress = ChainMap[str, int]({}, store.event_progress)
         self.audit: list[AuditRecord] = []
+        self.trail = TrailRows(store.trail)
         self.letters: list[Letter] = []
         self.mail = ChainMap[LetterId, QueuedLetter]({}, store.mail)
         self.webhook_endpoints = ChainMap[EndpointId, WebhookEndpoint]({}, store.webhook_endpoints)
@@ -161,8 +164,7 @@ class Transaction:
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
         self._redacted: set[UserId] = set()
-        self._open = False
-        self._failed = False
+        self._open = self._failed = False
         self._over = asyncio.Event()
         self._waits_for: Transaction | None = None
 
@@ -300,18 +302,23 @@ class Transaction:
             table.pop(key, None)
         self._store.events[:] = [event for event in self._store.events if event not in self._swept]
         self._store.events.extend(self.events)
-        self._store.audit[:] = [
-            msgspec.structs.replace(record, detail=None)
-            if record.user_id in self._redacted
-            else record
-            for record in self._store.audit
-        ]
+        self._commit_trail()
         self._store.audit.extend(self.audit)
         self._store.letters[:] = [
             letter for letter in self._store.letters if letter.to not in self._removed_letters
         ]
         self._store.letters.extend(self.letters)
         self.end()
+
+    def _commit_trail(self) -> None:
+        self.trail.commit(self._redacted)
+        self._store.audit[:] = [
+            msgspec.structs.replace(record, detail=None)
+            if record.user_id in self._redacted
+            else record
+            for record in self._store.audit
+            if record.id not in self.trail.trimmed
+        ]
 
     def end(self) -> None:
         """Forget what was not committed and let the others go on."""

@@ -5,7 +5,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from auth_core.audit import AuditRecord, AuditTrail
 from auth_core.core import CoreUnitOfWork
 from auth_core.credentials import CredentialRepository
 from auth_core.kernel import (
@@ -15,6 +14,7 @@ from auth_core.kernel import (
     UserId,
 )
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
+from auth_core.testing.audit import InMemoryAuditLog, InMemoryAuditTrail
 from auth_core.testing.credentials import InMemoryCredentialRepository
 from auth_core.testing.events import InMemoryEventLog
 from auth_core.testing.mail import InMemoryMailOutbox
@@ -103,18 +103,6 @@ class InMemoryOutbox:
         return self._transaction.sweep_events(before, limit)
 
 
-class InMemoryAuditTrail:
-    """Audit records of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def append(self, record: AuditRecord) -> None:
-        """Keep it until the commit."""
-        await self._transaction.statement("audit.append")
-        self._transaction.audit.append(record)
-
-
 class InMemoryUnitOfWork:
     """A transaction over an `InMemoryStore`: rolls back unless committed."""
 
@@ -128,6 +116,7 @@ class InMemoryUnitOfWork:
         self.outbox = InMemoryOutbox(self._transaction)
         self.event_log = InMemoryEventLog(self._transaction)
         self.audit = InMemoryAuditTrail(self._transaction)
+        self.audit_log = InMemoryAuditLog(self._transaction)
         self.personal_data = InMemoryPersonalDataRepository(self._transaction)
         self.mail = InMemoryMailOutbox(self._transaction)
         self.webhooks = InMemoryEndpoints(self._transaction)
@@ -171,7 +160,6 @@ class InMemoryUnitOfWork:
 
 if TYPE_CHECKING:
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository
-    _audit: type[AuditTrail] = InMemoryAuditTrail
     _keys: type[KeyRepository] = InMemoryKeyRepository
     _outbox: type[Outbox] = InMemoryOutbox
     _unit_of_work: type[CoreUnitOfWork] = InMemoryUnitOfWork

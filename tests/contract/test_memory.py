@@ -1,10 +1,12 @@
 """Every contract suite on the adapters in memory."""
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from auth_core.audit import AuditService
 from auth_core.events import CloudEvent
 from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import (
@@ -24,8 +26,10 @@ from auth_core.testing import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     ClockContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
@@ -69,6 +73,7 @@ from auth_core.testing.contracts import (
     WebhookEndpointContract,
     WebhookTurnContract,
 )
+from auth_core.testing.contracts.making import now
 
 
 @pytest.fixture
@@ -305,6 +310,17 @@ class TestEventPublisher(EventPublisherContract):
             return publisher.published
 
         return published
+
+
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, store: InMemoryStore) -> AuditService:
+        return trail_service(
+            lambda: InMemoryUnitOfWork(store),
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
 
 
 class TestMailOutbox(MailOutboxContract):

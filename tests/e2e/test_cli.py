@@ -35,6 +35,8 @@ COMMANDS = [
     *(("user", name) for name in ("export-data", "erase", "unlock", "import", "export", "invite")),
     ("key",),
     *(("key", name) for name in ("list", "rotate", "revoke", "export-public", "rewrap")),
+    ("audit",),
+    *(("audit", name) for name in ("verify", "export")),
     ("mail",),
     *(("mail", name) for name in ("list", "show", "retry", "test")),
     ("version",),

@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
 )
 
 from auth_core.testing.contracts.account_loading import AccountLoadingContract  # noqa: E402
+from auth_core.testing.contracts.audit_trail import AuditTrailContract  # noqa: E402
 from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.event_log import EventLogContract  # noqa: E402
 from auth_core.testing.contracts.event_publisher import (  # noqa: E402
@@ -87,6 +88,7 @@ from auth_core.testing.contracts.webhook_turns import WebhookTurnContract  # noq
 
 __all__ = [
     "AccountLoadingContract",
+    "AuditTrailContract",
     "ClockContract",
     "CredentialRepositoryContract",
     "DomainRepositoryContract",

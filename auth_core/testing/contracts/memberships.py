@@ -229,6 +229,29 @@ class LastOwnerContract:
 
             assert 1 == kept.count(None)
 
+    @pytest.mark.sec("SEC-58")
+    async def test_who_becomes_an_owner_does_not_leave_at_the_same_time(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        shut = user.disabled(at=now())
+
+        async def shut_out() -> None:
+            async with unit_of_work() as uow:
+                await uow.users.update(shut)
+                await uow.commit()
+
+        async with unit_of_work() as uow:
+            assert await uow.memberships.hold_account(user.id)
+            waiting = asyncio.create_task(shut_out())
+            done, _ = await asyncio.wait([waiting], timeout=0.05)
+            assert set() == done
+            await uow.commit()
+        await waiting
+
+        async with unit_of_work() as uow:
+            assert not await uow.memberships.hold_account(user.id)
+
     async def test_nobody_unknown_owns_anything(self, unit_of_work: UnitOfWorkFactory) -> None:
         async with unit_of_work() as uow:
             assert None is await uow.memberships.hold_sole_ownership(UserId(fresh_id()))

@@ -10,7 +10,7 @@ import pytest
 
 from auth_core.access import Grants, OrganizationGrant, TeamGrant
 from auth_core.kernel import ConcurrentUpdate, EventId, RoleId, UserId
-from auth_core.organizations import ADMIN, VIEWER, Organization, TeamMembership
+from auth_core.organizations import ADMIN, VIEWER, Organization, Team, TeamMembership
 from auth_core.roles import CustomRole, RoleNameTaken, RoleUpdated
 from auth_core.testing.contracts.making import (
     UnitOfWorkFactory,
@@ -27,7 +27,7 @@ from auth_core.testing.contracts.organizing import (
     stored_organization,
     stored_team,
 )
-from auth_core.users import RoleAssigned, UserUpdated
+from auth_core.users import RoleAssigned, User, UserUpdated
 
 
 def new_role(organization: Organization, **changes: Any) -> CustomRole:
@@ -186,18 +186,7 @@ class GrantsReaderContract:
             [await stored_team(unit_of_work, two) for _ in range(2)], key=lambda each: each.id
         )
         await stored_team(unit_of_work, one)
-        async with unit_of_work().for_organization(two.id) as uow:
-            for team in teams:
-                await uow.teams.put_member(
-                    TeamMembership(
-                        organization_id=two.id,
-                        team_id=team.id,
-                        user_id=user.id,
-                        role="lead",
-                        created_at=now(),
-                    )
-                )
-            await uow.commit()
+        await _lead(unit_of_work, user, two, *teams)
         session = await stored_session(unit_of_work, user)
 
         expected = (
@@ -269,3 +258,20 @@ class GrantsReaderContract:
 async def _of(unit_of_work: UnitOfWorkFactory, user_id: UserId) -> Grants:
     async with unit_of_work() as uow:
         return await uow.grants.of(user_id)
+
+
+async def _lead(
+    unit_of_work: UnitOfWorkFactory, user: User, organization: Organization, *teams: Team
+) -> None:
+    async with unit_of_work().for_organization(organization.id) as uow:
+        for team in teams:
+            await uow.teams.put_member(
+                TeamMembership(
+                    organization_id=organization.id,
+                    team_id=team.id,
+                    user_id=user.id,
+                    role="lead",
+                    created_at=now(),
+                )
+            )
+        await uow.commit()

@@ -23,6 +23,11 @@ VALUES = {
     MailTemplate.DELETION_SCHEDULED: {"date": "2026-12-24"},
     **{template: {"token": TOKEN, "minutes": "10"} for template in DEFAULT_PATHS},
 }
+VALUES[MailTemplate.ORGANIZATION_INVITATION] = {
+    "organization": "Acme & Söhne",
+    "code": "0198.invitation",
+    "days": "7",
+}
 EVERY = [(language, template) for language in LANGUAGES for template in MailTemplate]
 every = pytest.mark.parametrize(("language", "template"), EVERY)
 

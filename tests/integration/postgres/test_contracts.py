@@ -1,14 +1,20 @@
 """The contract suites of the core's ports on PostgreSQL."""
 
+import secrets
 from collections.abc import Callable
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
+from auth_core.audit import AuditService
 from auth_core.kernel import EventId, UserId
+from auth_core.testing import ManualClock, SeededEntropy
+from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
+    AuditTrailContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
     GrantsReaderContract,
@@ -33,6 +39,7 @@ from auth_core.testing.contracts import (
     UnitOfWorkContract,
     UserRepositoryContract,
 )
+from auth_core.testing.contracts.making import now
 
 
 @pytest.fixture
@@ -141,6 +148,17 @@ class TestKeys(KeyRepositoryContract):
         """A deployment that has no keys yet."""
         await observer.execute("TRUNCATE signing_keys, departed_keys")
         return unit_of_work
+
+
+class TestAuditTrail(AuditTrailContract):
+    @pytest.fixture
+    def audit(self, unit_of_work: Callable[[], PostgresUnitOfWork]) -> AuditService:
+        return trail_service(
+            unit_of_work,
+            ManualClock(now()),
+            SeededEntropy(secrets.token_hex(8)),
+            keep=timedelta(days=90),
+        )
 
 
 class TestMailOutbox(MailOutboxContract):

@@ -274,6 +274,31 @@ async def test_the_trail_of_before_survives_records_about_nobody_both_ways(make_
     assert {(before,), (later,)} == set(await fetch(url, "SELECT id FROM audit_records"))
 
 
+@pytest.mark.sec("SEC-66")
+async def test_the_trail_of_before_the_chains_survives_them_both_ways(make_database) -> None:
+    """And the version before can still write the trail and erase people on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0011")
+    append = (
+        "INSERT INTO audit_records (id, occurred_at, action, reason, user_id, detail)"
+        " VALUES ($1, $2, 'x', 'y', $3, 'z')"
+    )
+    user = uuid4()
+    await fetch(url, append, uuid4(), NOW, user)
+
+    await asyncio.to_thread(migrate, url, "0013")
+    await fetch(url, append, uuid4(), NOW, user)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await fetch(url, "DELETE FROM audit_records")
+    await fetch(url, "UPDATE audit_records SET detail = NULL WHERE user_id = $1", user)
+    query = "SELECT detail, position FROM audit_records"
+    assert [(None, None)] * 2 == await fetch(url, query)
+
+    await asyncio.to_thread(downgrade, url, "0011")
+    assert [(2,)] == await fetch(url, "SELECT count(*) FROM audit_records")
+    await fetch(url, "DELETE FROM audit_records")
+
+
 async def test_migrating_what_is_migrated_changes_nothing(make_database) -> None:
     url = await make_database()
     await asyncio.to_thread(migrate, url)

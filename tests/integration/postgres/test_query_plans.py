@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 
 from adapters.postgres import (
     audit,
+    audit_log,
     credentials,
     grants,
     invitations,
@@ -36,13 +37,26 @@ from adapters.postgres import (
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
+from auth_core.audit import AuditQuery
+from auth_core.kernel import OrganizationId, UserId
 from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
 
 _SIZE = 20_000
 _MODULES = (
-    *(users, user_search, credentials, loading, sessions, refresh_counter, outbox, audit, keys),
+    *(
+        users,
+        user_search,
+        credentials,
+        loading,
+        sessions,
+        refresh_counter,
+        outbox,
+        audit,
+        keys,
+        audit_log,
+    ),
     *(mail, personal_data, one_time_secrets),
     *(organizations, memberships, teams, invitations, organization_domains),
     *(roles, grants),
@@ -72,6 +86,14 @@ _AUDIT_RECORDS = """\
 INSERT INTO audit_records (id, occurred_at, action, reason, user_id)
 SELECT uuidv7(), now() - number * interval '1 minute', 'a', 'b', uuidv7()
 FROM generate_series(1, 20000) AS number"""
+_SEALED_RECORDS = """\
+INSERT INTO audit_records (id, occurred_at, action, reason, organization_id, chain, position,
+    previous_hash, hash)
+SELECT uuidv7(), now(), 'a', 'b', chain, chain, number, 'x', 'y'
+FROM (SELECT number, uuidv7() AS chain FROM generate_series(1, 20000) AS number) AS made"""
+_CHAINS = """\
+INSERT INTO audit_chains (chain, position, sealed_head)
+SELECT chain, position, 'x' FROM audit_records WHERE chain IS NOT NULL"""
 _ERASED_SESSIONS = """\
 INSERT INTO erased_sessions (id, user_id, ended_at)
 SELECT uuidv7(), uuidv7(), now() - number * interval '1 minute'
@@ -122,8 +144,13 @@ def _statements() -> dict[str, Statement]:
 
 STATEMENTS = _statements()
 STATEMENTS["user_search.by_prefix"] = user_search.searching(UserQuery(prefix="a"))[0]
+STATEMENTS["audit_log.of_tenant"] = audit_log.searching(
+    AuditQuery(organization_id=OrganizationId(UUID(int=1)))
+)[0]
+STATEMENTS["audit_log.of_person"] = audit_log.searching(AuditQuery(user_id=UserId(UUID(int=1))))[0]
 STATEMENTS.pop("mail._MAKE_DUE")  # an operator's, who means all of them
 STATEMENTS.pop("mail._WITHDRAW")  # once in an account's life; an index would cost every letter
+STATEMENTS.pop("audit_log._KNOWN")  # whoever verifies or trims means all of them
 CLAIM = STATEMENTS.pop("mail._CLAIM")
 for part in ("PAGES", "DELETIONS", "REDACTIONS"):
     of_tables = getattr(personal_data, part)
@@ -151,6 +178,8 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _SECRETS,
         _CREDENTIALS,
         _AUDIT_RECORDS,
+        _SEALED_RECORDS,
+        _CHAINS,
         _ERASED_SESSIONS,
         _ORGANIZATIONS,
         _MEMBERSHIPS,

@@ -6,6 +6,25 @@ import pytest
 from auth_core.credentials import CredentialStuffingSuspected
 from auth_core.kernel import DomainEvent, EventId, UserId
 from auth_core.keys import KeyRotated, KeyUse, RotationCause
+from auth_core.organizations.events import (
+    InvitationAccepted,
+    InvitationCreated,
+    InvitationRevoked,
+    MembershipAdded,
+    MembershipRemoved,
+    MembershipRoleChanged,
+    OrganizationCreated,
+    OrganizationDeleted,
+    OrganizationRemoved,
+    OrganizationRestored,
+    OrganizationUpdated,
+    TeamCreated,
+    TeamDeleted,
+    TeamMemberAdded,
+    TeamMemberRemoved,
+    TeamRoleChanged,
+    TeamUpdated,
+)
 from auth_core.sessions import (
     EndReason,
     ReuseCause,
@@ -34,7 +53,32 @@ IDS = DeterministicIds(CLOCK, SeededEntropy())
 SUBJECT = {"id": EventId(IDS.uuid()), "occurred_at": CLOCK.now(), "user_id": UserId(IDS.uuid())}
 SESSION = IDS.uuid()
 
+TEAM, INVITATION = {"team_id": IDS.uuid()}, {"invitation_id": IDS.uuid()}
+
 EVENTS = [
+    (OrganizationCreated(**SUBJECT), "organization.created"),
+    (OrganizationUpdated(**SUBJECT, fields=("name",)), "organization.updated"),
+    (OrganizationDeleted(**SUBJECT), "organization.deleted"),
+    (OrganizationRestored(**SUBJECT), "organization.restored"),
+    (OrganizationRemoved(**SUBJECT), "organization.removed"),
+    (MembershipAdded(**SUBJECT, role="member"), "membership.added"),
+    (MembershipRemoved(**SUBJECT), "membership.removed"),
+    (
+        MembershipRoleChanged(**SUBJECT, role="admin", previous_role="member"),
+        "membership.role_changed",
+    ),
+    (TeamCreated(**SUBJECT, **TEAM), "team.created"),
+    (TeamUpdated(**SUBJECT, **TEAM), "team.updated"),
+    (TeamDeleted(**SUBJECT, **TEAM), "team.deleted"),
+    (TeamMemberAdded(**SUBJECT, **TEAM, role="lead"), "team.member_added"),
+    (TeamMemberRemoved(**SUBJECT, **TEAM), "team.member_removed"),
+    (
+        TeamRoleChanged(**SUBJECT, **TEAM, role="lead", previous_role="member"),
+        "team.role_changed",
+    ),
+    (InvitationCreated(**SUBJECT, **INVITATION, role="member"), "invitation.created"),
+    (InvitationRevoked(**SUBJECT, **INVITATION), "invitation.revoked"),
+    (InvitationAccepted(**SUBJECT, **INVITATION), "invitation.accepted"),
     (UserCreated(**SUBJECT), "user.created"),
     (UserUpdated(**SUBJECT, fields=("display_name",)), "user.updated"),
     (UserDisabled(**SUBJECT), "user.disabled"),
@@ -102,6 +146,7 @@ def test_events_hold_no_personal_data():
         *("use", "kid", "algorithm", "previous_kid"),
         "consecutive_failures",
         *("source", "accounts", "window"),
+        *("previous_role", "team_id", "invitation_id"),
     } == fields
 
 

@@ -15,6 +15,14 @@ from auth_core.kernel import DomainEvent
 # Text that the service chose, never one that came from outside. A new entry needs that said of it.
 _OUR_WORDS = {
     ("user.updated", "fields"),  # names of fields
+    ("organization.updated", "fields"),  # names of fields
+    ("membership.added", "role"),
+    ("membership.role_changed", "role"),
+    ("membership.role_changed", "previous_role"),
+    ("team.member_added", "role"),
+    ("team.role_changed", "role"),
+    ("team.role_changed", "previous_role"),
+    ("invitation.created", "role"),
     ("role.assigned", "role"),  # of the roles that there are
     ("role.revoked", "role"),
     ("security.credential_stuffing_suspected", "source"),  # a network, and of nobody
