@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from adapters.postgres.decoy import NOBODYS_ID, with_decoy
 from adapters.postgres.loading import load
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import password_credentials, users
@@ -46,8 +47,11 @@ _PASSWORD_COLUMNS = (
 _ACCOUNTS = select(*USER_COLUMNS, *_PASSWORD_COLUMNS).select_from(
     users.outerjoin(password_credentials)
 )
-_ACCOUNT_USERNAME = Statement(_ACCOUNTS.where(users.c.username == bindparam("name")))
-_ACCOUNT_EMAIL = Statement(_ACCOUNTS.where(users.c.email == bindparam("name")))
+_ACCOUNT_COLUMNS = (*USER_COLUMNS, *_PASSWORD_COLUMNS)
+_ACCOUNT_USERNAME = with_decoy(
+    _ACCOUNTS.where(users.c.username == bindparam("name")), _ACCOUNT_COLUMNS
+)
+_ACCOUNT_EMAIL = with_decoy(_ACCOUNTS.where(users.c.email == bindparam("name")), _ACCOUNT_COLUMNS)
 _PORTABLE = Statement(
     _ACCOUNTS.where(users.c.id > bindparam("after"))
     .order_by(users.c.id)
@@ -103,15 +107,6 @@ _FAILED = Statement(
         ),
     ).returning(_passwords.consecutive_failures)
 )
-# A record in the write-ahead log, which the commit makes durable as it does a row, and no row.
-_NOTHING = Statement(
-    select(
-        func.pg_logical_emit_message(
-            _TRUE, literal_column("'fm-auth'"), bindparam("content", type_=Text)
-        )
-    ),
-    writes=True,
-)
 _UNLOCK = Statement(
     _OF_USER.where(
         or_(_passwords.consecutive_failures > _ZERO, _passwords.disabled_at.is_not(None))
@@ -133,7 +128,10 @@ class PostgresCredentialRepository:
     async def account(self, name: Username | Email) -> Account | None:
         statement = _ACCOUNT_EMAIL if isinstance(name, Email) else _ACCOUNT_USERNAME
         row = await self._transaction.row(statement, name=name.value)
-        return None if row is None else _account(row)
+        if row is None:  # not even the decoy
+            return None
+        account = _account(row)
+        return account if row[-1] else None
 
     async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
         await self._transaction.defer(
@@ -151,17 +149,10 @@ class PostgresCredentialRepository:
         )
 
     async def record_failure(self, user_id: UserId | None, at: datetime, *, limit: int) -> int:
-        row = None
-        if user_id is not None:
-            row = await self._transaction.row(
-                _FAILED, of_user=user_id, at=at, disabled_from=at, limit=limit
-            )
-        if row is None:  # as many round trips, and as durable, as a failure with its records
-            await self._transaction.row(_NOTHING, content="")
-            await self._transaction.defer(_NOTHING, content="")
-            return 0
-        failures: int = row[0]
-        return failures
+        row = await self._transaction.row(
+            _FAILED, of_user=user_id or NOBODYS_ID, at=at, disabled_from=at, limit=limit
+        )
+        return 0 if row is None else int(row[0])
 
     async def unlock(self, user_id: UserId) -> bool:
         return await self._transaction.row(_UNLOCK, of_user=user_id) is not None
@@ -178,7 +169,9 @@ class PostgresCredentialRepository:
 
 
 def _account(row: Sequence[Any]) -> Account:
-    password_hash, failures, last_failed_at, disabled_at, must_change = row[USER_WIDTH:]
+    password_hash, failures, last_failed_at, disabled_at, must_change = row[
+        USER_WIDTH : USER_WIDTH + len(_PASSWORD_COLUMNS)
+    ]
     user = user_from(row)
     if password_hash is None:
         return Account(user=user, password_hash=None)

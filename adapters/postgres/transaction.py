@@ -13,6 +13,9 @@ from adapters.postgres.statement import Statement, combined
 from auth_core.kernel import Unavailable
 
 _CLEAN_UP_SECONDS = 1.0
+# One round trip, as COMMIT is. The message is a transaction of its own: a record in the write-ahead
+# log, which its commit makes durable as it does a row, and no row.
+_ROLLBACK_DURABLY = "ROLLBACK; SELECT pg_logical_emit_message(true, 'fm-auth', '')"
 
 
 class Transaction:
@@ -108,6 +111,14 @@ class Transaction:
             self._begun = False
             self._server_scope = NOTHING
 
+    async def discard(self) -> None:
+        """Do the work of `commit` and keep nothing: the log is written, and waited for (SEC-01)."""
+        await self._run_deferred()
+        if self._begun:
+            await self._control(_ROLLBACK_DURABLY)
+            self._begun = False
+            self._server_scope = NOTHING
+
     async def end(self) -> None:
         """Roll back what was not committed and give the connection back: clean, or cut off."""
         try:
@@ -161,11 +172,9 @@ class Transaction:
         run = self._connection.execute if arguments else self._connection.fetch
         await self._send(run, sql, *arguments)
 
-    async def _send(
-        self, run: Callable[..., Awaitable[object]], sql: str, *arguments: object
-    ) -> None:
-        try:
-            await run(sql, *arguments)
+    async def _send(self, run: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        try:  # a connection that the pool has taken away refuses before there is anything to await
+            await run(*arguments)
         except DRIVER_ERRORS as error:
             self._fail(error)
         self._database.availability.found()

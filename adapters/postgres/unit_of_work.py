@@ -71,6 +71,11 @@ class PostgresUnitOfWork:
         await self._outbox.write_to(self._entered)
         await self._entered.commit()
 
+    async def discard(self) -> None:
+        await self._audit.write_to(self._entered)
+        await self._outbox.write_to(self._entered)
+        await self._entered.discard()
+
     def _within(self, scope: RowScope) -> Self:
         self._scope = scope
         if self._transaction is not None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Integer, bindparam, case, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 
+from adapters.postgres.decoy import with_decoy
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import users
 from adapters.postgres.transaction import Transaction
@@ -29,8 +30,12 @@ _ADD = Statement(
     .returning(users.c.id)
 )
 _GET = Statement(select(*USER_COLUMNS).where(users.c.id == bindparam("user_id")))
-_FIND_USERNAME = Statement(select(*USER_COLUMNS).where(users.c.username == bindparam("name")))
-_FIND_EMAIL = Statement(select(*USER_COLUMNS).where(users.c.email == bindparam("name")))
+_FIND_USERNAME = with_decoy(
+    select(*USER_COLUMNS).where(users.c.username == bindparam("name")), USER_COLUMNS
+)
+_FIND_EMAIL = with_decoy(
+    select(*USER_COLUMNS).where(users.c.email == bindparam("name")), USER_COLUMNS
+)
 _PAGE = Statement(
     select(*USER_COLUMNS)
     .where(users.c.id > bindparam("after"))
@@ -108,7 +113,10 @@ class PostgresUserRepository:
     async def find(self, name: Username | Email) -> User | None:
         statement = _FIND_EMAIL if isinstance(name, Email) else _FIND_USERNAME
         row = await self._transaction.row(statement, name=name.value)
-        return None if row is None else user_from(row)
+        if row is None:  # not even the decoy
+            return None
+        user = user_from(row)
+        return user if row[-1] else None
 
     async def page(self, *, after: UserId | None = None, limit: int = 100) -> list[User]:
         rows = await self._transaction.rows(_PAGE, after=after or _FIRST, limit=limit)

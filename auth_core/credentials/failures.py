@@ -17,15 +17,14 @@ class FailurePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     def wait(self, failures: int) -> timedelta:
         """How long after that many failures no password is looked at: doubling up to an hour."""
-        if failures < self.free:
-            return timedelta(0)
-        doublings = min(failures - self.free, 30)
-        return min(self.first_wait * (1 << doublings), self.longest_wait)
+        doublings = max(0, min(failures - self.free, 30))
+        wait = min(self.first_wait * (1 << doublings), self.longest_wait)
+        return timedelta(0) if failures < self.free else wait
 
     def admits(self, account: Account, now: datetime) -> bool:
         """Whether a password may be tried now. A clock that was set back shortens no wait."""
-        if account.disabled_at is not None or account.consecutive_failures >= self.limit:
+        failures, last = account.consecutive_failures, account.last_failed_at
+        wait = self.wait(failures)  # of an account that does not wait, too (SEC-01)
+        if account.disabled_at is not None or failures >= self.limit:
             return False
-        if account.last_failed_at is None:
-            return True
-        return now >= account.last_failed_at + self.wait(account.consecutive_failures)
+        return last is None or now >= last + wait

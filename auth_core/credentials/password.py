@@ -111,7 +111,10 @@ class CredentialRepository(Protocol):
     """The credentials of accounts."""
 
     async def account(self, name: Username | Email) -> Account | None:
-        """The account with this canonical name and its password hash in one read, or None."""
+        """The account with this canonical name and its password hash in one read, or None.
+
+        Whether there is one takes no less work (SEC-01).
+        """
         ...
 
     async def set_password(self, user_id: UserId, password_hash: Secret[str]) -> None:
@@ -132,8 +135,7 @@ class CredentialRepository(Protocol):
         """Count one more failure; at ``limit`` and beyond the password is disabled from ``at`` on.
 
         Returns the new count, exact under concurrency, or 0 for a user without a password. None is
-        nobody: the same work, including a write that the commit makes durable, and nothing is kept
-        (SEC-01).
+        nobody: the same statement, and nothing is kept (SEC-01).
         """
         ...
 

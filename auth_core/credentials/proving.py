@@ -24,11 +24,23 @@ from auth_core.kernel import (
     Unavailable,
     UserId,
 )
-from auth_core.users import UserPasswordDisabled, UserPasswordUnlocked, UserSignInFailed, UserStatus
+from auth_core.users import (
+    STRANGER,
+    UserPasswordDisabled,
+    UserPasswordUnlocked,
+    UserSignInFailed,
+    UserStatus,
+)
+
+_STRANGERS = Account(user=STRANGER, password_hash=None)
 
 
 class ProvingUnitOfWork(CredentialsUnitOfWork, AuditUnitOfWork, Protocol):
     """A transaction over users, credentials and the trail."""
+
+    async def discard(self) -> None:
+        """Do the work of `commit`, also that of making it durable, and keep nothing (SEC-01)."""
+        ...
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -41,8 +53,9 @@ class Proof(msgspec.Struct, frozen=True):
 class PasswordProof:
     """The one way to ask whether somebody knows the password of an account.
 
-    Unknown, wrong, inactive, backing off and disabled cost the same hash and the same transaction,
-    and get the same answer (SEC-01). Live sessions are not touched (SEC-12).
+    Unknown, wrong, inactive, backing off and disabled cost the same hash and the same statements,
+    and get the same answer (SEC-01): nothing here returns early. Live sessions are not touched
+    (SEC-12).
     """
 
     def __init__(
@@ -72,14 +85,13 @@ class PasswordProof:
         normalized = normalize_password(password)
         if normalized is None:  # never a password of anybody; the same flat cost for everybody
             raise AuthenticationFailed
-        admitted = self._admitted(account, leaving=leaving)
-        matches = await self._hasher.verify(
-            normalized, None if admitted is None else admitted.password_hash
-        )
-        if admitted is None or not matches:
-            await self._fail(None if admitted is None else admitted.user.id)
+        known = _STRANGERS if account is None else account
+        admitted = self._admits(known, leaving=leaving)
+        matches = await self._hasher.verify(normalized, known.password_hash if admitted else None)
+        if not (admitted and matches):
+            await self._fail(known.user.id, counts=admitted)
             raise AuthenticationFailed
-        return Proof(admitted, await self._upgraded(normalized, admitted))
+        return Proof(known, await self._upgraded(normalized, known))
 
     async def settle(self, uow: CredentialsUnitOfWork, proof: Proof) -> None:
         """Forget the failures and upgrade the hash, if need be, in the caller's transaction."""
@@ -103,27 +115,26 @@ class PasswordProof:
                 await uow.commit()
         return unlocked
 
-    def _admitted(self, account: Account | None, *, leaving: bool) -> Account | None:
-        """The account, if its password may be tried now."""
-        if account is None or account.password_hash is None:
-            return None
-        user = account.user
-        if not (user.is_active or (leaving and user.status is UserStatus.ACTIVE)):
-            return None
-        return account if self._policy.admits(account, self._clock.now()) else None
+    def _admits(self, account: Account, *, leaving: bool) -> bool:
+        """Whether the password of the account may be tried now."""
+        active = account.user.is_active
+        returning = leaving and account.user.status is UserStatus.ACTIVE
+        waited = self._policy.admits(account, self._clock.now())
+        return account.password_hash is not None and (active or returning) and waited
 
-    async def _fail(self, user_id: UserId | None) -> None:
+    async def _fail(self, user_id: UserId, *, counts: bool) -> None:
+        """Count it; if there is nothing to count, write as much and keep nothing."""
         now, limit = self._clock.now(), self._policy.limit
         async with self._unit_of_work() as uow:
-            failures = await uow.credentials.record_failure(user_id, now, limit=limit)
-            if user_id is not None and failures:
-                disabled = failures == limit
-                action = AuditAction.PASSWORD_DISABLED if disabled else AuditAction.SIGN_IN_FAILED
-                reason = "too_many_failures" if disabled else "wrong_password"
-                result = AuditResult.SUCCESS if disabled else AuditResult.FAILURE
-                await uow.audit.append(self._record(action, user_id, reason, result))
-                await uow.outbox.add(self._events(user_id, failures, disabled=disabled))
-            await uow.commit()
+            counted = user_id if counts else None
+            failures = await uow.credentials.record_failure(counted, now, limit=limit)
+            disabled = failures == limit
+            action = AuditAction.PASSWORD_DISABLED if disabled else AuditAction.SIGN_IN_FAILED
+            reason = "too_many_failures" if disabled else "wrong_password"
+            result = AuditResult.SUCCESS if disabled else AuditResult.FAILURE
+            await uow.audit.append(self._record(action, user_id, reason, result))
+            await uow.outbox.add(self._events(user_id, failures, disabled=disabled))
+            await (uow.commit() if failures else uow.discard())
 
     async def _upgraded(self, password: Secret[str], account: Account) -> Secret[str] | None:
         stored = account.password_hash

@@ -12,7 +12,6 @@ import msgspec
 from auth_core.audit import AuditAction
 from auth_core.credentials import PasswordHasher, Purpose
 from auth_core.kernel import (
-    NOBODY,
     Email,
     FieldProblem,
     InvalidInput,
@@ -23,7 +22,7 @@ from auth_core.kernel import (
     Username,
     has_mailbox,
 )
-from auth_core.self_service.mailed import MailedSecrets
+from auth_core.self_service.mailed import Instead, MailedSecrets
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.policy import RegistrationMode
 from auth_core.self_service.ports import SelfServiceUnitOfWork
@@ -168,27 +167,15 @@ class RegistrationFlow:
         async with self._unit_of_work() as uow:
             owner = await uow.users.find(registration.email)
             namesake = await uow.users.find(registration.username)
-            if owner is None and namesake is None:
-                await self._mailed.send_link(
-                    uow, Purpose.VERIFY_REGISTRATION, registration.email, payload=payload
-                )
-            else:
-                await self._tell(uow, registration, payload, exists=owner is not None)
+            telling = _told(registration, owner=owner, namesake=namesake)
+            await self._mailed.send_link(
+                uow,
+                Purpose.VERIFY_REGISTRATION,
+                registration.email,
+                payload=payload,
+                instead=telling,
+            )
             await uow.commit()
-
-    async def _tell(
-        self,
-        uow: SelfServiceUnitOfWork,
-        registration: Registration,
-        payload: Secret[bytes],
-        *,
-        exists: bool,
-    ) -> None:
-        """Tell the owner of the address instead, at the same cost: the secret is nobody's."""
-        template = MailTemplate.REGISTRATION_EXISTS if exists else MailTemplate.USERNAME_TAKEN
-        values = {} if exists else {"username": registration.username.value}
-        await self._mailed.keep(uow, Purpose.VERIFY_REGISTRATION, NOBODY, payload=payload)
-        await self._mailed.write(uow, template, registration.email, values)
 
     async def _by_invitation(
         self,
@@ -257,6 +244,17 @@ class RegistrationFlow:
 
     def _opened(self, payload: Secret[bytes]) -> WaitingRegistration:
         return msgspec.json.decode(payload.reveal(), type=WaitingRegistration)
+
+
+def _told(
+    registration: Registration, *, owner: User | None, namesake: User | None
+) -> Instead | None:
+    """What the owner of the address is told in place of the link; None if nothing is taken."""
+    if owner is not None:
+        return Instead(MailTemplate.REGISTRATION_EXISTS, {})
+    if namesake is not None:
+        return Instead(MailTemplate.USERNAME_TAKEN, {"username": registration.username.value})
+    return None
 
 
 def _sealable(registration: Registration, password_hash: Secret[str]) -> Secret[bytes]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from auth_core.audit import AuditAction
 from auth_core.credentials import OF_AN_ACCOUNT, OneTimeSecret, PasswordHasher, Purpose
 from auth_core.kernel import Clock, Email, InvalidLink, MailTemplate, Secret, Username
-from auth_core.self_service.mailed import MailedSecrets, address_of, locale_of
+from auth_core.self_service.mailed import MailedSecrets, address_of
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.trail import Trail
 from auth_core.sessions import EndReason, SessionService
-from auth_core.users import User
+from auth_core.users import STRANGER, User
 
 
 class ResetPasswordFlow:
@@ -42,10 +42,10 @@ class ResetPasswordFlow:
         """
         self._passwords.require_enabled()
         async with self._unit_of_work() as uow:
-            user = await uow.users.find(name)
+            user = await uow.users.find(name) or STRANGER
             to, user_id = address_of(user)
             await self._mailed.send_link(
-                uow, Purpose.RESET_PASSWORD, to, user_id=user_id, locale=locale_of(user)
+                uow, Purpose.RESET_PASSWORD, to, user_id=user_id, locale=user.locale
             )
             await uow.commit()
 

@@ -14,7 +14,6 @@ from auth_core.credentials import (
     token_digest,
 )
 from auth_core.kernel import (
-    NOBODY,
     Clock,
     Email,
     InvalidCode,
@@ -22,16 +21,15 @@ from auth_core.kernel import (
     OneTimeSecretRefused,
     PermissionDenied,
     Secret,
-    UserId,
 )
-from auth_core.self_service.mailed import MailedSecrets, address_of, locale_of
+from auth_core.self_service.mailed import MailedSecrets, address_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail
 from auth_core.sessions import SessionOrigin
 from auth_core.tokens import SignedIn
 from auth_core.tokens.issuer import SigningKeys
-from auth_core.users import User
+from auth_core.users import STRANGER
 
 
 class MailSignInFlow:
@@ -61,10 +59,10 @@ class MailSignInFlow:
         """
         self._require_enabled()
         async with self._unit_of_work() as uow:
-            user = await uow.users.find(email)
-            to, user_id = _proven_address(user)
+            user = await uow.users.find(email) or STRANGER
+            to, user_id = address_of(user, unless=not user.email_verified)
             await self._mailed.send_link(
-                uow, Purpose.SIGN_IN_LINK, to, user_id=user_id, locale=locale_of(user)
+                uow, Purpose.SIGN_IN_LINK, to, user_id=user_id, locale=user.locale
             )
             await uow.commit()
 
@@ -72,10 +70,10 @@ class MailSignInFlow:
         """The same with a code. Returns the challenge that redeems it, for the asking client."""
         self._require_enabled()
         async with self._unit_of_work() as uow:
-            user = await uow.users.find(email)
-            to, user_id = _proven_address(user)
+            user = await uow.users.find(email) or STRANGER
+            to, user_id = address_of(user, unless=not user.email_verified)
             challenge = await self._mailed.send_code(
-                uow, Purpose.SIGN_IN_CODE, to, user_id=user_id, locale=locale_of(user)
+                uow, Purpose.SIGN_IN_CODE, to, user_id=user_id, locale=user.locale
             )
             await uow.commit()
         return challenge
@@ -133,9 +131,3 @@ class MailSignInFlow:
         if not self._enabled:
             message = "Signing in by mail is turned off here."
             raise PermissionDenied(message)
-
-
-def _proven_address(user: User | None) -> tuple[Email, UserId | None]:
-    if user is None or not user.email_verified:
-        return NOBODY, None
-    return address_of(user)

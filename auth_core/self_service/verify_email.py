@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from auth_core.audit import AuditAction
 from auth_core.credentials import Purpose
-from auth_core.kernel import NOBODY, Clock, Email, InvalidLink
-from auth_core.self_service.mailed import MailedSecrets, address_of, locale_of
+from auth_core.kernel import Clock, Email, InvalidLink
+from auth_core.self_service.mailed import MailedSecrets, address_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.trail import Trail
-from auth_core.users import User, UserCache
+from auth_core.users import STRANGER, User, UserCache
 
 
 class VerifyEmailFlow:
@@ -35,12 +35,10 @@ class VerifyEmailFlow:
         The work is the same if there is none (SEC-02). Raises Unavailable.
         """
         async with self._unit_of_work() as uow:
-            user = await uow.users.find(email)
-            to, user_id = address_of(user)
-            if user is None or user.email_verified:
-                to, user_id = NOBODY, None
+            user = await uow.users.find(email) or STRANGER
+            to, user_id = address_of(user, unless=user.email_verified)
             await self._mailed.send_link(
-                uow, Purpose.VERIFY_EMAIL, to, user_id=user_id, locale=locale_of(user)
+                uow, Purpose.VERIFY_EMAIL, to, user_id=user_id, locale=user.locale
             )
             await uow.commit()
 

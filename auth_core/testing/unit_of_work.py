@@ -157,6 +157,10 @@ class InMemoryUnitOfWork:
         """Make it durable, as far as memory is."""
         await self._transaction.commit()
 
+    async def discard(self) -> None:
+        """Leave it to the end of the block to forget it."""
+        await self._transaction.statement("commit")
+
 
 if TYPE_CHECKING:
     _credentials: type[CredentialRepository] = InMemoryCredentialRepository

@@ -143,7 +143,7 @@ class SignIn:
     ) -> tuple[User, Session]:
         async with self._unit_of_work() as uow:
             account = await uow.credentials.account(name)
-            if account is not None and self._opens_by_name(account) and account.user.is_active:
+            if self._opens_by_name(account) and account is not None and account.user.is_active:
                 return await self._begin(uow, account.user, origin)
         # hashing takes long, and meanwhile others may have the connection
         proof = await self._proved(account, password)
@@ -166,15 +166,15 @@ class SignIn:
         await uow.commit()
         return begun
 
-    def _opens_by_name(self, account: Account) -> bool:
+    def _opens_by_name(self, account: Account | None) -> bool:
         """An account that has a password never opens without it, in any mode."""
-        return account.password_hash is None and self._policy.development
+        return self._policy.development and account is not None and account.password_hash is None
 
     async def _proved(self, account: Account | None, password: str | None) -> Proof:
         """Raises AuthenticationFailed: with a password, always at the cost of one."""
         if password is None:
             raise AuthenticationFailed
-        if account is not None and self._opens_by_name(account):  # and yet it is not active
+        if self._opens_by_name(account):  # and yet it is not active
             account = None
         return await self._proof.prove(account, password)
 

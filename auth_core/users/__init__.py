@@ -31,6 +31,7 @@ from auth_core.users.roles import (
     require_rank_over,
 )
 from auth_core.users.service import UserService
+from auth_core.users.stranger import STRANGER
 
 __all__ = [
     "ADMIN_ROLES",
@@ -38,6 +39,7 @@ __all__ = [
     "EVERYBODY",
     "NO_CHANGES",
     "PLATFORM_ROLES",
+    "STRANGER",
     "ClaimKind",
     "ProfileChanges",
     "ProfilePolicy",

@@ -51,7 +51,7 @@ class Argon2Hasher:
         key = "" if self._pepper.current is None else f",keyid={self._pepper.current}"
         self._plain_prefix, self._prefix = f"{cost}$", f"{cost}{key}$"
         # no password has this hash
-        self._nobodys = (
+        self._nobodys = Secret(
             self._prefix
             + unpadded(os.urandom(_SALT_BYTES))
             + "$"
@@ -86,13 +86,12 @@ class Argon2Hasher:
             text = password.reveal().encode()
         except UnicodeEncodeError:
             return False
-        if stored is not None:
-            try:
-                return self._compare(text, stored.reveal())
-            except Refused:  # never evaluated, at the cost of one that is
-                pass
-        self._compare(text, self._nobodys)
-        return False
+        known = self._nobodys if stored is None else stored
+        try:
+            return self._compare(text, known.reveal())
+        except Refused:  # never evaluated, at the cost of one that is
+            self._compare(text, self._nobodys.reveal())
+            return False
 
     def _compare(self, password: bytes, stored: str) -> bool:
         check = read(stored)
