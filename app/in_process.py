@@ -65,11 +65,9 @@ class ConnectedCore(Core):
             redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
-        self._event_stream = _event_stream(redis_url, settings.worker.event_stream_length)
         master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
         self.rate_limiter, spread = self._counters(settings, master_key)
-        self.clock = SystemClock()
-        self.ids = SystemIds()
+        self.clock, self.ids = SystemClock(), SystemIds()
         self._hasher = _hasher(settings.passwords)
         self._range_api = _range_api(settings.passwords)
         self.options = options
@@ -95,9 +93,13 @@ class ConnectedCore(Core):
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
-            event_publishers=() if self._event_stream is None else (self._event_stream,),
+            event_publishers=self._publishers(redis_url, settings.worker.event_stream_length),
         )
         super().__init__(self.ports, options)
+
+    def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
+        self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
+        return self._event_streams
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
@@ -108,8 +110,8 @@ class ConnectedCore(Core):
         await self.keys.close()
         await self.revocations.close()
         await self.stream.close()
-        if self._event_stream is not None:
-            await self._event_stream.close()
+        for stream in self._event_streams:
+            await stream.close()
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
@@ -167,10 +169,6 @@ def _database(database: DatabaseSettings) -> Database:
         max_overflow=database.max_overflow,
         allow_newer_schema=database.allow_newer_schema,
     )
-
-
-def _event_stream(url: Secret[str], max_length: int) -> RedisEventStream | None:
-    return RedisEventStream(url, max_length=max_length) if max_length else None
 
 
 def _sealer(security: SecuritySettings) -> EnvelopeSealer:

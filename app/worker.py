@@ -82,10 +82,7 @@ def tasks_of(core: Core) -> Sequence[Task]:
         Task("retention", 3600.0, sweep),
         Task("erasure", 3600.0, erase),
         Task("organizations", 3600.0, tend_organizations),
-    ]
-    tasks += [
-        Task(f"events_{relay.publisher}", EVENT_SECONDS, Courier(relay), relay.stop)
-        for relay in core.event_relays
+        *(_event_task(relay) for relay in core.events.relays),
     ]
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
@@ -111,6 +108,10 @@ class Notary:
                 advice="run fm-auth audit verify",
             )
         return {}
+
+
+def _event_task(relay: EventRelay) -> Task:
+    return Task(f"events_{relay.publisher}", EVENT_SECONDS, Courier(relay), relay.stop)
 
 
 class Courier:

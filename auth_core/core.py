@@ -21,7 +21,7 @@ from auth_core.credentials import (
     SignInAttempts,
     shipped_blocklist,
 )
-from auth_core.events import EventPublisher, EventRelay, EventRelayPolicy, EventSource, Replay
+from auth_core.events import EventPublisher, EventRelay, EventRelayPolicy, Events, EventSource
 from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
@@ -133,7 +133,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
     event_schemas: str = "https://auth.faultmaven.ai/events/schemas"
-    """The URL below which the schemas of events are."""
     event_relay: EventRelayPolicy = EventRelayPolicy()
     resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """The resources of consuming services, each with the actions that can be permitted on it."""
@@ -161,8 +160,7 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
-        self.event_relays = _event_relays(ports, options)
-        self.events = Replay(ports.unit_of_work, [each.publisher for each in self.event_relays])
+        self.events = _events(ports, options)
         self.lifecycle = self._lifecycle(ports)
         self.personal_data = self._personal_data(ports, options)
         self.organizations = Organizations(
@@ -309,13 +307,14 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
 
 
-def _event_relays(ports: Ports, options: Options) -> list[EventRelay]:
+def _events(ports: Ports, options: Options) -> Events:
     """One for each publisher: none waits for another."""
     source = EventSource(uri=options.issuer, schemas=options.event_schemas)
-    return [
+    relays = (
         EventRelay(ports.unit_of_work, publisher, source, ports.clock, options.event_relay)
         for publisher in ports.event_publishers
-    ]
+    )
+    return Events(ports.unit_of_work, relays)
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
