@@ -235,6 +235,7 @@ def options(settings: Settings) -> Options:
         retention=_retention(settings),
         audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
+        event_schemas=f"{settings.public_url or settings.tokens.issuer}/events/schemas",
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
         ),

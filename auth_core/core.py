@@ -14,6 +14,7 @@ from auth_core.credentials import (
     shipped_blocklist,
 )
 from auth_core.deployment import Options, Ports
+from auth_core.events import EventRelay, Events, EventSource
 from auth_core.keys import (
     KeyService,
     KeyUse,
@@ -65,9 +66,7 @@ class Core:
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.password_policy = _password_policy(ports, options)
-        self.password_proof = PasswordProof(
-            ports.unit_of_work, ports.password_hasher, clock, ids, options.failures
-        )
+        self.password_proof = _password_proof(ports, options)
         self.accounts = AccountService(
             ports.unit_of_work, self.users, ports.password_hasher, self.password_policy
         )
@@ -78,6 +77,7 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
+        self.events = _events(ports, options)
         self.lifecycle = self._lifecycle(ports)
         self.subjects = Subjects(ports.unit_of_work, self.role_book)
         self.permission_checks = PermissionChecks(self.subjects, self.role_book)
@@ -240,6 +240,23 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     if renderer is None or mailer is None:
         return None
     return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
+
+
+def _events(ports: Ports, options: Options) -> Events:
+    """One for each publisher: none waits for another."""
+    source = EventSource(uri=options.issuer, schemas=options.event_schemas)
+    relays = (
+        EventRelay(ports.unit_of_work, publisher, source, ports.clock, options.event_relay)
+        for publisher in ports.event_publishers
+    )
+    return Events(ports.unit_of_work, relays)
+
+
+def _password_proof(ports: Ports, options: Options) -> PasswordProof:
+    return PasswordProof(
+        *(ports.unit_of_work, ports.password_hasher),
+        *(ports.clock, ports.ids, options.failures),
+    )
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:

@@ -12,6 +12,7 @@ from auth_core.credentials import (
     PasswordHasher,
     PasswordRules,
 )
+from auth_core.events import EventPublisher, EventRelayPolicy
 from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
@@ -60,6 +61,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""
     breach_lookup: BreachLookup | None = None
+    event_publishers: tuple[EventPublisher, ...] = ()
+    """Each keeps its own progress. Without one events wait in the outbox."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,5 +97,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     mail_retention: timedelta = timedelta(days=7)
     """Age at which a letter leaves the outbox, dead or not."""
     mail_relay: RelayPolicy = RelayPolicy()
+    event_schemas: str = "https://auth.faultmaven.ai/events/schemas"
+    event_relay: EventRelayPolicy = EventRelayPolicy()
     resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """The resources of consuming services, each with the actions that can be permitted on it."""

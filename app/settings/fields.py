@@ -271,7 +271,14 @@ _WORKER = (
         attribute="worker.event_days",
         kind=parse.integer(1, 3650),
         default="30",
-        description="How long events are kept in the outbox; nothing relays them in this version",
+        description="How long events are kept in the outbox, relayed or not, for replays",
+    ),
+    Field(
+        name="AUTH_EVENT_STREAM_LENGTH",
+        attribute="worker.event_stream_length",
+        kind=parse.integer(0, 1_000_000_000),
+        default="100000",
+        description="About how many events the Redis stream `auth:events` keeps; 0 turns it off",
     ),
     Field(
         name="AUTH_AUDIT_RETENTION_DAYS",

@@ -130,6 +130,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool
     session_days: int
     event_days: int
+    event_stream_length: int
+    """About how many entries the Redis stream of events keeps; 0 for no stream."""
     audit_days: int
 
 
