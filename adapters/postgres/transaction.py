@@ -157,10 +157,8 @@ class Transaction:
         """Have the next statement run in ``scope``: it travels with it and ends with it."""
         if scope == self._server_scope:
             return
-        try:
+        if not _is_closed(self._connection):  # else the statement itself says that it is lost
             self._connection.precede(scope.messages())
-        except DRIVER_ERRORS as error:  # the pool has taken the lost connection away
-            self._fail(error)
         if self._begun:  # there it lasts until the transaction ends, or the next scope
             self._server_scope = scope
 

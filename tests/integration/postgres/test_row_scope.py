@@ -12,6 +12,7 @@ from sqlalchemy.types import Integer, Text
 
 from adapters.postgres import Database, PostgresUnitOfWork
 from adapters.postgres.statement import Statement
+from adapters.postgres.transaction import _is_closed
 from auth_core.kernel import Secret, Unavailable
 
 NOBODY = ("", "", "")
@@ -158,6 +159,25 @@ async def test_nor_does_it_after_a_kill(unit_of_work: UnitOfWork, observer) -> N
 
     async with unit_of_work() as uow:
         assert NOBODY == await told(uow)
+
+
+async def test_a_connection_that_was_lost_in_between_is_unavailable(
+    unit_of_work: UnitOfWork, observer
+) -> None:
+    async def ask_again() -> None:
+        async with unit_of_work().for_organization(uuid4()) as uow:
+            await told(uow)
+            pid = uow._entered._connection.get_server_pid()
+            await observer.fetchval("SELECT pg_terminate_backend($1, 10000)", pid)
+            async with asyncio.timeout(30):
+                while True:
+                    if _is_closed(uow._entered._connection):
+                        break
+                    await asyncio.sleep(0.01)
+            await told(uow)
+
+    with pytest.raises(Unavailable):
+        await ask_again()
 
 
 async def _until_sleeping(observer: asyncpg.Connection) -> int:
