@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Protocol
 
 import msgspec
 
 from auth_core.access import PermissionRegistry, RoleBook
 from auth_core.administration import Administration, Impersonation
-from auth_core.audit import AuditLogUnitOfWork, AuditService
+from auth_core.audit import AuditService
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
@@ -26,7 +25,6 @@ from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
     KeyService,
-    KeysUnitOfWork,
     KeyUse,
     RotationPolicy,
     Sealer,
@@ -36,17 +34,15 @@ from auth_core.mail import (
     LetterVault,
     Mailer,
     MailOffice,
-    MailQueueUnitOfWork,
     MailRelay,
     RelayPolicy,
 )
-from auth_core.organizations import OrganizationPolicy, Organizations, OrganizationsUnitOfWork
-from auth_core.privacy import PersonalDataService, PrivacyUnitOfWork
+from auth_core.organizations import OrganizationPolicy, Organizations
+from auth_core.privacy import PersonalDataService
 from auth_core.self_service import (
     NewPassword,
     SelfService,
     SelfServicePolicy,
-    SelfServiceUnitOfWork,
 )
 from auth_core.sessions import (
     AccountLifecycle,
@@ -68,26 +64,15 @@ from auth_core.tokens import (
     RefreshTokenReader,
     SignIn,
     SignInPolicy,
-    SignInUnitOfWork,
     TokenIntrospection,
     TokenIssuer,
     TokenSigner,
     VerifiedTokens,
 )
+from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import ProfilePolicy, UserService
 
-
-class CoreUnitOfWork(
-    SignInUnitOfWork,
-    SelfServiceUnitOfWork,
-    KeysUnitOfWork,
-    MailQueueUnitOfWork,
-    PrivacyUnitOfWork,
-    OrganizationsUnitOfWork,
-    AuditLogUnitOfWork,
-    Protocol,
-):
-    """A transaction over everything that the core stores."""
+__all__ = ["Core", "CoreUnitOfWork", "Options", "Ports"]
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
