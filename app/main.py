@@ -117,6 +117,7 @@ def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Cal
         access,
         limits if settings.limits.enabled else None,
         call,
+        core.audit,
         development=settings.service.is_development,
     )
 
@@ -135,6 +136,7 @@ def _constants(container: Container) -> dict[str, object]:
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
+        "audit": core.audit,
         "personal_data": core.personal_data,
         "administration": core.administration,
         "impersonation": core.impersonation,

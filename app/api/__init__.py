@@ -1,6 +1,7 @@
 """The HTTP API, one module per resource, request and response types beside their handlers."""
 
 from app.api.account import AccountController
+from app.api.audit import AuditController, OrganizationAuditController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.mail_sign_in import MailSignInController
@@ -37,6 +38,8 @@ CONTROLLERS = [
     AccountController,
     UsersController,
     UserDirectoryController,
+    AuditController,
+    OrganizationAuditController,
     TokenQueryController,
     RevocationController,
     WellKnownController,
