@@ -22,6 +22,8 @@ from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.teams import PostgresTeamRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUserRepository
+from adapters.postgres.webhook_deliveries import PostgresDeliveries
+from adapters.postgres.webhooks import PostgresEndpoints
 from auth_core.core import CoreUnitOfWork
 from auth_core.kernel import OrganizationId, UserId
 from auth_core.mail import LetterVault
@@ -132,6 +134,14 @@ class PostgresUnitOfWork:
     @property
     def domains(self) -> PostgresDomainRepository:
         return PostgresDomainRepository(self._entered)
+
+    @property
+    def webhooks(self) -> PostgresEndpoints:
+        return PostgresEndpoints(self._entered)
+
+    @property
+    def deliveries(self) -> PostgresDeliveries:
+        return PostgresDeliveries(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

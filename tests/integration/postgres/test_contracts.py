@@ -38,6 +38,9 @@ from auth_core.testing.contracts import (
     TeamRepositoryContract,
     UnitOfWorkContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
 from auth_core.testing.contracts.making import now
 from tests.integration.postgres.conftest import VAULT, MakeDatabase
@@ -186,3 +189,15 @@ class TestMailOutbox(MailOutboxContract):
         """An outbox that is empty."""
         await observer.execute("TRUNCATE mail_outbox")
         return unit_of_work
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
+    pass
