@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from sqlalchemy import (
     DateTime,
@@ -27,11 +26,9 @@ from sqlalchemy.types import TypeEngine
 
 from adapters.postgres.statement import Statement
 from adapters.postgres.transaction import Transaction
+from adapters.postgres.webhook_row import delivery_from, endpoint_from
 from adapters.postgres.webhook_tables import webhook_deliveries, webhook_endpoints
-from adapters.postgres.webhooks import endpoint_from
-from auth_core.kernel import EventId
 from auth_core.webhooks import (
-    Attempt,
     Delivery,
     DeliveryId,
     DeliveryQueue,
@@ -43,7 +40,6 @@ from auth_core.webhooks import (
 )
 
 _encode_log = msgspec.json.Encoder().encode
-_decode_log = msgspec.json.Decoder(tuple[Attempt, ...]).decode
 
 _NEWEST = UUID(int=2**128 - 1)
 _MOMENT = DateTime(timezone=True)
@@ -249,7 +245,7 @@ class PostgresDeliveries:
         rows = await self._transaction.rows(
             _TAKE, of_endpoint=endpoint.id, now=now, until=until, limit=limit
         )
-        return [_delivery_from(row) for row in sorted(rows, key=lambda row: row["position"])]
+        return [delivery_from(row) for row in sorted(rows, key=lambda row: row["position"])]
 
     async def settle(
         self,
@@ -286,7 +282,7 @@ class PostgresDeliveries:
 
     async def find(self, endpoint_id: EndpointId, delivery_id: DeliveryId) -> Delivery | None:
         row = await self._transaction.row(_FIND, of_id=delivery_id, of_endpoint=endpoint_id)
-        return None if row is None else _delivery_from(row)
+        return None if row is None else delivery_from(row)
 
     async def page(
         self, endpoint_id: EndpointId, *, before: DeliveryId | None = None, limit: int = 100
@@ -294,7 +290,7 @@ class PostgresDeliveries:
         rows = await self._transaction.rows(
             _PAGE, of_endpoint=endpoint_id, before=before or _NEWEST, limit=limit
         )
-        return [_delivery_from(row) for row in rows]
+        return [delivery_from(row) for row in rows]
 
     async def again(self, endpoint_id: EndpointId, delivery_id: DeliveryId, now: datetime) -> bool:
         transaction = self._transaction
@@ -330,23 +326,6 @@ def _arrays(deliveries: Sequence[NewDelivery]) -> dict[str, list[Any]]:
         "all_body": [each.message.body for each in deliveries],
         "all_queued_at": [each.queued_at for each in deliveries],
     }
-
-
-def _delivery_from(row: asyncpg.Record) -> Delivery:
-    return Delivery(
-        id=DeliveryId(row["id"]),
-        endpoint_id=EndpointId(row["endpoint_id"]),
-        event_id=EventId(row["event_id"]),
-        event_type=row["event_type"],
-        subject=row["subject"],
-        body=row["body"],
-        queued_at=row["queued_at"],
-        next_attempt_at=row["next_attempt_at"],
-        attempts=row["attempts"],
-        log=_decode_log(row["log"]),
-        delivered_at=row["delivered_at"],
-        dead_at=row["dead_at"],
-    )
 
 
 if TYPE_CHECKING:

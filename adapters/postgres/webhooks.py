@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import (
     DateTime,
     Integer,
@@ -25,13 +24,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.statement import Statement
 from adapters.postgres.transaction import Transaction
+from adapters.postgres.webhook_row import endpoint_from, scope_of
 from adapters.postgres.webhook_tables import webhook_deliveries, webhook_endpoints
 from auth_core.kernel import OrganizationId
 from auth_core.webhooks import (
-    DisabledReason,
     EndpointId,
     EndpointRepository,
-    Health,
     Listener,
     WebhookEndpoint,
 )
@@ -165,40 +163,13 @@ class PostgresEndpoints:
     async def listeners(self, organizations: Collection[OrganizationId]) -> list[Listener]:
         rows = await self._transaction.rows(_LISTENERS, ids=list(organizations))
         return [
-            Listener(EndpointId(row["id"]), _scope(row), tuple(row["event_types"])) for row in rows
+            Listener(EndpointId(row["id"]), scope_of(row), tuple(row["event_types"]))
+            for row in rows
         ]
 
     async def wake(self, endpoint_id: EndpointId, now: datetime) -> None:
         await self._transaction.write(_WAKE, of_id=endpoint_id, now=now)
         await self._transaction.write(_HEADS_DUE, of_id=endpoint_id, now=now)
-
-
-def endpoint_from(row: asyncpg.Record) -> WebhookEndpoint:
-    """The endpoint of a row with all columns."""
-    return WebhookEndpoint(
-        id=EndpointId(row["id"]),
-        organization_id=_scope(row),
-        url=row["url"],
-        event_types=tuple(row["event_types"]),
-        description=row["description"],
-        sealed_secret=row["sealed_secret"],
-        sealed_previous_secret=row["sealed_previous_secret"],
-        previous_expires_at=row["previous_expires_at"],
-        disabled=None if row["disabled"] is None else DisabledReason(row["disabled"]),
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        health=Health(
-            consecutive_failures=row["consecutive_failures"],
-            failing_since=row["failing_since"],
-            paused_until=row["paused_until"],
-        ),
-        due_at=row["due_at"],
-        leased_until=row["leased_until"],
-    )
-
-
-def _scope(row: asyncpg.Record) -> OrganizationId | None:
-    return None if row["organization_id"] is None else OrganizationId(row["organization_id"])
 
 
 def _decided(endpoint: WebhookEndpoint) -> dict[str, object]:
