@@ -254,8 +254,7 @@ def _events(ports: Ports, options: Options) -> Events:
 
 def _password_proof(ports: Ports, options: Options) -> PasswordProof:
     return PasswordProof(
-        *(ports.unit_of_work, ports.password_hasher),
-        *(ports.clock, ports.ids, options.failures),
+        ports.unit_of_work, ports.password_hasher, ports.clock, ports.ids, options.failures
     )
 
 

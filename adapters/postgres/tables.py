@@ -43,6 +43,7 @@ from adapters.postgres.organization_tables import (
     team_memberships,
     teams,
 )
+from adapters.postgres.webhook_tables import webhook_deliveries, webhook_endpoints
 from auth_core.keys import KeyStatus, KeyUse
 from auth_core.users import UserStatus
 
@@ -68,6 +69,8 @@ __all__ = [
     "team_memberships",
     "teams",
     "users",
+    "webhook_deliveries",
+    "webhook_endpoints",
 ]
 
 ADMINISTRATES = text("roles && ARRAY['admin', 'platform_admin'] AND status = 'active'")

@@ -24,6 +24,8 @@ from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.teams import PostgresTeamRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUserRepository
+from adapters.postgres.webhook_deliveries import PostgresDeliveries
+from adapters.postgres.webhooks import PostgresEndpoints
 from auth_core.core import CoreUnitOfWork
 from auth_core.kernel import OrganizationId, UserId
 from auth_core.mail import LetterVault
@@ -147,6 +149,13 @@ class PostgresUnitOfWork:
     @property
     def grants(self) -> PostgresGrantsReader:
         return PostgresGrantsReader(self._entered)
+
+    def webhooks(self) -> PostgresEndpoints:
+        return PostgresEndpoints(self._entered)
+
+    @property
+    def deliveries(self) -> PostgresDeliveries:
+        return PostgresDeliveries(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

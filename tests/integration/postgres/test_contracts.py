@@ -40,6 +40,9 @@ from auth_core.testing.contracts import (
     TeamRepositoryContract,
     UnitOfWorkContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
 from auth_core.testing.contracts.making import now
 from tests.integration.postgres.conftest import VAULT, MakeDatabase
@@ -195,4 +198,16 @@ class TestRoles(RoleRepositoryContract):
 
 
 class TestGrants(GrantsReaderContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
     pass

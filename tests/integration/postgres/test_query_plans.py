@@ -35,6 +35,8 @@ from adapters.postgres import (
     teams,
     user_search,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
@@ -46,6 +48,7 @@ from tests.load.population import Population, load
 
 _SIZE = 20_000
 _MODULES = (
+    *(webhooks, webhook_deliveries),
     *(
         users,
         user_search,
@@ -130,6 +133,20 @@ _DOMAINS = """\
 INSERT INTO organization_domains (id, organization_id, domain, challenge, created_at, verified_at)
 SELECT uuidv7(), id, slug || '.example', 'x', now(), now() FROM organizations"""
 
+_ENDPOINTS = """\
+INSERT INTO webhook_endpoints (id, organization_id, url, event_types, description, sealed_secret,
+    created_at, updated_at, disabled, due_at)
+SELECT uuidv7(), uuidv7(), 'https://a.example/', '{*}', '', 'x', now(), now(),
+    CASE WHEN number % 100 = 0 THEN 'gone' END,
+    CASE WHEN number % 10 = 0 THEN now() + number * interval '1 minute' END
+FROM generate_series(1, 20000) AS number"""
+_DELIVERIES = """\
+INSERT INTO webhook_deliveries (id, endpoint_id, event_id, event_type, subject, body, queued_at,
+    next_attempt_at, delivered_at)
+SELECT uuidv7(-row_number() OVER () * interval '1 minute'), id, uuidv7(), 'user.updated', id::text,
+    '{}', now(), due_at, CASE WHEN due_at IS NULL THEN now() END
+FROM webhook_endpoints"""
+
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
 _SMALL = {"signing_keys", "departed_keys", "event_progress"}
 
@@ -159,7 +176,7 @@ for part in ("PAGES", "DELETIONS", "REDACTIONS"):
 for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in minutes
     del STATEMENTS[f"personal_data.DELETIONS[{table}]"]
     STATEMENTS.pop(f"personal_data.PAGES[{table}]", None)
-_SWEPT = ("outbox", "mail", "one_time_secrets", "invitations")
+_SWEPT = ("outbox", "mail", "one_time_secrets", "invitations", "webhook_deliveries")
 SWEEPS = [
     *(STATEMENTS.pop(f"{name}._SWEEP") for name in _SWEPT),
     *sessions._SWEEPS,
@@ -182,6 +199,8 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _SEALED_RECORDS,
         _CHAINS,
         _ERASED_SESSIONS,
+        _ENDPOINTS,
+        _DELIVERIES,
         _ORGANIZATIONS,
         _MEMBERSHIPS,
         _ROLES,
