@@ -103,6 +103,7 @@ class ConnectedCore(Core):
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""
         await self.keys.close()
+        await self.grants_watch.close()
         await self.revocations.close()
         await self.stream.close()
         await self.session_cache.close()
@@ -150,6 +151,7 @@ async def open_core(
         await core.keys.ring()
         await core.session_cache.start()
         await core.revocations.start()
+        await core.grants_watch.start()
         yield core
     finally:
         await core.close()

@@ -48,6 +48,7 @@ _TAGS = {
     "Sessions": "Seeing and ending sessions.",
     "Administration": "What platform administrators may do.",
     "Organizations": "Organizations, their members, teams and invitations.",
+    "Access": "Who may do what, and the roles that say so.",
     "Profile": "The signed-in user.",
     "Development": "Routes that exist in development only.",
     "Tokens": "What registered callers may ask about tokens.",
@@ -137,6 +138,9 @@ def _constants(container: Container) -> dict[str, object]:
         "sessions": core.sessions,
         "users": core.users,
         "personal_data": core.personal_data,
+        "roles": core.roles,
+        "role_book": core.role_book,
+        "permission_checks": core.permission_checks,
         "administration": core.administration,
         "impersonation": core.impersonation,
         "organizations": core.organizations,
@@ -166,6 +170,7 @@ def _of_scope(container: Container, proxies: Proxies, access: RouteAccess) -> di
 
     return {
         "subject": subject,
+        "asker": access.asker,
         "principal": principal_of,
         "origin": origin_of(container.settings.sessions.ip_detail, proxies),
         "source": source_of(proxies),

@@ -39,6 +39,7 @@ from adapters.postgres.organization_tables import (
     memberships,
     organization_domains,
     organizations,
+    roles,
     team_memberships,
     teams,
 )
@@ -46,6 +47,7 @@ from auth_core.keys import KeyStatus, KeyUse
 from auth_core.users import UserStatus
 
 __all__ = [
+    "ABOUT_GRANTS",
     "ADMINISTRATES",
     "audit_chains",
     "audit_records",
@@ -60,6 +62,7 @@ __all__ = [
     "organizations",
     "outbox",
     "password_credentials",
+    "roles",
     "sessions",
     "signing_keys",
     "team_memberships",
@@ -245,6 +248,9 @@ departed_keys = Table(
     Column("departed_at", MOMENT, nullable=False, info=OPERATIONAL),
 )
 
+ABOUT_GRANTS = "split_part(type, '.', 1) IN ('membership', 'organization', 'role', 'team')"
+"""Events after which it is read anew what somebody may do; word by word as the index has it."""
+
 # No foreign keys: what has happened stays true when its subject is erased.
 outbox = Table(
     "outbox",
@@ -258,6 +264,7 @@ outbox = Table(
     Column("payload", JSONB, nullable=False, info=PSEUDONYM),
     UniqueConstraint("position"),
     Index("ix_outbox_user_id", "user_id"),
+    Index("ix_outbox_grants", "id", postgresql_where=text(ABOUT_GRANTS)),
 )
 
 # No foreign keys, as above: a letter may go to somebody who has no account.

@@ -7,6 +7,7 @@ from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.audit_log import PostgresAuditLog
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
+from adapters.postgres.grants import PostgresGrantsReader
 from adapters.postgres.invitations import PostgresInvitationRepository
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
@@ -16,6 +17,7 @@ from adapters.postgres.organization_domains import PostgresDomainRepository
 from adapters.postgres.organizations import PostgresOrganizationRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
+from adapters.postgres.roles import PostgresRoleRepository
 from adapters.postgres.row_scope import NOTHING, RowScope
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.teams import PostgresTeamRepository
@@ -131,6 +133,14 @@ class PostgresUnitOfWork:
     @property
     def domains(self) -> PostgresDomainRepository:
         return PostgresDomainRepository(self._entered)
+
+    @property
+    def roles(self) -> PostgresRoleRepository:
+        return PostgresRoleRepository(self._entered)
+
+    @property
+    def grants(self) -> PostgresGrantsReader:
+        return PostgresGrantsReader(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

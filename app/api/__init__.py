@@ -1,6 +1,7 @@
 """The HTTP API, one module per resource, request and response types beside their handlers."""
 
 from app.api.account import AccountController
+from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.invitations import AcceptanceController, InvitationsController
@@ -9,10 +10,12 @@ from app.api.me import MeController
 from app.api.my_data import MyDataController
 from app.api.organizations import MembersController, OrganizationsController
 from app.api.passwords import PasswordController
+from app.api.permission_checks import PermissionController
 from app.api.proving import ProvingController
 from app.api.reauthentication import ReauthenticationController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
+from app.api.roles import BuiltInRolesController, OrganizationRolesController
 from app.api.session_list import SessionListController, UserSessionsController
 from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
@@ -46,6 +49,10 @@ CONTROLLERS = [
     TeamsController,
     InvitationsController,
     AcceptanceController,
+    PermissionController,
+    AuthZenController,
+    BuiltInRolesController,
+    OrganizationRolesController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

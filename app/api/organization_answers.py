@@ -77,7 +77,7 @@ class AuthOrganizationChanges(
         ).checked()
 
 
-class AuthOrganization(msgspec.Struct, frozen=True, kw_only=True):
+class AuthOrganizationDetails(msgspec.Struct, frozen=True, kw_only=True):
     """An organization. ``delete_after``: it is deleted, and can be restored until then."""
 
     organization_id: UUID
@@ -113,14 +113,14 @@ class AuthOrganization(msgspec.Struct, frozen=True, kw_only=True):
 class AuthBelonging(msgspec.Struct, frozen=True, kw_only=True):
     """An organization of yours, and your role there."""
 
-    organization: AuthOrganization
+    organization: AuthOrganizationDetails
     role: str
 
     @classmethod
     def of(cls, belonging: Belonging) -> Self:
         """What is said of one."""
         return cls(
-            organization=AuthOrganization.of(belonging.organization),
+            organization=AuthOrganizationDetails.of(belonging.organization),
             role=belonging.membership.role,
         )
 

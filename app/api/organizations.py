@@ -19,8 +19,8 @@ from app.api.organization_answers import (
     AuthMembers,
     AuthMembership,
     AuthNewOrganization,
-    AuthOrganization,
     AuthOrganizationChanges,
+    AuthOrganizationDetails,
     AuthTransfer,
 )
 from app.api.organization_examples import (
@@ -119,7 +119,7 @@ class OrganizationsController(Controller):
         "/{organization_id:uuid}",
         opt=_here(Permission.ORGANIZATION_READ) | LIMIT_READ,
         responses={
-            200: answer(AuthOrganization, ORGANIZATION),
+            200: answer(AuthOrganizationDetails, ORGANIZATION),
             **errors(400, 401, 403, 404, 503, likely=_ABSENT),
         },
         summary="Read an organization",
@@ -129,14 +129,14 @@ class OrganizationsController(Controller):
     ) -> ASGIResponse:
         """Read an organization."""
         found = await organizations.organizations.get(OrganizationId(organization_id))
-        return json_answer(AuthOrganization.of(found), etag=version_tag(found.version))
+        return json_answer(AuthOrganizationDetails.of(found), etag=version_tag(found.version))
 
     @patch(
         "/{organization_id:uuid}",
         opt=_here(Permission.ORGANIZATION_WRITE),
         operation_class=body(AuthOrganizationChanges, ORGANIZATION_CHANGES),
         responses={
-            200: answer(AuthOrganization, ORGANIZATION),
+            200: answer(AuthOrganizationDetails, ORGANIZATION),
             **errors(*(400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 503), likely=_TAKEN),
         },
         summary="Change an organization",
@@ -156,14 +156,14 @@ class OrganizationsController(Controller):
             data.checked(),
             if_version=wanted_version(request.headers.getall("If-Match", [])),
         )
-        return json_answer(AuthOrganization.of(changed), etag=version_tag(changed.version))
+        return json_answer(AuthOrganizationDetails.of(changed), etag=version_tag(changed.version))
 
     @delete(
         "/{organization_id:uuid}",
         opt=_here(Permission.ORGANIZATION_DELETE),
         status_code=200,
         responses={
-            200: answer(AuthOrganization, ORGANIZATION),
+            200: answer(AuthOrganizationDetails, ORGANIZATION),
             **errors(400, 401, 403, 404, 409, 429, 503, likely=_ABSENT),
         },
         summary="Delete an organization",
@@ -173,9 +173,9 @@ class OrganizationsController(Controller):
         organization_id: FromPath[UUID],
         principal: NamedDependency[Principal],
         organizations: NamedDependency[Organizations],
-    ) -> AuthOrganization:
+    ) -> AuthOrganizationDetails:
         """Delete an organization. Until `delete_after` its owners can restore it."""
-        return AuthOrganization.of(
+        return AuthOrganizationDetails.of(
             await organizations.organizations.delete(
                 principal.user.id, OrganizationId(organization_id)
             )
@@ -186,7 +186,7 @@ class OrganizationsController(Controller):
         opt=_here(Permission.ORGANIZATION_MANAGE),
         status_code=200,
         responses={
-            200: answer(AuthOrganization, ORGANIZATION),
+            200: answer(AuthOrganizationDetails, ORGANIZATION),
             **errors(
                 *(400, 401, 403, 404, 409, 429, 503),
                 likely={409: LifecycleConflict("It is not deleted."), **_ABSENT},
@@ -199,9 +199,9 @@ class OrganizationsController(Controller):
         organization_id: FromPath[UUID],
         principal: NamedDependency[Principal],
         organizations: NamedDependency[Organizations],
-    ) -> AuthOrganization:
+    ) -> AuthOrganizationDetails:
         """Restore a deleted organization with all its members and teams."""
-        return AuthOrganization.of(
+        return AuthOrganizationDetails.of(
             await organizations.organizations.restore(
                 principal.user.id, OrganizationId(organization_id)
             )

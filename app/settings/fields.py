@@ -2,7 +2,7 @@
 ``fm-auth config show`` are all generated from this table.
 """
 
-from app.settings import clients, connect, parse, profile
+from app.settings import clients, connect, parse, profile, resources
 from app.settings.field import Field, later
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
@@ -204,6 +204,16 @@ _PROFILES = (
         default_note="none",
         example='{"department": "string", "floor": "integer"}',
         description="Custom claims that people may set in their profile, each with its kind",
+    ),
+    Field(
+        name="AUTH_RESOURCES",
+        attribute="access.resources",
+        kind=resources.registered_resources(),
+        default="{}",
+        default_note="none",
+        example='{"incidents": ["read", "write", "close"]}',
+        description="Resources of the services that use this one, each with the actions that roles"
+        " can permit",
     ),
 )
 

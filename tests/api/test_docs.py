@@ -19,6 +19,12 @@ ASSETS = {
     "favicon-32x32.png": "image/png",
 }
 USERS = "/api/v1/users"
+ROLES = "/api/v1/organizations/{organization_id}/roles"
+PEOPLE_OR_CLIENTS = {
+    ("post", "/api/v1/permissions/check"),
+    ("post", "/access/v1/evaluation"),
+    ("post", "/access/v1/evaluations"),
+}
 PROTECTED = {
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
@@ -42,6 +48,10 @@ PROTECTED = {
     ("post", f"{AUTH}/users/{{user_id}}/revoke-tokens"),
     ("get", USERS),
     ("post", USERS),
+    ("get", "/api/v1/roles"),
+    ("get", "/api/v1/me/permissions"),
+    *((method, ROLES) for method in ("get", "post")),
+    *((method, f"{ROLES}/{{role_id}}") for method in ("get", "patch", "delete")),
     *((method, f"{USERS}/{{user_id}}") for method in ("get", "patch", "delete")),
     *(
         ("post", f"{USERS}/{{user_id}}/{change}")
@@ -131,7 +141,9 @@ async def test_the_document_is_openapi_3_1_as_json(client: Client) -> None:
 async def test_every_route_of_the_contract_is_described_and_no_other(
     document: dict[str, Any],
 ) -> None:
-    assert PROTECTED | CLIENTS | PUBLIC == {where for where, _ in _operations(document)}
+    assert PROTECTED | CLIENTS | PUBLIC | PEOPLE_OR_CLIENTS == {
+        where for where, _ in _operations(document)
+    }
 
 
 async def test_tags_are_objects_with_a_name_and_every_operation_has_one_of_them(
@@ -164,6 +176,8 @@ async def test_every_operation_says_itself_whether_it_needs_a_bearer_token(
     for where, operation in _operations(document):
         if where in CLIENTS:
             assert [{"client": []}] == operation["security"]
+        elif where in PEOPLE_OR_CLIENTS:
+            assert [{"bearer": []}, {"client": []}] == operation["security"]
         elif where in PROTECTED:
             assert [{"bearer": []}] == operation["security"]
         else:
@@ -286,7 +300,10 @@ async def test_every_body_has_an_example_that_the_service_takes(
         token = answer.json().get("access_token", token)
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    elsewhere = {  # in tests/api/test_users.py and test_step_up.py
+    elsewhere = {  # in tests/api/test_users.py, test_step_up.py and test_access.py
+        *PEOPLE_OR_CLIENTS,
+        ("post", ROLES),
+        ("patch", f"{ROLES}/{{role_id}}"),
         ("post", f"{AUTH}/register"),
         ("post", f"{AUTH}/reauthenticate"),
         ("post", USERS),

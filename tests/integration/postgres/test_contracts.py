@@ -17,6 +17,7 @@ from auth_core.testing.contracts import (
     AuditTrailContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
+    GrantsReaderContract,
     InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
@@ -31,6 +32,7 @@ from auth_core.testing.contracts import (
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
+    RoleRepositoryContract,
     SessionRacesContract,
     SessionRepositoryContract,
     TeamRepositoryContract,
@@ -167,3 +169,11 @@ class TestMailOutbox(MailOutboxContract):
         """An outbox that is empty."""
         await observer.execute("TRUNCATE mail_outbox")
         return unit_of_work
+
+
+class TestRoles(RoleRepositoryContract):
+    pass
+
+
+class TestGrants(GrantsReaderContract):
+    pass

@@ -15,6 +15,7 @@ from adapters.postgres import (
     audit,
     audit_log,
     credentials,
+    grants,
     invitations,
     keys,
     loading,
@@ -27,6 +28,7 @@ from adapters.postgres import (
     outbox,
     personal_data,
     refresh_counter,
+    roles,
     sessions,
     tables,
     teams,
@@ -57,6 +59,7 @@ _MODULES = (
     ),
     *(mail, personal_data, one_time_secrets),
     *(organizations, memberships, teams, invitations, organization_domains),
+    *(roles, grants),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -106,6 +109,10 @@ INSERT INTO memberships (organization_id, user_id, role, created_at, updated_at)
 SELECT o.id, u.id, CASE WHEN u.number % 10 = 0 THEN 'owner' ELSE 'member' END, now(), now()
 FROM (SELECT id, row_number() OVER () AS number FROM organizations) AS o
 JOIN (SELECT id, row_number() OVER () AS number FROM users) AS u ON u.number / 10 = o.number"""
+_ROLES = """\
+INSERT INTO roles
+    (id, organization_id, name, description, permissions, created_at, updated_at, version)
+SELECT uuidv7(), id, 'auditor', '', '{}', now(), now(), 1 FROM organizations"""
 _TEAMS = """\
 INSERT INTO teams (id, organization_id, name, created_at, updated_at, version)
 SELECT uuidv7(), id, 'Team', now(), now(), 1 FROM organizations"""
@@ -176,6 +183,7 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _ERASED_SESSIONS,
         _ORGANIZATIONS,
         _MEMBERSHIPS,
+        _ROLES,
         _TEAMS,
         _TEAM_MEMBERSHIPS,
         _INVITATIONS,
@@ -250,6 +258,8 @@ async def test_no_statement_reads_a_whole_table(crowded: asyncpg.Connection, nam
         ("memberships._PAGE", "uq_memberships_organization_id"),
         ("memberships._OTHER_OWNER", "ix_memberships_owners"),
         ("organization_domains._OWNER", "uq_organization_domains_verified"),
+        ("grants._OF", "ix_memberships_user_id"),
+        ("grants._CHANGED_SINCE", "ix_outbox_grants"),
         ("personal_data._DUE", "ix_users_delete_after"),
         ("personal_data.DELETIONS[sessions]", "ix_sessions_user_id"),
     ],

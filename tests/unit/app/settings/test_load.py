@@ -211,6 +211,11 @@ TEXTS = {
         "text", "[]", "1", "[" * 9000, '{"a": "text"}', '{"a": 1}', '{"A": "string"}',
         '{"a-b": "string"}', '{"": "string"}', json.dumps({f"a{n}": "string" for n in range(33)}),
     ],
+    "AUTH_RESOURCES": [
+        "text", "[]", "1", "[" * 9000, '{"a": 1}', '{"a": []}', '{"A": ["read"]}',
+        '{"a": ["read all"]}', '{"users": ["read"]}',
+        json.dumps({f"a{n}": ["read"] for n in range(65)}),
+    ],
     "AUTH_CLIENTS": [
         "canary", "{}", "[1]", '["canary"]', "[" * 9000,
         '[{"client_id": "a", "allow": []}]',
