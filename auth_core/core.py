@@ -13,7 +13,7 @@ from auth_core.credentials import (
     SignInAttempts,
     shipped_blocklist,
 )
-from auth_core.deployment import CoreUnitOfWork, Options, Ports
+from auth_core.deployment import Options, Ports
 from auth_core.keys import (
     KeyService,
     KeyUse,
@@ -50,6 +50,7 @@ from auth_core.tokens import (
     TokenIssuer,
     VerifiedTokens,
 )
+from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import UserService
 
 __all__ = ["Core", "CoreUnitOfWork", "Options", "Ports"]

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Protocol
 
 import msgspec
 
-from auth_core.audit import AuditLogUnitOfWork
 from auth_core.credentials import (
     AttemptPolicy,
     BreachLookup,
@@ -17,21 +15,16 @@ from auth_core.credentials import (
 from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
 from auth_core.keys import (
     KeyGenerator,
-    KeysUnitOfWork,
     Sealer,
 )
 from auth_core.mail import (
     LetterRenderer,
     Mailer,
-    MailQueueUnitOfWork,
     RelayPolicy,
 )
 from auth_core.organizations import OrganizationPolicy
-from auth_core.privacy import PrivacyUnitOfWork
-from auth_core.roles import RolesUnitOfWork
 from auth_core.self_service import (
     SelfServicePolicy,
-    SelfServiceUnitOfWork,
 )
 from auth_core.sessions import (
     RefreshCounter,
@@ -41,23 +34,10 @@ from auth_core.sessions import (
 )
 from auth_core.tokens import (
     SignInPolicy,
-    SignInUnitOfWork,
     TokenSigner,
 )
+from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import ProfilePolicy
-
-
-class CoreUnitOfWork(
-    SignInUnitOfWork,
-    SelfServiceUnitOfWork,
-    KeysUnitOfWork,
-    MailQueueUnitOfWork,
-    PrivacyUnitOfWork,
-    RolesUnitOfWork,
-    AuditLogUnitOfWork,
-    Protocol,
-):
-    """A transaction over everything that the core stores."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,8 +61,11 @@ class Statement:
 def combined(statements: Sequence[Statement]) -> str:
     """One statement that does the work of several writes, each to a table of its own.
 
-    PostgreSQL runs them against one snapshot and in no particular order, all or nothing. The
-    arguments are those of the parts, one after the other.
+    PostgreSQL runs them against one snapshot, all or nothing. It promises no order, but has one:
+    the main statement, then its CTEs from the last to the first. Hence the order here: events come
+    last, and get their positions when every row is locked that the transaction changes
+    (docs/adr/0026-events.md; a race in the tests notices if that ends). The arguments are those of
+    the parts, one after the other.
     """
     return _combined(tuple(statements))
 
@@ -73,11 +76,11 @@ def _combined(statements: tuple[Statement, ...]) -> str:
     for statement in statements:
         numbered.append(_renumbered(statement.sql, offset))
         offset += len(statement.names)
-    *before, last = numbered
-    if not before:
-        return last
-    ctes = (f"write_{index} AS ({sql})" for index, sql in enumerate(before))
-    return " ".join(("WITH", ", ".join(ctes), last))
+    first, *after = numbered
+    if not after:
+        return first
+    ctes = (f"write_{index} AS ({sql})" for index, sql in reversed(list(enumerate(after, 1))))
+    return " ".join(("WITH", ", ".join(ctes), first))
 
 
 def _renumbered(sql: str, offset: int) -> str:

@@ -262,9 +262,26 @@ outbox = Table(
     Column("organization_id", Uuid, info=PSEUDONYM),
     Column("occurred_at", MOMENT, nullable=False, info=PSEUDONYM),
     Column("payload", JSONB, nullable=False, info=PSEUDONYM),
+    # given to committed events, one after the other: positions may become visible in any order
+    Column("sequence", BigInteger, info=OPERATIONAL),
     UniqueConstraint("position"),
     Index("ix_outbox_user_id", "user_id"),
     Index("ix_outbox_grants", "id", postgresql_where=text(ABOUT_GRANTS)),
+    Index("ix_outbox_unnumbered", "position", postgresql_where=text("sequence IS NULL")),
+    Index(
+        "ix_outbox_sequence",
+        "sequence",
+        unique=True,
+        postgresql_where=text("sequence IS NOT NULL"),
+    ),
+)
+
+# How far each publisher of events has got, and under '' the greatest number that was ever given.
+event_progress = Table(
+    "event_progress",
+    metadata,
+    Column("name", Text, primary_key=True, info=OPERATIONAL),
+    Column("sequence", BigInteger, nullable=False, info=OPERATIONAL),
 )
 
 # No foreign keys, as above: a letter may go to somebody who has no account.

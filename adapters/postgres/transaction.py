@@ -1,6 +1,6 @@
 """Statements on one connection: reads at once, writes in one transaction."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -146,21 +146,26 @@ class Transaction:
         """Have the next statement run in ``scope``: it travels with it and ends with it."""
         if scope == self._server_scope:
             return
-        self._connection.precede(scope.messages())
+        try:
+            self._connection.precede(scope.messages())
+        except DRIVER_ERRORS as error:  # the pool has taken the lost connection away
+            self._fail(error)
         if self._begun:  # there it lasts until the transaction ends, or the next scope
             self._server_scope = scope
 
     async def _control(self, command: str) -> None:
-        await self._send(self._connection.execute(command))
+        await self._send(self._connection.execute, command)
 
     async def _execute(self, sql: str, *arguments: object) -> None:
         # without parameters asyncpg's `execute` speaks another protocol, which nothing may precede
         run = self._connection.execute if arguments else self._connection.fetch
-        await self._send(run(sql, *arguments))
+        await self._send(run, sql, *arguments)
 
-    async def _send(self, statement: Awaitable[object]) -> None:
+    async def _send(
+        self, run: Callable[..., Awaitable[object]], sql: str, *arguments: object
+    ) -> None:
         try:
-            await statement
+            await run(sql, *arguments)
         except DRIVER_ERRORS as error:
             self._fail(error)
         self._database.availability.found()

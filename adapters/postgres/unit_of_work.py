@@ -7,6 +7,7 @@ from adapters.postgres.audit import PostgresAuditTrail
 from adapters.postgres.audit_log import PostgresAuditLog
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
+from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.grants import PostgresGrantsReader
 from adapters.postgres.invitations import PostgresInvitationRepository
 from adapters.postgres.keys import PostgresKeyRepository
@@ -145,6 +146,10 @@ class PostgresUnitOfWork:
     @property
     def outbox(self) -> PostgresOutbox:
         return self._outbox
+
+    @property
+    def event_log(self) -> PostgresEventLog:
+        return PostgresEventLog(self._entered)
 
     @property
     def _entered(self) -> Transaction:

@@ -18,6 +18,8 @@ from typing import Any, Self, TypeVar
 import asyncpg
 import httpx
 
+from tests.e2e.workers import Workers
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 FM_AUTH = str(BIN / "fm-auth")
@@ -93,6 +95,19 @@ def _reserved(port: int) -> bool:
         return False
     held.detach()
     return True
+
+
+def quickest(measure: Callable[[], float], *, bound: float, runs: int = 20) -> float:
+    """The least of many measurements, or the first one below ``bound``.
+
+    Whatever else runs on a machine can only add to what something takes by itself.
+    """
+    least = float("inf")
+    for _ in range(runs):
+        least = min(least, measure())
+        if least < bound:
+            break
+    return least
 
 
 def takes_connections(port: int) -> bool:
@@ -175,6 +190,7 @@ class Service:
         self._become = dict(become or {})
         self.process: subprocess.Popen[bytes] | None = None
         self._client: httpx.Client | None = None
+        self.workers = Workers(self.port, lambda: self.pid, self._new_client)
 
     @property
     def output(self) -> str:
@@ -191,10 +207,13 @@ class Service:
     def client(self) -> httpx.Client:
         """A client that keeps its connections: it stays with one worker."""
         if self._client is None:
-            self._client = httpx.Client(
-                base_url=self.url, timeout=ANSWER_SECONDS, trust_env=False, verify=False
-            )
+            self._client = self._new_client()
         return self._client
+
+    def _new_client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url, timeout=ANSWER_SECONDS, trust_env=False, verify=False
+        )
 
     def spawn(self) -> Self:
         """Start it and do not wait."""
@@ -212,10 +231,24 @@ class Service:
         return self
 
     def start(self) -> Self:
-        """Start it and wait until it answers."""
+        """Start it and wait until all its workers answer."""
         self.spawn()
         eventually(self._answers, seconds=START_SECONDS)
+        self.ask_each("/health")
         return self
+
+    def ask_each(self, path: str, **request: Any) -> list[httpx.Response]:
+        """GET from every worker, each on a connection that is known to be its own."""
+        answers: dict[int, httpx.Response] = {}
+        count = int(self._settings.get("WORKERS", "1"))
+
+        def all_have_answered() -> bool:
+            self._assert_running()
+            self.workers.ask(path, answers, **request)
+            return len(answers) >= count and answers.keys() >= self.workers.pids()
+
+        eventually(all_have_answered)
+        return list(answers.values())
 
     def restart(self) -> Self:
         """End it and start it again."""
@@ -227,9 +260,7 @@ class Service:
         process = self.process
         if process is None:
             return 0
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._hang_up()
         with suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(process.pid, number)
         return self.wait()
@@ -255,20 +286,17 @@ class Service:
         """Leave nothing of it behind, whatever has happened."""
         if self.process is not None and self.process.poll() is None:
             self.end(signal.SIGKILL, group=True)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.workers.close()
         if self._client is not None:
             self._client.close()
+            self._client = None
 
-    def get(self, path: str, token: str = "", *, fresh: bool = False) -> httpx.Response:
-        """GET, on a connection of its own (any worker may answer) if it is to be ``fresh``."""
+    def get(self, path: str, token: str = "") -> httpx.Response:
+        """GET."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        if fresh:
-            return httpx.get(
-                f"{self.url}{path}",
-                headers=headers,
-                timeout=ANSWER_SECONDS,
-                trust_env=False,
-                verify=False,
-            )
         return self.client.get(path, headers=headers)
 
     def post(self, path: str, body: object = None, token: str = "") -> httpx.Response:
@@ -297,16 +325,19 @@ class Service:
         """The status of /me."""
         return self.get("/api/v1/auth/me", token).status_code
 
-    def checks(self, token: str, *, times: int = 16) -> set[int]:
-        """The statuses of /me on many connections: every worker answers some."""
-        return {self.get("/api/v1/auth/me", token, fresh=True).status_code for _ in range(times)}
+    def checks(self, token: str, *, times: int = 3) -> set[int]:
+        """The statuses of /me from every worker, so many times from each."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return {
+            answer.status_code
+            for _ in range(times)
+            for answer in self.ask_each("/api/v1/auth/me", headers=headers)
+        }
 
     def readiness(self) -> str:
         """`ready`, `degraded` or the error code; `mixed` when its workers do not agree."""
-        found = set()
-        for _ in range(24):
-            body = self.get("/health/ready", fresh=True).json()
-            found.add(body["code"] if "code" in body else body["status"])
+        bodies = [answer.json() for answer in self.ask_each("/health/ready")]
+        found = {body["code"] if "code" in body else body["status"] for body in bodies}
         return found.pop() if len(found) == 1 else "mixed"
 
     def until(self, readiness: str) -> None:
@@ -318,13 +349,16 @@ class Service:
         return str(self.get("/.well-known/jwks.json").json()["keys"][0]["kid"])
 
     def _answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.output}"
+        self._assert_running()
         with suppress(httpx.TransportError):
             return httpx.get(
                 f"{self.url}/health", timeout=5, trust_env=False, verify=False
             ).is_success
         return False
+
+    def _assert_running(self) -> None:
+        assert self.process is not None
+        assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.output}"
 
 
 class Services:

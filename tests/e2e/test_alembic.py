@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.conftest import NewDatabase
-from tests.e2e.running import BIN, ROOT, environment, sql
+from tests.e2e.running import BIN, ROOT, START_SECONDS, environment, sql
 
 
 def alembic(*arguments: str, url: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -15,7 +15,7 @@ def alembic(*arguments: str, url: str, cwd: Path = ROOT) -> subprocess.Completed
         env=environment({"DATABASE_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START_SECONDS,
         check=False,
     )
 
@@ -75,7 +75,7 @@ def test_without_a_database_it_says_what_to_set() -> None:
         env=environment({"PYTHONDONTWRITEBYTECODE": "1"}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START_SECONDS,
         check=False,
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -48,7 +49,7 @@ async def failed(container: Container, reason: str) -> QueuedLetter:
     now = container.clock.now()
     async with container.unit_of_work() as uow:
         [claimed] = await uow.mail.claim(now, now, 1)
-        later = now.replace(year=now.year + 1)
+        later = now + timedelta(days=365)
         await uow.mail.postpone(claimed, later, reason)
         await uow.commit()
     return claimed

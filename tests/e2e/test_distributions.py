@@ -5,6 +5,7 @@ import posixpath
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,26 +13,30 @@ import pytest
 
 import migrations
 from tests.e2e.conftest import NewDatabase
-from tests.e2e.running import ROOT, environment
+from tests.e2e.running import ROOT, START_SECONDS, environment, quickest
 
 UV = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))
+pytestmark = pytest.mark.timeout(900)
 needs_uv = pytest.mark.skipif(UV is None, reason="no uv on PATH and none in .uv/bin")
 
 
 def uv(*arguments: str | Path) -> str:
     # uv needs its cache, its certificates and whatever else the machine has set up
     kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run(
-        [str(UV), *map(str, arguments)],
-        cwd=ROOT,
-        env=kept,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    for attempt in (1, 2, 3):  # it may have to ask a package index, which may have a bad moment
+        done = subprocess.run(
+            [str(UV), *map(str, arguments)],
+            cwd=ROOT,
+            env=kept,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        if done.returncode == 0:
+            return done.stdout
+        time.sleep(5 * (attempt < 3))
+    raise AssertionError(done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def run(python: Path, code: str) -> list[str]:
         text=True,
         cwd="/",
         env=environment(),
-        timeout=60,
+        timeout=START_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -124,11 +129,14 @@ def test_the_core_alone_imports_fast_and_pulls_in_no_framework(
         "import sys, time; began = time.perf_counter(); import auth_core\n"
         "print(time.perf_counter() - began, *sys.modules)"
     )
-    # the best of three: other processes may hold the processor
-    runs = [run(python, code) for _ in range(3)]
+    modules: list[str] = []
 
-    assert 0.3 > min(float(seconds) for seconds, *_ in runs)
-    modules = runs[0][1:]
+    def seconds() -> float:
+        nonlocal modules
+        took, *modules = run(python, code)
+        return float(took)
+
+    assert 0.3 > quickest(seconds, bound=0.3)
     frameworks = {
         *("litestar", "sqlalchemy", "advanced_alchemy", "asyncpg", "redis", "structlog", "joserfc"),
         *("cryptography", "granian", "click", "uuid_utils", "argon2"),
@@ -166,7 +174,7 @@ def test_the_service_runs_from_its_wheels_without_the_checkout(
             text=True,
             cwd="/",
             env=environment(settings),
-            timeout=60,
+            timeout=START_SECONDS,
             check=False,
         )
         return done.returncode, done.stdout, done.stderr
@@ -207,7 +215,7 @@ def test_make_help_works_where_uv_is_missing(tmp_path: Path) -> None:
         env={"PATH": str(tools)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=START_SECONDS,
         check=False,
     )
 

@@ -4,7 +4,15 @@ import subprocess
 
 import pytest
 
-from tests.e2e.running import FM_AUTH, Services, environment, eventually, fm_auth, sql
+from tests.e2e.running import (
+    FM_AUTH,
+    START_SECONDS,
+    Services,
+    environment,
+    eventually,
+    fm_auth,
+    sql,
+)
 
 COMMANDS = (("key", "rotate"), ("worker", "--once")) * 3
 COUNT = (
@@ -26,7 +34,7 @@ def at_once(settings: dict[str, str]) -> None:
         for command in COMMANDS
     ]
     for process in running:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=START_SECONDS)
         assert 0 == process.returncode, errors.decode()
 
 

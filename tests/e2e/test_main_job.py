@@ -4,6 +4,7 @@ import json
 import shutil
 import stat
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import migrations
 from tests.e2e.conftest import Estate
 from tests.e2e.running import (
+    ANSWER_SECONDS,
     Service,
     Services,
     environment,
@@ -30,7 +32,11 @@ def banner_commands(service: Service) -> list[str]:
 
 def shell(command: str) -> dict[str, object]:
     done = subprocess.run(
-        ["sh", "-c", command], capture_output=True, env=environment(), timeout=30, check=True
+        ["sh", "-c", command],
+        capture_output=True,
+        env=environment(),
+        timeout=ANSWER_SECONDS,
+        check=True,
     )
     answer = json.loads(done.stdout)
     assert isinstance(answer, dict)
@@ -100,9 +106,10 @@ def test_no_server_of_the_embedded_run_listens_on_a_network(house: Service) -> N
     inodes = set()
     for pid in processes_of(house.folder):
         for link in Path(f"/proc/{pid}/fd").glob("*"):
-            name = str(link.readlink()) if link.is_symlink() else ""
-            if name.startswith("socket:["):
-                inodes.add(name[8:-1])
+            with suppress(OSError):  # closed while we look
+                name = str(link.readlink())
+                if name.startswith("socket:["):
+                    inodes.add(name[8:-1])
     listening = [
         line.split()
         for table in ("tcp", "tcp6")
@@ -145,7 +152,7 @@ def test_a_second_run_on_the_same_data_is_told_who_uses_it_and_disturbs_nothing(
     assert f"is in use by process {house.pid}" in text
     assert "Traceback" not in text
     assert 1 == len(text.splitlines())
-    assert "ready" == house.readiness()
+    house.until("ready")
 
 
 def test_accounts_are_made_and_listed_beside_a_running_service(house: Service) -> None:
@@ -164,7 +171,7 @@ def test_accounts_are_made_and_listed_beside_a_running_service(house: Service) -
     assert 0 == listed.returncode, listed.stderr
     assert name in listed.stdout
     assert 200 == house.check(house.log_in(name))
-    assert "ready" == house.readiness()
+    house.until("ready")
 
 
 def test_migrating_beside_a_running_service_finds_nothing_to_do(house: Service) -> None:
@@ -174,7 +181,7 @@ def test_migrating_beside_a_running_service_finds_nothing_to_do(house: Service) 
         migrated.returncode,
         migrated.stdout,
     )
-    assert "ready" == house.readiness()
+    house.until("ready")
 
 
 def test_it_serves_on_ipv6_and_prints_a_url_that_can_be_called(services: Services) -> None:

@@ -19,6 +19,7 @@ from adapters.embedded.binaries import valkey_program
 from tests.e2e.conftest import Estate, NewDatabase
 from tests.e2e.running import (
     ROOT,
+    START_SECONDS,
     Service,
     Services,
     eventually,
@@ -201,7 +202,7 @@ def test_several_nodes_may_migrate_at_once(
         for _ in range(3)
     ]
 
-    assert [0, 0, 0] == [node.wait(60) for node in nodes]
+    assert [0, 0, 0] == [node.wait(START_SECONDS) for node in nodes]
     assert [(migrations.HEAD,)] == sql(
         settings["DATABASE_URL"], "SELECT version_num FROM alembic_version"
     )
@@ -302,7 +303,7 @@ def test_a_wrong_redis_password_costs_speed_not_service_and_is_never_shown(
     settings["REDIS_URL"] = f"redis://:wr0ng-pa55word@127.0.0.1:{port}/0"
     service = services(settings).start()
 
-    assert "degraded" == service.readiness()
+    service.until("degraded")
     assert 200 == service.check(service.register()[1])
     assert "redis_lost" in service.output
     assert "wr0ng-pa55word" not in service.output
@@ -323,7 +324,7 @@ def test_an_ordinary_user_can_run_it_and_cannot_use_the_folder_of_another(
     assert 200 == service.check(service.register()[1])
     assert NOBODY == (home / ".data" / "postgres").stat().st_uid
     service.restart()
-    assert "ready" == service.readiness()
+    service.until("ready")
     assert 0 == service.end()
     assert {} == processes_of(services.folder)
 

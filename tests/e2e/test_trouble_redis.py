@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -37,7 +38,7 @@ def test_without_redis_at_the_start_it_serves_and_comes_out_of_it_by_itself(
     external.valkey.stop()
     service = services(settings).start()
 
-    assert "degraded" == service.readiness()
+    service.until("degraded")
     assert "degraded" == service.get("/api/v1/auth/health").json()["status"]
     name, token = service.register()
     assert 200 == service.check(token)
@@ -108,8 +109,8 @@ def test_flushing_redis_logs_nobody_out_and_revives_nobody(
 
     for _ in range(3):
         assert b"+OK" in ask(external, "FLUSHALL")
-        assert {200} == deployed.checks(token, times=6)
-        assert {401} == deployed.checks(ended, times=6)
+        assert {200} == deployed.checks(token)
+        assert {401} == deployed.checks(ended)
 
 
 @pytest.mark.sec("SEC-33")
@@ -135,11 +136,11 @@ def test_a_logout_is_refused_by_every_worker_from_the_moment_it_is_answered(
     name, _ = deployed.register()
     for _ in range(10):
         token = deployed.log_in(name)
-        assert {200} == deployed.checks(token, times=8)
+        assert {200} == deployed.checks(token)
 
         deployed.log_out(token)
 
-        assert {401} == deployed.checks(token, times=12)
+        assert {401} == deployed.checks(token)
 
 
 @pytest.mark.sec("SEC-72")
@@ -155,9 +156,8 @@ def test_a_redis_that_takes_no_writes_is_soon_distrusted_by_every_worker(
         deployed.log_out(ended)
         # the worker that was asked knows at once, the others by the heartbeat of their connection
         assert 401 == deployed.check(ended)
-        # (not `readiness`: a handful of answers may all come from the first worker)
-        eventually(lambda: {401} == deployed.checks(ended, times=32))
-        assert "degraded" == deployed.readiness()
+        eventually(lambda: {401} == deployed.checks(ended))
+        deployed.until("degraded")
         assert {200} == deployed.checks(token)
     finally:
         assert b"+OK" in ask(external, "REPLICAOF NO ONE")
@@ -169,7 +169,8 @@ def test_a_redis_that_takes_no_writes_is_soon_distrusted_by_every_worker(
 def test_a_logout_on_a_node_that_is_cut_off_from_redis_reaches_the_others_within_the_lifetime(
     external: EmbeddedServers, settings: dict[str, str], services: Services
 ) -> None:
-    settings["AUTH_SESSION_CACHE_SECONDS"] = "2"
+    lifetime = 5
+    settings["AUTH_SESSION_CACHE_SECONDS"] = str(lifetime)
     way = services.folder / "valkey.sock"
     way.symlink_to(external.valkey.socket_path)
     cut_off = services({**settings, "REDIS_URL": f"unix://{way}"}).start()
@@ -182,6 +183,14 @@ def test_a_logout_on_a_node_that_is_cut_off_from_redis_reaches_the_others_within
     cut_off.until("degraded")
     other.until("ready")
     cut_off.log_out(token)
+    over = time.monotonic()
 
     assert 401 == cut_off.check(token)
-    eventually(lambda: other.check(token) == 401, seconds=6)
+    asked = [over]
+
+    def refused() -> bool:
+        asked.append(time.monotonic())
+        return other.check(token) == 401
+
+    eventually(refused)
+    assert lifetime + 1 > asked[-2] - over  # when it was let in for the last time

@@ -1,13 +1,14 @@
 """The contract suites of the core's ports on PostgreSQL."""
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
+from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork, migrate
 from auth_core.audit import AuditService
 from auth_core.kernel import EventId, UserId
 from auth_core.testing import ManualClock, SeededEntropy
@@ -17,6 +18,7 @@ from auth_core.testing.contracts import (
     AuditTrailContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
+    EventLogContract,
     GrantsReaderContract,
     InvitationRepositoryContract,
     KeyRepositoryContract,
@@ -40,6 +42,7 @@ from auth_core.testing.contracts import (
     UserRepositoryContract,
 )
 from auth_core.testing.contracts.making import now
+from tests.integration.postgres.conftest import VAULT, MakeDatabase
 
 
 @pytest.fixture
@@ -148,6 +151,22 @@ class TestKeys(KeyRepositoryContract):
         """A deployment that has no keys yet."""
         await observer.execute("TRUNCATE signing_keys, departed_keys")
         return unit_of_work
+
+
+@pytest.fixture(scope="module")
+async def own_database(make_database: MakeDatabase) -> AsyncIterator[Database]:
+    """One that may be swept empty."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    database = Database(url, pool_size=10, max_overflow=10)
+    yield database
+    await database.close()
+
+
+class TestEventLog(EventLogContract):
+    @pytest.fixture
+    def unit_of_work(self, own_database: Database) -> Callable[[], PostgresUnitOfWork]:
+        return lambda: PostgresUnitOfWork(own_database, VAULT)
 
 
 class TestAuditTrail(AuditTrailContract):

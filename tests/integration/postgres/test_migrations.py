@@ -182,6 +182,25 @@ async def test_an_index_that_was_left_half_made_is_made_anew(make_database) -> N
     assert str(definition).endswith("(user_id)")
 
 
+async def test_events_of_before_the_relay_wait_for_it(make_database) -> None:
+    """And the version before can still record events on the new schema."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url, "0013")
+    event = "INSERT INTO outbox (id, type, occurred_at, payload) VALUES ($1, 'x', $2, '{}')"
+    await fetch(url, event, uuid4(), NOW)
+    await fetch(url, "CREATE INDEX ix_outbox_unnumbered ON outbox (type)")  # cut off half-way
+
+    await asyncio.to_thread(migrate, url, "0015")
+    await fetch(url, event, uuid4(), NOW)
+    assert [(2,)] == await fetch(url, "SELECT count(*) FROM outbox WHERE sequence IS NULL")
+    query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_outbox_unnumbered'"
+    ((definition,),) = await fetch(url, query)
+    assert '("position") WHERE (sequence IS NULL)' in str(definition)
+
+    await asyncio.to_thread(downgrade, url, "0013")
+    assert [(2,)] == await fetch(url, "SELECT count(*) FROM outbox")
+
+
 async def test_a_password_of_before_failures_survives_them_both_ways(make_database) -> None:
     """And the version before can still store passwords on the new schema."""
     url = await make_database()

@@ -15,6 +15,7 @@ from adapters.postgres import (
     audit,
     audit_log,
     credentials,
+    event_log,
     grants,
     invitations,
     keys,
@@ -57,16 +58,16 @@ _MODULES = (
         keys,
         audit_log,
     ),
-    *(mail, personal_data, one_time_secrets),
+    *(mail, personal_data, one_time_secrets, event_log),
     *(organizations, memberships, teams, invitations, organization_domains),
     *(roles, grants),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 _EVENTS = """\
-INSERT INTO outbox (id, type, user_id, occurred_at, payload)
+INSERT INTO outbox (id, type, user_id, occurred_at, payload, sequence)
 SELECT uuidv7(-number * interval '1 minute'), 'user.updated', uuidv7(),
-    now() - number * interval '1 minute', '{}'
+    now() - number * interval '1 minute', '{}', nullif(number, 20000)
 FROM generate_series(1, 20000) AS number"""
 _LETTERS = """\
 INSERT INTO mail_outbox (id, recipient, template, sealed_values, created_at, next_attempt_at)
@@ -130,7 +131,7 @@ INSERT INTO organization_domains (id, organization_id, domain, challenge, create
 SELECT uuidv7(), id, slug || '.example', 'x', now(), now() FROM organizations"""
 
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
-_SMALL = {"signing_keys", "departed_keys"}
+_SMALL = {"signing_keys", "departed_keys", "event_progress"}
 
 
 def _statements() -> dict[str, Statement]:

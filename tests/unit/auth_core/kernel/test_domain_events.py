@@ -1,5 +1,7 @@
 """Events: a wire name each, and people by id only."""
 
+from uuid import UUID
+
 import msgspec
 import pytest
 
@@ -47,6 +49,7 @@ from auth_core.users import (
     UserSignInFailed,
     UserUpdated,
 )
+from auth_core.webhooks import DisabledReason, EndpointId, WebhookDisabled
 
 CLOCK = ManualClock()
 IDS = DeterministicIds(CLOCK, SeededEntropy())
@@ -114,6 +117,14 @@ EVENTS = [
         ),
         "security.credential_stuffing_suspected",
     ),
+    (
+        WebhookDisabled(
+            **SUBJECT | {"user_id": None},
+            endpoint_id=EndpointId(UUID(int=7)),
+            reason=DisabledReason.GONE,
+        ),
+        "webhook.disabled",
+    ),
 ]
 
 
@@ -146,6 +157,7 @@ def test_events_hold_no_personal_data():
         *("use", "kid", "algorithm", "previous_kid"),
         "consecutive_failures",
         *("source", "accounts", "window"),
+        "endpoint_id",
         *("previous_role", "team_id", "invitation_id"),
     } == fields
 

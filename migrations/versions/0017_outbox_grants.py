@@ -6,8 +6,8 @@ Outside of a transaction. Cut off, it leaves an index that is not valid: the nex
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
