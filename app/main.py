@@ -119,6 +119,7 @@ def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Cal
         access,
         limits if settings.limits.enabled else None,
         call,
+        core.audit,
         development=settings.service.is_development,
     )
 
@@ -137,6 +138,7 @@ def _constants(container: Container) -> dict[str, object]:
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
+        "audit": core.audit,
         "personal_data": core.personal_data,
         "roles": core.roles,
         "role_book": core.role_book,

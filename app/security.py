@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,12 +18,15 @@ from app.errors import EndpointNotAvailable, FormRequired
 from app.fixed_routes import HANDED_OVER
 from app.limits import RouteLimits
 from app.proxies import Proxies
+from auth_core.audit import AuditService
 from auth_core.clients import Client, ClientRegistry
 from auth_core.kernel import (
+    AuthCoreError,
     AuthenticationRequired,
     ImpersonationRefused,
     InvalidClient,
     InvalidRequest,
+    PermissionDenied,
     Source,
     acting,
     through,
@@ -96,6 +100,7 @@ class Gate:
         access: RouteAccess,
         limits: RouteLimits | None,
         call: Call,
+        audit: AuditService,
         *,
         development: bool,
     ) -> None:
@@ -105,6 +110,7 @@ class Gate:
         self._access = access
         self._limits = limits
         self._call = call
+        self._audit = audit
         self._development = development
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
@@ -116,9 +122,27 @@ class Gate:
             elif HANDED_OVER in scope:
                 await _hand_over(scope, receive, send, app)
             else:
-                await self._handle(scope, receive, send, app)
+                try:
+                    await self._handle(scope, receive, send, app)
+                except (PermissionDenied, ImpersonationRefused):
+                    await self._note_refusal(scope)
+                    raise
 
         return gate
+
+    async def _note_refusal(self, scope: HTTPScope) -> None:
+        """On the trail: who was refused what. The refusal stands without it, too."""
+        principal = scope.get("auth")
+        if not isinstance(principal, Principal):
+            return
+        session, route = principal.session, scope["path_template"]
+        with suppress(AuthCoreError):
+            await self._audit.refused(
+                principal.user.id,
+                session.id,
+                actor_id=session.impersonator_id,
+                target=f"route:{scope['method']} {route}",
+            )
 
     async def _handle(
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp

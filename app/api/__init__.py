@@ -1,6 +1,7 @@
 """The HTTP API, one module per resource, request and response types beside their handlers."""
 
 from app.api.account import AccountController
+from app.api.audit import AuditController, OrganizationAuditController
 from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
@@ -53,6 +54,8 @@ CONTROLLERS = [
     AuthZenController,
     BuiltInRolesController,
     OrganizationRolesController,
+    AuditController,
+    OrganizationAuditController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

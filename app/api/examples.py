@@ -142,6 +142,27 @@ NEW_ACCOUNT: Final[Json] = {
 ACCOUNT_CHANGES: Final[Json] = {"display_name": "Jane R.", "roles": ["admin", "user"]}
 IMPERSONATE: Final[Json] = {"reason": "ticket 4711", "minutes": 30}
 DIRECTORY: Final[Json] = {"users": [USER], "total": 1, "truncated": False}
+AUDIT_TRAIL: Final[Json] = {
+    "items": [
+        {
+            "id": "019ac1d6-7c9e-7d3a-9d5e-0b4a3f1f7c55",
+            "occurred_at": "2026-01-16T08:15:00.123456+00:00",
+            "action": "user:roles_changed",
+            "result": "success",
+            "reason": "requested",
+            "user_id": USER["user_id"],
+            "actor_id": "019ac1d6-0000-7d3a-9d5e-0b4a3f1f7c56",
+            "session_id": None,
+            "via_session_id": "019ac1d6-1111-7d3a-9d5e-0b4a3f1f7c57",
+            "organization_id": None,
+            "target": None,
+            "detail": "user -> user,admin",
+            "position": 4,
+            "hash": "5a0c3f1f9b7e4d2c5a0c3f1f9b7e4d2c5a0c3f1f9b7e4d2c5a0c3f1f9b7e4d2c",
+        }
+    ],
+    "next_cursor": None,
+}
 USER_DELETED: Final[Json] = {"message": "Deleted john.doe", "user_id": USER["user_id"]}
 TOKENS_REVOKED: Final[Json] = {
     "message": "Revoked all tokens of john.doe",

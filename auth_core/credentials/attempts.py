@@ -6,6 +6,7 @@ from typing import cast
 
 import msgspec
 
+from auth_core.audit import AuditAction, AuditRecord, AuditResult, AuditUnitOfWork
 from auth_core.credentials.events import CredentialStuffingSuspected
 from auth_core.kernel import (
     AuthCoreError,
@@ -19,7 +20,6 @@ from auth_core.kernel import (
     Limit,
     RateLimiter,
     Source,
-    UnitOfWork,
     Username,
     enforce,
 )
@@ -47,7 +47,7 @@ class SignInAttempts:
 
     def __init__(
         self,
-        unit_of_work: Callable[[], UnitOfWork],
+        unit_of_work: Callable[[], AuditUnitOfWork],
         limiter: RateLimiter,
         spread: FailureSpread,
         clock: Clock,
@@ -113,4 +113,17 @@ class SignInAttempts:
         with suppress(AuthCoreError):  # the answer to the attempt does not depend on it
             async with self._unit_of_work() as uow:
                 await uow.outbox.add([event])
+                await uow.audit.append(_record(event))
                 await uow.commit()
+
+
+def _record(event: CredentialStuffingSuspected) -> AuditRecord:
+    """About nobody; the network stands in the event, which is not kept for ever."""
+    return AuditRecord(
+        id=event.id,
+        occurred_at=event.occurred_at,
+        action=AuditAction.CREDENTIAL_STUFFING_SUSPECTED,
+        reason="many_accounts",
+        result=AuditResult.FAILURE,
+        target=f"event:{event.id}",
+    )

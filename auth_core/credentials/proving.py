@@ -6,7 +6,7 @@ from typing import Protocol, TypedDict
 
 import msgspec
 
-from auth_core.audit import AuditAction, AuditRecord, AuditUnitOfWork
+from auth_core.audit import AuditAction, AuditRecord, AuditResult, AuditUnitOfWork
 from auth_core.credentials.failures import FailurePolicy
 from auth_core.credentials.password import (
     Account,
@@ -120,7 +120,8 @@ class PasswordProof:
                 disabled = failures == limit
                 action = AuditAction.PASSWORD_DISABLED if disabled else AuditAction.SIGN_IN_FAILED
                 reason = "too_many_failures" if disabled else "wrong_password"
-                await uow.audit.append(self._record(action, user_id, reason))
+                result = AuditResult.SUCCESS if disabled else AuditResult.FAILURE
+                await uow.audit.append(self._record(action, user_id, reason, result))
                 await uow.outbox.add(self._events(user_id, failures, disabled=disabled))
             await uow.commit()
 
@@ -144,8 +145,14 @@ class PasswordProof:
             "user_id": user_id,
         }
 
-    def _record(self, action: AuditAction, user_id: UserId, reason: str) -> AuditRecord:
-        return AuditRecord(**self._about(user_id), action=action, reason=reason)
+    def _record(
+        self,
+        action: AuditAction,
+        user_id: UserId,
+        reason: str,
+        result: AuditResult = AuditResult.SUCCESS,
+    ) -> AuditRecord:
+        return AuditRecord(**self._about(user_id), action=action, reason=reason, result=result)
 
 
 class _About(TypedDict):

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import EventId, Ids
 from auth_core.keys.events import KeyRotated, RotationCause
 from auth_core.keys.model import Departure, KeyStatus, KeyUse, SealedKey
@@ -60,6 +61,8 @@ class LockedKeys:
     async def remove(self, key: SealedKey, departure: Departure, now: datetime) -> None:
         """Let a key leave the ring."""
         await self._uow.keys.remove(key.kid, departure, now)
+        if departure is Departure.REVOKED:
+            await self._record(AuditAction.KEY_REVOKED, key, "requested", now)
         self.keys = [other for other in self.keys if other.kid != key.kid]
         self.changes.append(key.kid)
 
@@ -94,7 +97,21 @@ class LockedKeys:
                 cause=cause,
             )
             await self._uow.outbox.add([event])
+            await self._record(AuditAction.KEY_ROTATED, key, cause, now)
         return stored
+
+    async def _record(
+        self, action: AuditAction, key: SealedKey, reason: str, now: datetime
+    ) -> None:
+        await self._uow.audit.append(
+            AuditRecord(
+                id=EventId(self._ids.uuid()),
+                occurred_at=now,
+                action=action,
+                reason=str(reason),
+                target=f"key:{key.kid}",
+            )
+        )
 
     async def _store(self, key: SealedKey) -> SealedKey:
         if self.find(key.kid) is None:

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
-from auth_core.kernel import Secret, UnitOfWork
+from auth_core.audit import AuditUnitOfWork
+from auth_core.kernel import Secret
 from auth_core.keys.model import Departure, KeyUse, SealedKey, SigningKey
 
 
@@ -90,8 +91,8 @@ class KeyGenerator(Protocol):
         ...
 
 
-class KeysUnitOfWork(UnitOfWork, Protocol):
-    """A transaction over keys."""
+class KeysUnitOfWork(AuditUnitOfWork, Protocol):
+    """A transaction over keys that leaves a trail."""
 
     @property
     def keys(self) -> KeyRepository:

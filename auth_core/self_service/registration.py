@@ -133,6 +133,9 @@ class RegistrationFlow:
             await self._mailed.send_link(
                 uow, Purpose.INVITATION, email, template=MailTemplate.REGISTRATION_INVITATION
             )
+            await self._trail.record(
+                uow, None, AuditAction.INVITATION_CREATED, reason="registration"
+            )
             await uow.commit()
 
     async def invited(self, invitation: str) -> Email:

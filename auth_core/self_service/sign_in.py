@@ -27,7 +27,7 @@ class SessionStart:
         Raises Unavailable, also when every session of the user was ended meanwhile.
         """
         try:
-            user, session = await self._sessions.begin(uow, user, origin)
+            user, session = await self._sessions.begin(uow, user, origin, by="mail")
             await uow.commit()
         except ConcurrentUpdate as error:
             raise Unavailable from error

@@ -15,7 +15,7 @@ class Trail:
     async def record(
         self,
         uow: AuditUnitOfWork,
-        user_id: UserId,
+        user_id: UserId | None,
         action: AuditAction,
         *events: DomainEvent,
         reason: str,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.audit import AuditRecord
+from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import Clock, EventId, Ids, SessionId, UserId
 from auth_core.sessions.events import SessionCreated, SessionRevoked
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
@@ -48,11 +48,13 @@ class SessionService:
         origin: SessionOrigin,
         *,
         amr: tuple[str, ...] = (),
+        by: str | None = None,
     ) -> tuple[User, Session]:
         """Add a session and its login to ``uow``; the caller commits and then calls `began`.
 
-        ``amr`` says how the person proved who they are (RFC 8176 §2). The commit raises
-        ConcurrentUpdate when all sessions of the user were ended meanwhile.
+        ``amr`` says how the person proved who they are (RFC 8176 §2), ``by`` what the trail is to
+        say instead. The commit raises ConcurrentUpdate when all sessions of the user were ended
+        meanwhile.
         """
         now = self._clock.now()
         session = self._new(user, origin, now, self._absolute_lifetime, amr=amr)
@@ -62,6 +64,9 @@ class SessionService:
             id=EventId(self._ids.uuid()), occurred_at=now, user_id=user.id, session_id=session.id
         )
         await uow.outbox.add([self._created(session), logged_in])
+        how = by or ("password" if "pwd" in amr else "name")
+        signed_in = AuditAction.SIGN_IN_SUCCEEDED
+        await uow.audit.append(self._record(signed_in, how, user.id, session.id, now))
         return user.signed_in(now), session
 
     async def begin_impersonation(
@@ -87,6 +92,23 @@ class SessionService:
         await uow.outbox.add([self._created(session)])
         return session
 
+    def _record(
+        self,
+        action: AuditAction,
+        reason: str,
+        user_id: UserId,
+        session_id: SessionId | None,
+        now: datetime,
+    ) -> AuditRecord:
+        return AuditRecord(
+            id=EventId(self._ids.uuid()),
+            occurred_at=now,
+            action=action,
+            reason=str(reason),
+            user_id=user_id,
+            session_id=session_id,
+        )
+
     def _new(
         self,
         user: User,
@@ -111,6 +133,12 @@ class SessionService:
             authenticated_at=now,
             amr=amr,
         )
+
+    async def record_renewal(self, uow: SessionsUnitOfWork, session: Session) -> None:
+        """Leave a record in ``uow`` that the person has proven again who they are."""
+        action, now = AuditAction.REAUTHENTICATED, self._clock.now()
+        record = self._record(action, "password", session.user_id, session.id, now)
+        await uow.audit.append(record)
 
     async def began(self, user_id: UserId) -> None:
         """After the commit of `begin`: what is cached about the user's logins is old."""
@@ -182,8 +210,10 @@ class SessionService:
             ending = await uow.sessions.end(user_id, session_id, reason, now)
             if ending.ended:
                 await uow.outbox.add([self._revoked(user_id, session_id, reason, now)])
-                if record is not None:
-                    await uow.audit.append(record)
+                action = AuditAction.SESSION_ENDED
+                await uow.audit.append(
+                    record or self._record(action, reason, user_id, session_id, now)
+                )
                 await uow.commit()
         if ending.ended:
             self._announcer.announce(user_id, [session_id], now)
@@ -214,8 +244,10 @@ class SessionService:
     ) -> int:
         async with self._unit_of_work() as uow:
             ended = await self.end_all_within(uow, user_id, reason, keep=keep)
-            if record is not None:
-                await uow.audit.append(record)
+            if record is None:
+                now, action = self._clock.now(), AuditAction.SESSION_ENDED
+                record = self._record(action, reason, user_id, None, now)
+            await uow.audit.append(record)
             await uow.commit()
         await self.ended(user_id, ended)
         return len(ended)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from auth_core.audit import AuditRecord
+from auth_core.audit import AuditAction, AuditRecord
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import DomainEvent, Letter, Secret
 from auth_core.mail import LetterVault
@@ -22,6 +22,8 @@ from auth_core.testing.unit_of_work import InMemoryUnitOfWork
 from auth_core.tokens import SignInPolicy
 
 DEVELOPMENT = Options(sign_in=SignInPolicy(development=True))
+
+_SIGNED_IN = AuditAction.SIGN_IN_SUCCEEDED
 
 
 class InMemoryCore(Core):
@@ -69,8 +71,15 @@ class InMemoryCore(Core):
 
     @property
     def audited(self) -> list[AuditRecord]:
-        """Every audit record that was committed, in order."""
-        return list(self.store.audit)
+        """Every audit record that was committed, in order, but for the sign-ins that nearly every
+        test begins with: `signed_in` has those.
+        """
+        return [each for each in self.store.audit if each.action is not _SIGNED_IN]
+
+    @property
+    def signed_in(self) -> list[AuditRecord]:
+        """The records of sign-ins."""
+        return [each for each in self.store.audit if each.action is _SIGNED_IN]
 
     @property
     def letters(self) -> list[Letter]:

@@ -53,6 +53,8 @@ class Reauthentication:
             session = await uow.sessions.prove(
                 user.id, principal.session.id, self._clock.now(), BY_PASSWORD
             )
+            if session is not None:
+                await self._sessions.record_renewal(uow, session)
             await uow.commit()
         await self._sessions.began(user.id)
         return session

@@ -108,7 +108,9 @@ class SignIn:
             if password_hash is not None:
                 await uow.credentials.set_password(user.id, password_hash)
             amr = () if password_hash is None else BY_PASSWORD
-            user, session = await self._sessions.begin(uow, user, origin, amr=amr)
+            user, session = await self._sessions.begin(
+                uow, user, origin, amr=amr, by="registration"
+            )
             await uow.commit()
         return SignedIn(user, self._tokens.issue(user, session, keys))
 

@@ -47,6 +47,8 @@ PROTECTED = {
     ("patch", f"{AUTH}/me"),
     ("get", f"{AUTH}/me/available-scopes"),
     ("get", f"{AUTH}/me/export"),
+    ("get", "/api/v1/audit"),
+    ("get", "/api/v1/organizations/{organization_id}/audit"),
     ("post", f"{AUTH}/logout"),
     ("post", "/v1/auth/logout"),
     ("post", f"{AUTH}/dev/revoke-all-tokens"),

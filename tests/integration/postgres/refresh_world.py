@@ -163,7 +163,10 @@ class ServersWorld:
             "SELECT count(*) FROM outbox WHERE type = 'session.reuse_detected'"
             " AND payload->>'session_id' = $1"
         )
-        audited = "SELECT count(*) FROM audit_records WHERE session_id = $1"
+        audited = (
+            "SELECT count(*) FROM audit_records"
+            " WHERE session_id = $1 AND action = 'session:reuse_detected'"
+        )
         return (
             self.run(self._servers.observer.fetchval(events, str(session_id))),
             self.run(self._servers.observer.fetchval(audited, session_id)),

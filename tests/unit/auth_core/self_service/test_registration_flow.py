@@ -280,7 +280,7 @@ class TestInvitations:
         signed_in = await register(core, invitation=token)
 
         assert signed_in.user.email_verified
-        assert ["invited"] == [record.reason for record in core.audited]
+        assert ["registration", "invited"] == [record.reason for record in core.audited]
 
     async def test_without_an_invitation_nobody_does(self, core):
         with pytest.raises(InvalidInput, match="invitation_token"):

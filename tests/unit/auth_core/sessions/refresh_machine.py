@@ -149,7 +149,11 @@ class MemoryWorld:
             for event in self.core.published
             if event.type == "session.reuse_detected" and event.session_id == session_id
         ]
-        audited = [record for record in self.core.audited if record.session_id == session_id]
+        audited = [
+            record
+            for record in self.core.audited
+            if record.action == "session:reuse_detected" and record.session_id == session_id
+        ]
         return len(detected), len(audited)
 
     @contextmanager

@@ -102,6 +102,7 @@ def judge(race, actors, answers) -> None:
     reuses = [event for event in core.published if event.type == "session.reuse_detected"]
     ended = {"0", "logout", "everywhere"} & set(actors)
     honest = [(a, got) for a, got in zip(actors, answers, strict=True) if a in {"1", "2"}]
+    reported = [each for each in core.audited if each.action == "session:reuse_detected"]
     if ended:
         assert row.ended_at is not None
         with pytest.raises(InvalidToken):
@@ -112,8 +113,8 @@ def judge(race, actors, answers) -> None:
         assert len({got for a, got in honest if a == "2"}) <= 1
     if "0" in actors:
         assert answers[actors.index("0")] is None, "a missed theft"
-        assert (1, 1) == (len(reuses), len(core.audited))
-    assert len(reuses) == len(core.audited) <= 1
+        assert (1, 1) == (len(reuses), len(reported))
+    assert len(reuses) == len(reported) <= 1
     assert row.refresh_counter in {2, 3}
     if ended:
         assert race.run(race.redeem(2)) is None, "it came back"

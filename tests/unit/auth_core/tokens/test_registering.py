@@ -163,7 +163,7 @@ async def test_of_racing_registrations_one_gets_the_account_and_a_session(produc
 
 
 STEPS = ["users.add", "outbox.add", "credentials.set_password", "sessions.add"]
-STEPS += ["users.record_login", "commit"]
+STEPS += ["users.record_login", "audit.append", "commit"]
 
 
 @pytest.mark.parametrize("error", [Unavailable, RuntimeError, asyncio.CancelledError])
