@@ -58,7 +58,7 @@ image: ## Build the container image (IMAGE=name:tag)
 		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
 		$(if $(BUILDER_IMAGE),--build-arg BUILDER_IMAGE=$(BUILDER_IMAGE)) .
 
-migrate: $(READY) ## Bring the schema up to date (DATABASE_URL, or the embedded database)
+migrate: $(READY) ## Bring the schema up to date (DATABASE_OWNER_URL or DATABASE_URL, or the embedded database)
 	$(BIN)/fm-auth migrate
 
 bench: $(READY) ## Measure requests beside a floor in the same run

@@ -114,8 +114,23 @@ class Container:
     async def _migrate(self) -> None:
         from adapters.postgres.schema import migrate  # noqa: PLC0415 - Alembic is slow to import
 
-        if self.settings.database.url is not None:
-            await asyncio.to_thread(migrate, self.settings.database.url)
+        url = self.settings.database.url
+        if url is not None:
+            owner = self.settings.database.owner_url or url
+            await asyncio.to_thread(migrate, owner, service=url)
+
+    async def _warn_about_role(self) -> None:
+        role = await self.database.role()
+        if role.bypasses_row_security or role.owns_tables:
+            _log.warning(
+                "database_role_too_powerful",
+                role=role.name,
+                effect="row-level security does not bind this role"
+                if role.bypasses_row_security
+                else "this role owns the tables, and can switch their row-level security off",
+                advice="see docs/guides/database-roles.md: DATABASE_OWNER_URL is for migrations,"
+                " DATABASE_URL for a role that owns nothing",
+            )
 
     async def _come_up(self) -> bool:
         """Migrate if asked to, check the schema, load or create the keys, seed the administrator.
@@ -127,6 +142,7 @@ class Container:
                 await self._migrate()
                 self._migrated = True
             await self.database.check()
+            await self._warn_about_role()
             await self.core.keys.ring()
             await self.core.keys.tend()
             await self._seed_admin()

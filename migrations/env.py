@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from adapters.postgres.schema import engine
+from adapters.postgres.service_role import admit
 from adapters.postgres.tables import metadata
 from auth_core.kernel import Misconfigured, Secret
 
@@ -21,13 +22,25 @@ _LOCK_SECONDS = 0.1
 
 
 def _url() -> Secret[str]:
-    """The URL that `adapters.postgres.schema` hands over, or that of the environment."""
+    """The URL that `adapters.postgres.schema` hands over, or the owner's of the environment."""
     given = context.config.attributes.get("url")
     if isinstance(given, Secret):
         return given
-    if "DATABASE_URL" not in os.environ:
-        raise Misconfigured("Set DATABASE_URL to the database whose tables are to be migrated.")
-    return Secret(os.environ["DATABASE_URL"])
+    for name in ("DATABASE_OWNER_URL", "DATABASE_URL"):
+        if os.environ.get(name):
+            return Secret(os.environ[name])
+    raise Misconfigured("Set DATABASE_URL to the database whose tables are to be migrated.")
+
+
+def _service() -> Secret[str] | None:
+    """The URL of the role that the service works as, after an upgrade."""
+    options = context.config.cmd_opts
+    if options is None:
+        given = context.config.attributes.get("service")
+        return given if isinstance(given, Secret) else None
+    upgrades = options.cmd[0].__name__ == "upgrade"
+    url = os.environ.get("DATABASE_URL")
+    return Secret(url) if upgrades and url else None
 
 
 def _number(_: MigrationContext, __: object, scripts: list[MigrationScript]) -> None:
@@ -57,6 +70,11 @@ def _migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+    service = _service()
+    if service is not None:
+        connection.commit()
+        with connection.begin():
+            admit(connection, service)
 
 
 async def _connect_and_migrate() -> None:

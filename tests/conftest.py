@@ -1,7 +1,8 @@
 """Real servers for the tests: embedded ones by default, others by environment.
 
 TEST_POSTGRES_URL and TEST_REDIS_URL name servers to use instead (containers, or any at hand). The
-PostgreSQL user must be allowed to create databases: every run works in one of its own.
+PostgreSQL user must be allowed to create databases and roles: every run works in a database of its
+own, and its services work as `fm_auth_service`, which owns nothing.
 """
 
 import asyncio
@@ -17,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from adapters.embedded import EmbeddedServers
-from adapters.postgres import migrate
 from auth_core.kernel import Secret
 from tests.roomy_servers import roomy
+from tests.service_role import migrate
 
 # The same examples in every run, and no verdict about the speed of the machine.
 settings.register_profile(
@@ -35,7 +36,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the servers of this run are."""
+    """Where the servers of this run are. The database's URL is for its owner."""
 
     database_url: str
     redis_url: str
@@ -62,7 +63,10 @@ def redis_url(servers: Servers) -> str:
 
 @pytest.fixture(scope="session")
 async def postgres_url(servers: Servers) -> AsyncIterator[str]:
-    """A migrated database that belongs to this run alone."""
+    """A migrated database that belongs to this run alone, for its owner.
+
+    `tests.service_role.as_service` makes it the URL that a service works with.
+    """
     name = f"fm_test_{uuid4().hex}"
     admin = await asyncpg.connect(servers.database_url)
     await admin.execute(f'CREATE DATABASE "{name}"')

@@ -10,6 +10,7 @@ from litestar.testing import AsyncTestClient
 from app.container import Container
 from app.main import create_app
 from app.settings import load_settings
+from tests.service_role import as_service
 
 Client = AsyncTestClient[Any]
 
@@ -18,10 +19,13 @@ PATIENCE_SECONDS = 60.0
 
 
 def development(postgres_url: str, redis_url: str) -> dict[str, str]:
-    """The environment of a development deployment on these servers."""
+    """The environment of a development deployment on these servers, as its service has it.
+
+    ``postgres_url`` is the owner's.
+    """
     return {
         "ENVIRONMENT": "development",
-        "DATABASE_URL": postgres_url,
+        "DATABASE_URL": as_service(postgres_url),
         "REDIS_URL": redis_url,
         # one key per database: whoever serves on it must be able to open its signing keys
         "AUTH_MASTER_KEY": hashlib.sha256(postgres_url.encode()).hexdigest(),

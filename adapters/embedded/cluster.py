@@ -12,6 +12,7 @@ from adapters.embedded.logfile import LogFile
 from adapters.embedded.process import environment
 
 DATABASE = SUPERUSER = "fm_auth"
+SERVICE = "fm_auth_service"
 _MAJOR_VERSION = "18"
 _SECONDS = 120.0
 

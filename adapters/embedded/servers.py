@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from urllib.parse import quote
 
 from adapters.embedded.binaries import postgres_program, valkey_program
-from adapters.embedded.cluster import DATABASE, SUPERUSER
+from adapters.embedded.cluster import DATABASE, SERVICE, SUPERUSER
 from adapters.embedded.directory import DataDirectory
 from adapters.embedded.errors import EmbeddedServersError
 from adapters.embedded.identity import Choice, choose
@@ -24,10 +24,15 @@ ServerT = TypeVar("ServerT", PostgresServer, ValkeyServer)
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the running servers are, as URLs for libpq or asyncpg and for redis-py."""
+    """Where the running servers are, as URLs for libpq or asyncpg and for redis-py.
+
+    ``database_url`` is for the owner of everything, ``service_url`` for a role that owns nothing:
+    it is there once the owner has migrated.
+    """
 
     database_url: str
     redis_url: str
+    service_url: str
 
 
 class EmbeddedServers:
@@ -133,10 +138,11 @@ class EmbeddedServers:
         self.stop()
 
     def _endpoints(self) -> Endpoints:
+        place = f"@/{DATABASE}?host={quote(str(self._sockets.postgres))}&port={PORT}"
         return Endpoints(
-            database_url=f"postgresql://{SUPERUSER}@/{DATABASE}"
-            f"?host={quote(str(self._sockets.postgres))}&port={PORT}",
+            database_url=f"postgresql://{SUPERUSER}{place}",
             redis_url=f"unix://{quote(str(self._sockets.valkey / SOCKET))}",
+            service_url=f"postgresql://{SERVICE}{place}",
         )
 
     def _open(self) -> None:

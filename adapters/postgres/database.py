@@ -1,7 +1,7 @@
 """The connections of one process to PostgreSQL."""
 
 import asyncio
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -24,6 +24,21 @@ Connection: TypeAlias = PoolConnectionProxy
 
 APPLICATION_NAME = "fm-auth"
 _ERRORS = (*DRIVER_ERRORS, PoolExhausted, Misconfigured)
+
+
+_ROLE = (
+    "SELECT rolname, rolsuper OR rolbypassrls, pg_has_role(rolname, c.relowner, 'USAGE')"
+    " FROM pg_roles, pg_class c WHERE rolname = current_user"
+    " AND c.oid = 'alembic_version'::regclass"
+)
+
+
+class Role(NamedTuple):
+    """The role of the connections."""
+
+    name: str
+    bypasses_row_security: bool
+    owns_tables: bool
 
 
 class Database:
@@ -104,6 +119,17 @@ class Database:
                 raise
             raise problem from error
         self.availability.found()
+
+    async def role(self) -> Role:
+        """What PostgreSQL would let us do beyond our work. Raises as `acquire` does."""
+        connection = await self.acquire()
+        try:
+            return Role(*await connection.fetchrow(_ROLE))
+        except _ERRORS as error:
+            self.availability.lost(error)
+            reraise(error, connection_lost=True)
+        finally:
+            await self.release(connection, seconds=self._command_timeout)
 
     async def close(self) -> None:
         """Close all connections; those that stay in use for too long are cut off."""

@@ -101,7 +101,7 @@ _REFUSED = {
     "28000": "does not admit this user; correct the user or the password in DATABASE_URL",
     "28P01": "does not admit this user; correct the user or the password in DATABASE_URL",
     "3D000": "has no such database; create it, or correct the name in DATABASE_URL",
-    "42501": "denies this user a privilege; grant it, or use the role that owns the tables",
+    "42501": "denies this user a privilege; `fm-auth migrate` grants what is needed",
 }
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """Connection lost, out of resources (disk, memory, slots), shut down or cancelled, system error."""

@@ -33,8 +33,13 @@ def current(url: Secret[str]) -> str | None:
     return asyncio.run(_current(url))
 
 
-def migrate(url: Secret[str], revision: str = "head") -> None:
+def migrate(
+    url: Secret[str], revision: str = "head", *, service: Secret[str] | None = None
+) -> None:
     """Upgrade the tables. Several nodes may do so at once: one works, the others wait for it.
+
+    ``url`` is the owner's. The role of the URL ``service`` is made, if there is none, and given
+    what it needs to serve.
 
     Raises as `current` does, and SchemaNewer when the tables are ahead of this version.
     """
@@ -42,7 +47,7 @@ def migrate(url: Secret[str], revision: str = "head") -> None:
 
     _require_known(current(url), url)
     with _explained(url):
-        command.upgrade(_config(url), revision)
+        command.upgrade(_config(url, service), revision)
 
 
 def downgrade(url: Secret[str], revision: str) -> None:
@@ -116,7 +121,7 @@ async def _connect(url: Secret[str]) -> asyncpg.Connection:
     )
 
 
-def _config(url: Secret[str]) -> "Config":
+def _config(url: Secret[str], service: Secret[str] | None = None) -> "Config":
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
@@ -124,4 +129,5 @@ def _config(url: Secret[str]) -> "Config":
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.attributes["url"] = url
+    config.attributes["service"] = service
     return config

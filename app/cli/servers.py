@@ -45,7 +45,8 @@ def settled_environment(environ: Mapping[str, str], *, join: bool = True) -> Ite
             **environ,
             "ENVIRONMENT": settings.service.environment,
             "LOG_FORMAT": settings.service.log_format,
-            "DATABASE_URL": endpoints.database_url,
+            "DATABASE_URL": endpoints.service_url,
+            "DATABASE_OWNER_URL": endpoints.database_url,
             "REDIS_URL": endpoints.redis_url,
             "AUTH_MIGRATE_ON_START": "true",
         }

@@ -23,8 +23,9 @@ def on_servers(run: Callable[[Settings], Awaitable[None]]) -> None:
         if settings.database.migrate_on_start:
             from adapters.postgres.schema import migrate  # noqa: PLC0415 - slow to import
 
-            if settings.database.url is not None:
-                migrate(settings.database.url)
+            url = settings.database.url
+            if url is not None:
+                migrate(settings.database.owner_url or url, service=url)
         asyncio.run(_awaited(run(settings)))
 
 

@@ -73,6 +73,8 @@ def _both_servers_or_none(_: Values, given: AbstractSet[str]) -> list[str]:
     if redis and not database:
         name = "REDIS_URL" if "REDIS_URL" in given else "REDIS_HOST"
         return [f"{name} is set but DATABASE_URL is not: set both or none"]
+    if "DATABASE_OWNER_URL" in given and not database:
+        return ["DATABASE_OWNER_URL is set but DATABASE_URL is not: set both or none"]
     return []
 
 

@@ -69,6 +69,16 @@ DATABASE = (
         description="PostgreSQL server and database; needs REDIS_URL or REDIS_HOST beside it",
     ),
     Field(
+        name="DATABASE_OWNER_URL",
+        attribute="database.owner_url",
+        kind=connect.database_url(),
+        default_note="not set: the role of DATABASE_URL owns the tables, too",
+        example="postgresql://fm_auth_owner:password@localhost:5432/fm_auth",
+        secret=True,
+        description="The same database as the role that owns the tables, for migrations only:"
+        " `fm-auth migrate` gives the role of DATABASE_URL what it needs, and no more",
+    ),
+    Field(
         name="DB_POOL_SIZE",
         attribute="database.pool_size",
         kind=parse.integer(1, 1000),

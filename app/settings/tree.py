@@ -37,6 +37,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """PostgreSQL. ``url`` has the ``postgresql+asyncpg`` scheme; None means: start our own."""
 
     url: Secret[str] | None
+    owner_url: Secret[str] | None
+    """For the migrations; None means that ``url`` is the owner's, too."""
     pool_size: int
     max_overflow: int
     allow_newer_schema: bool

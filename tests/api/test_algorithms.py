@@ -7,9 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from adapters.postgres import migrate
 from auth_core.kernel import Secret
 from tests.api.asking import AUTH, header_of, sign_up
+from tests.service_role import as_service, migrate
 from tests.serving import bearer, serving
 
 
@@ -27,7 +27,7 @@ async def own(environ: dict[str, str], postgres_url: str, tmp_path: Path):
     url = urlunsplit(parts._replace(path=f"/{name}"))
     url = url if "://" in url else url.replace(":/", "://", 1)
     await asyncio.to_thread(migrate, Secret(url))
-    yield environ | {"DATABASE_URL": url}
+    yield environ | {"DATABASE_URL": as_service(url)}
     await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     await admin.close()
 

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
 
 PRODUCTION_SECRETS = {
     "POSTGRES_PASSWORD": secrets.token_hex(16),
+    "POSTGRES_SERVICE_PASSWORD": secrets.token_hex(16),
     "AUTH_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
 }
 

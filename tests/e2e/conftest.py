@@ -11,10 +11,10 @@ from signal import SIGINT
 import pytest
 
 from adapters.embedded import EmbeddedServers
-from adapters.postgres import migrate
 from auth_core.kernel import Secret
 from tests.e2e.running import Service, Services, services_in, sql
 from tests.roomy_servers import roomy
+from tests.service_role import as_service, migrate
 
 JOHN = {"username": "john.doe", "email": "john.doe@example.com", "display_name": "John Doe"}
 
@@ -88,7 +88,7 @@ NewDatabase = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def new_database(their_servers: EmbeddedServers) -> NewDatabase:
-    """Makes a database, migrated unless told otherwise, and returns its URL."""
+    """Makes a database, migrated unless told otherwise, and returns its owner's URL."""
     admin = their_servers.start().database_url
 
     def url(name: str) -> str:
@@ -127,10 +127,11 @@ def deployed(shared: Service, external: EmbeddedServers) -> Service:
 
 
 def deployment(servers: EmbeddedServers, database_url: str) -> dict[str, str]:
-    """The environment of a deployment in development mode."""
+    """The environment of a deployment in development mode; ``database_url`` is the owner's."""
     return {
         "ENVIRONMENT": "development",
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": as_service(database_url),
+        "DATABASE_OWNER_URL": database_url,
         "REDIS_URL": servers.start().redis_url,
         "AUTH_MASTER_KEY": secrets.token_hex(32),
         "LOG_FORMAT": "json",

@@ -301,7 +301,7 @@ def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service
     for body, when in ((due, "now()"), (waiting, "now() + interval '1 hour'")):
         assert 201 == deployed.post("register", body).status_code
         sql(
-            settings["DATABASE_URL"],
+            settings["DATABASE_OWNER_URL"],
             f"UPDATE users SET status = 'deleted', delete_after = {when} WHERE username = $1",
             body["username"],
         )
@@ -311,7 +311,7 @@ def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service
     assert 0 == done.returncode, done.stderr
     # of these two: the database is shared with tests that delete users of their own
     left = sql(
-        settings["DATABASE_URL"],
+        settings["DATABASE_OWNER_URL"],
         "SELECT username FROM users WHERE username = ANY($1)",
         [due["username"], waiting["username"]],
     )
@@ -322,7 +322,8 @@ def test_the_worker_erases_whose_grace_is_over_and_nobody_else(deployed: Service
 
 
 def test_without_its_database_a_command_says_so(settings: dict[str, str]) -> None:
-    settings["DATABASE_URL"] = "postgresql://fm_auth@127.0.0.1:1/auth"
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        settings[name] = "postgresql://fm_auth@127.0.0.1:1/auth"
 
     for command in (("user", "list"), ("migrate",)):
         done = fm_auth(*command, settings=settings)
@@ -348,7 +349,7 @@ def test_the_seeded_administrator_is_made_once_and_never_opens_without_the_passw
         assert ["admin"] == opened.json()["user"]["roles"]
         service.restart()
 
-    names = sql(settings["DATABASE_URL"], "SELECT username FROM users")
+    names = sql(settings["DATABASE_OWNER_URL"], "SELECT username FROM users")
     assert [("boss",)] == names
     assert PASSWORD not in service.output
 
@@ -395,7 +396,7 @@ def test_a_public_key_that_was_swapped_in_the_database_is_refused_with_a_way_out
     [swapped] = json.loads(fm_auth("key", "export-public", settings=settings).stdout)["keys"]
     forged = {**swapped, "n": swapped["n"][::-1]}
     sql(
-        settings["DATABASE_URL"],
+        settings["DATABASE_OWNER_URL"],
         "UPDATE signing_keys SET public_jwk = $1::jsonb WHERE kid = $2",
         json.dumps(forged),
         swapped["kid"],

@@ -35,7 +35,7 @@ def _change(url: str, line: dict[str, object], reason: str) -> None:
 def test_an_export_can_be_checked_without_the_service_and_tampering_is_named(
     deployed: Service,
 ) -> None:
-    url = deployed._settings["DATABASE_URL"]
+    url = deployed._settings["DATABASE_OWNER_URL"]
     made = fm_auth("user", "create", new_name(), "--json", settings=deployed._settings)
     user_id = json.loads(made.stdout)["user_id"]
 

@@ -89,7 +89,7 @@ def test_a_deletion_is_confirmed(deployed: Service) -> None:
 
     assert run(deployed, "delete", name, "--yes").endswith("deleted\n")
     row = sql(
-        deployed._settings["DATABASE_URL"],
+        deployed._settings["DATABASE_OWNER_URL"],
         f"SELECT action, actor_id FROM audit_records JOIN users ON users.id = user_id"
         f" WHERE username = '{name}' ORDER BY audit_records.id",
     )
@@ -98,7 +98,7 @@ def test_a_deletion_is_confirmed(deployed: Service) -> None:
 
 @pytest.mark.sec("SEC-58")
 def test_the_last_administrator_stays(deployed: Service) -> None:
-    url = deployed._settings["DATABASE_URL"]
+    url = deployed._settings["DATABASE_OWNER_URL"]
     sql(url, "UPDATE users SET roles = '{user}'")
     name = new_name()
     run(deployed, "create", name, "--admin")

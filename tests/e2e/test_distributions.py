@@ -14,6 +14,7 @@ import pytest
 import migrations
 from tests.e2e.conftest import NewDatabase
 from tests.e2e.running import ROOT, START_SECONDS, environment, quickest
+from tests.service_role import as_service
 
 UV = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))
 pytestmark = pytest.mark.timeout(900)
@@ -180,7 +181,8 @@ def test_the_service_runs_from_its_wheels_without_the_checkout(
         return done.returncode, done.stdout, done.stderr
 
     deployment = {
-        "DATABASE_URL": url,
+        "DATABASE_URL": as_service(url),
+        "DATABASE_OWNER_URL": url,
         "REDIS_HOST": "localhost",
         "AUTH_MASTER_KEY": "ab" * 31 + "cd",
     }

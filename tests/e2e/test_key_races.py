@@ -42,7 +42,7 @@ def at_once(settings: dict[str, str]) -> None:
 def test_processes_that_rotate_at_once_rotate_once(
     settings: dict[str, str], services: Services
 ) -> None:
-    url = settings["DATABASE_URL"]
+    url = settings["DATABASE_OWNER_URL"]
     service = services({**settings, "WORKERS": "2"}).start()
     before = service.kid()
 

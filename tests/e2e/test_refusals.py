@@ -16,7 +16,7 @@ import pytest
 import migrations
 from adapters.embedded import EmbeddedServers
 from adapters.embedded.binaries import valkey_program
-from tests.e2e.conftest import Estate, NewDatabase
+from tests.e2e.conftest import Estate, NewDatabase, deployment
 from tests.e2e.running import (
     ROOT,
     START_SECONDS,
@@ -149,7 +149,7 @@ def test_a_deployment_without_a_master_key_is_told_how_to_make_one(
 def test_a_deployment_with_another_master_key_refuses_and_the_database_stays_as_it_is(
     deployed: Service, services: Services
 ) -> None:
-    url = deployed._settings["DATABASE_URL"]
+    url = deployed._settings["DATABASE_OWNER_URL"]
     before = sql(url, "SELECT * FROM signing_keys ORDER BY 1")
     settings = {**deployed._settings, "AUTH_MASTER_KEY": secrets.token_hex(32), "WORKERS": "2"}
     service = Service(services.folder, {**settings, "PORT": str(port := free_port())}, port=port)
@@ -171,7 +171,7 @@ def test_an_empty_database_asks_for_migrate_which_may_run_twice(
     settings: dict[str, str],
     services: Services,
 ) -> None:
-    settings["DATABASE_URL"] = new_database(migrated=False)
+    settings = deployment(external, new_database(migrated=False))
     service = services(settings)
 
     expect_refused(service, says="Run `fm-auth migrate`", folder=services.folder)
@@ -184,12 +184,13 @@ def test_an_empty_database_asks_for_migrate_which_may_run_twice(
 
 
 def test_several_nodes_may_migrate_at_once(
-    new_database: NewDatabase, settings: dict[str, str]
+    external: EmbeddedServers, new_database: NewDatabase
 ) -> None:
-    settings["DATABASE_URL"] = new_database(migrated=False)
+    settings = deployment(external, new_database(migrated=False))
     code = (
         "import os; from adapters.postgres import migrate; from auth_core.kernel import Secret;"
-        "migrate(Secret(os.environ['DATABASE_URL']))"
+        "migrate(Secret(os.environ['DATABASE_OWNER_URL']),"
+        " service=Secret(os.environ['DATABASE_URL']))"
     )
     nodes = [
         subprocess.Popen(
@@ -204,14 +205,14 @@ def test_several_nodes_may_migrate_at_once(
 
     assert [0, 0, 0] == [node.wait(START_SECONDS) for node in nodes]
     assert [(migrations.HEAD,)] == sql(
-        settings["DATABASE_URL"], "SELECT version_num FROM alembic_version"
+        settings["DATABASE_OWNER_URL"], "SELECT version_num FROM alembic_version"
     )
 
 
 def test_a_newer_schema_is_refused_unless_the_operator_allows_it(
     settings: dict[str, str], services: Services
 ) -> None:
-    url = settings["DATABASE_URL"]
+    url = settings["DATABASE_OWNER_URL"]
     sql(url, "UPDATE alembic_version SET version_num = '0999'")
     service = services(settings)
 
@@ -243,11 +244,12 @@ def test_a_wrong_database_password_is_told_and_never_shown(
     rules = Path(file).read_text()
     Path(file).write_text(f"local all guarded scram-sha-256\n{rules}")
     sql(admin, "SELECT pg_reload_conf()")
-    guarded = settings["DATABASE_URL"].replace("//fm_auth@", "//guarded:wr0ng-pa55word@")
+    guarded = settings["DATABASE_OWNER_URL"].replace("//fm_auth@", "//guarded:wr0ng-pa55word@")
     # the reload is asynchronous
     eventually(
         lambda: (
-            "password" in fm_auth("migrate", settings=settings | {"DATABASE_URL": guarded}).stderr
+            "password"
+            in fm_auth("migrate", settings=settings | {"DATABASE_OWNER_URL": guarded}).stderr
         )
     )
     service = services({**settings, "DATABASE_URL": guarded})

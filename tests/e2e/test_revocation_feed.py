@@ -218,7 +218,7 @@ def test_a_client_that_stops_reading_is_cut_off(
     token, session_id = log_in(service)
     # more than the buffers between here and there hold, at once
     sql(
-        settings["DATABASE_URL"],
+        settings["DATABASE_OWNER_URL"],
         "INSERT INTO sessions (id, user_id, created_at, expires_at, absolute_expires_at,"
         " last_used_at, scopes, user_epoch, refresh_counter, recent_rotations, ended_at,"
         " end_reason) SELECT gen_random_uuid(), user_id, created_at, expires_at,"

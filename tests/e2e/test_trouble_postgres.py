@@ -91,7 +91,7 @@ def test_postgresql_killed_under_load_loses_no_acknowledged_registration_and_ans
         eventually(lambda: len(acknowledged) > count + 20)
 
     assert {201, 503} == set(statuses), deployed.output
-    rows = sql(deployed._settings["DATABASE_URL"], "SELECT username FROM users")
+    rows = sql(deployed._settings["DATABASE_OWNER_URL"], "SELECT username FROM users")
     assert set() == set(acknowledged) - {name for (name,) in rows}
     assert 200 == deployed.check(deployed.log_in(acknowledged[0]))
 
@@ -205,7 +205,7 @@ def test_a_read_only_database_refuses_writes_with_503_and_serves_what_it_can(
 ) -> None:
     name, token = deployed.register()
     admin = external.start().database_url
-    database = sql(deployed._settings["DATABASE_URL"], "SELECT current_database()")[0][0]
+    database = sql(deployed._settings["DATABASE_OWNER_URL"], "SELECT current_database()")[0][0]
     sql(admin, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     sql(admin, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='{database}'")
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import FM_AUTH, Service, environment, eventually, fm_auth, new_name, sql
+from tests.service_role import as_service
 
 BCRYPT = "$2b$04$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"
 DJANGO = "pbkdf2_sha256$10000$kjVJaVz6qsnJ$5yPHw3rwJGECpUf70daLGhOrQ5+AMxIJdz1c3bqK1Rs="
@@ -21,7 +22,7 @@ def lines_of(*records: dict[str, object]) -> str:
 
 def accounts(settings: Settings) -> list[tuple[str, str | None]]:
     rows = sql(
-        settings["DATABASE_URL"],
+        settings["DATABASE_OWNER_URL"],
         "SELECT username, password_hash FROM users u LEFT JOIN password_credentials c"
         " ON c.user_id = u.id ORDER BY username",
     )
@@ -72,7 +73,7 @@ def test_what_can_be_stored_is_and_every_other_line_is_named_with_its_reason(
     assert "canary" not in done.stdout
     assert "$2b$" not in done.stdout
     assert [("alice", BCRYPT), ("bob", None), ("heidi", DJANGO)] == accounts(settings)
-    events = sql(settings["DATABASE_URL"], "SELECT type FROM outbox")
+    events = sql(settings["DATABASE_OWNER_URL"], "SELECT type FROM outbox")
     assert 3 == len(events)
 
 
@@ -110,7 +111,7 @@ def test_an_export_gives_everything_back(
     file = tmp_path / f"out.{form}"
     assert "" == exported(settings, "--format", form, "--output", str(file))
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
-    other = {**settings, "DATABASE_URL": new_database()}  # type: ignore[operator]
+    other = {**settings, "DATABASE_URL": as_service(new_database())}  # type: ignore[operator]
 
     done = fm_auth("user", "import", str(file), settings=other)
 
@@ -155,7 +156,7 @@ def test_an_import_that_was_killed_goes_on_where_it_was(settings: Settings, tmp_
     assert (0, "") == (done.returncode, done.stdout)
     assert "1000 were there already" in done.stderr or "2000 were there already" in done.stderr
     assert total == len(accounts(settings))
-    assert total == sql(settings["DATABASE_URL"], "SELECT count(*) FROM outbox")[0][0]
+    assert total == sql(settings["DATABASE_OWNER_URL"], "SELECT count(*) FROM outbox")[0][0]
     finished = fm_auth(*command[1:], settings=settings)
     assert (0, "0 imported, 0 refused\n") == (finished.returncode, finished.stderr)
 
@@ -204,7 +205,7 @@ def test_an_operator_unlocks_a_disabled_password(deployed: Service) -> None:
     assert 201 == deployed.post("register", {"username": name, "password": password}).status_code
     user = "(SELECT id FROM users WHERE username = $1)"
     sql(
-        deployed._settings["DATABASE_URL"],
+        deployed._settings["DATABASE_OWNER_URL"],
         "UPDATE password_credentials SET consecutive_failures = 100, disabled_at = now(),"
         f" last_failed_at = now() WHERE user_id = {user}",
         name,

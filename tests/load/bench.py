@@ -21,6 +21,7 @@ from tests.load.client import BenchError, Job
 from tests.load.floors import CREATE_TABLE, REDIS_KEY
 from tests.load.machine import Cores, begin_helper, cores, on_core
 from tests.load.service import OUR_COMMAND
+from tests.service_role import as_service
 
 CLIENT = {
     "client_id": "bench",
@@ -86,7 +87,8 @@ def servers() -> Iterator[Place]:
         environ = {
             "ENVIRONMENT": "development",
             "LOG_FORMAT": "json",
-            "DATABASE_URL": endpoints.database_url,
+            "DATABASE_URL": endpoints.service_url,
+            "DATABASE_OWNER_URL": endpoints.database_url,
             "REDIS_URL": endpoints.redis_url,
             "AUTH_MASTER_KEY": secrets.token_hex(32),
             "AUTH_CLIENTS": json.dumps([CLIENT]),
@@ -111,7 +113,12 @@ def own_database(place: Place, name: str, **settings: str) -> Place:
         await connection.close()
 
     asyncio.run(create())
-    environ = {**place.environ, **settings, "DATABASE_URL": url}
+    environ = {
+        **place.environ,
+        **settings,
+        "DATABASE_URL": as_service(url),
+        "DATABASE_OWNER_URL": url,
+    }
     _prepare(environ)
     return replace(place, database_url=url, environ=environ)
 
@@ -141,7 +148,7 @@ def _prepare(environ: Mapping[str, str]) -> None:
     )
     if done.returncode:
         raise BenchError(f"fm-auth migrate failed:\n{done.stdout}{done.stderr}")
-    asyncio.run(_make_floor_table(environ["DATABASE_URL"]))
+    asyncio.run(_make_floor_table(environ["DATABASE_OWNER_URL"]))
 
 
 async def _make_floor_table(url: str) -> None:

@@ -127,7 +127,7 @@ async def flow(
 ) -> AsyncIterator[Flow]:
     """A worker after secrets went through all of its routes, well and badly."""
     canaries = Canaries()
-    url, password = _with_password(postgres_url, canaries)
+    url, password = _with_password(environ["DATABASE_URL"], canaries)
     canaries.add("database password", password)
     canaries.add("master key", environ["AUTH_MASTER_KEY"])
     own = {

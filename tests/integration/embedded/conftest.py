@@ -135,7 +135,9 @@ class Run:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.report["database_url"], self.report["redis_url"])
+        return Endpoints(
+            self.report["database_url"], self.report["redis_url"], self.report["service_url"]
+        )
 
     def kill(self) -> None:
         self._child.kill()

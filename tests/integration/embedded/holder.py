@@ -48,6 +48,7 @@ def main(data: str, *options: str) -> None:
         "pids": [servers.postgres.pid, servers.valkey.pid],
         "database_url": endpoints.database_url,
         "redis_url": endpoints.redis_url,
+        "service_url": endpoints.service_url,
     }
     if "--fork" in options:
         facts["forked"] = fork_a_worker(servers)

@@ -12,7 +12,6 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from adapters.postgres import migrate
 from app.container import Container
 from app.in_process import ConnectedCore
 from app.settings import load_settings
@@ -21,6 +20,7 @@ from auth_core.mail import Fate, LetterStatus
 from auth_core.testing.contracts.mail_outbox import new_letter
 from tests.e2e.running import FM_AUTH, environment, fm_auth, free_port, services_in
 from tests.integration.mail.conftest import PASSWORD, USERNAME, MailServer
+from tests.service_role import as_service, migrate
 
 SECONDS = 60
 BLOCKED = (
@@ -66,7 +66,7 @@ async def holder(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 def settings_of(database_url: str, redis_url: str, port: int) -> dict[str, str]:
     return {
         "ENVIRONMENT": "production",
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": as_service(database_url),
         "REDIS_URL": redis_url,
         "AUTH_MASTER_KEY": hashlib.sha256(database_url.encode()).hexdigest(),
         "AUTH_PUBLIC_URL": "https://id.example.com",

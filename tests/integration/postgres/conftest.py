@@ -11,10 +11,11 @@ import pytest
 
 from adapters.crypto import EnvelopeSealer
 from adapters.embedded.servers import EmbeddedServers
-from adapters.postgres import Database, PostgresUnitOfWork, migrate
+from adapters.postgres import Database, PostgresUnitOfWork
 from adapters.postgres.url import dsn
 from auth_core.kernel import Secret
 from auth_core.mail import LetterVault
+from tests.service_role import as_service, migrate
 
 VAULT = LetterVault(EnvelopeSealer(Secret(b"k" * 32)))
 
@@ -58,15 +59,21 @@ def in_database(url: Secret[str], name: str) -> Secret[str]:
 
 @pytest.fixture(scope="session")
 async def postgres_url(make_database: MakeDatabase) -> Secret[str]:
-    """A migrated database, apart from the one of the other tests: keys are removed from it."""
+    """A migrated database, for its owner. Not that of the other tests: keys are removed here."""
     url = await make_database()
     await asyncio.to_thread(migrate, url)
     return url
 
 
 @pytest.fixture(scope="session")
-async def database(postgres_url: Secret[str]) -> AsyncIterator[Database]:
-    database = Database(postgres_url, pool_size=10, max_overflow=10)
+def service_url(postgres_url: Secret[str]) -> Secret[str]:
+    """The same for the service, whose role owns nothing."""
+    return Secret(as_service(postgres_url.reveal()))
+
+
+@pytest.fixture(scope="session")
+async def database(service_url: Secret[str]) -> AsyncIterator[Database]:
+    database = Database(service_url, pool_size=10, max_overflow=10)
     yield database
     await database.close()
 
@@ -78,7 +85,7 @@ def unit_of_work(database: Database) -> Callable[[], PostgresUnitOfWork]:
 
 @pytest.fixture
 async def observer(postgres_url: Secret[str]) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that looks at what the adapter has done."""
+    """A connection of the owner's that looks at what the adapter has done."""
     connection = await asyncpg.connect(dsn(postgres_url))
     yield connection
     await connection.close()

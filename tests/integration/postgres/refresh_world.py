@@ -19,6 +19,7 @@ from auth_core.testing import ManualClock
 from auth_core.testing.contracts.making import stored_user
 from auth_core.users import User
 from tests.integration.redis.valkey_process import ValkeyProcess
+from tests.service_role import as_service
 from tests.unit.auth_core.sessions.refresh_machine import OPTIONS
 
 PROCESSES = 3
@@ -81,7 +82,7 @@ class Servers:
         self.valkey = valkey
         self.dsn = dsn(database_url)
         self.environ = {
-            "DATABASE_URL": database_url.reveal(),
+            "DATABASE_URL": as_service(database_url.reveal()),
             "REDIS_URL": valkey.url,
             "AUTH_MASTER_KEY": secrets.token_hex(32),
             "DB_POOL_SIZE": "4",

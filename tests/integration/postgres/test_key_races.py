@@ -9,13 +9,14 @@ import asyncpg
 import pytest
 
 from adapters.crypto import EnvelopeSealer, JoseKeyGenerator
-from adapters.postgres import Database, PostgresUnitOfWork, migrate
+from adapters.postgres import Database, PostgresUnitOfWork
 from adapters.postgres.url import dsn
 from adapters.system import SystemClock, SystemIds
 from auth_core.kernel import ConcurrentUpdate, KeyNotFound, Secret
 from auth_core.keys import KeyService, KeyStatus, KeyUse, RotationPolicy
 from auth_core.testing import ManualClock
 from tests.integration.postgres.conftest import MakeDatabase
+from tests.service_role import as_service, migrate
 
 PROCESSES = 4
 CALLERS = 16
@@ -64,7 +65,10 @@ class Deployment:
 async def deployment(make_database: MakeDatabase) -> AsyncIterator[Deployment]:
     url = await make_database()
     await asyncio.to_thread(migrate, url)
-    databases = [Database(url, pool_size=4, max_overflow=0) for _ in range(PROCESSES)]
+    databases = [
+        Database(Secret(as_service(url.reveal())), pool_size=4, max_overflow=0)
+        for _ in range(PROCESSES)
+    ]
     observer = await asyncpg.connect(dsn(url))
     made = Deployment(databases, observer)
     yield made

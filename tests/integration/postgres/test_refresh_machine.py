@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from adapters.postgres import migrate
 from auth_core.kernel import Secret
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.integration.postgres.refresh_world import Servers, ServersWorld
 from tests.integration.redis.valkey_process import ValkeyProcess
+from tests.service_role import migrate
 from tests.unit.auth_core.sessions.broken_rotations import (
     a_lost_answer_is_theft,
     endless_window,

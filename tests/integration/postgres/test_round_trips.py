@@ -25,9 +25,9 @@ UnitOfWork = Callable[[], PostgresUnitOfWork]
 
 
 @pytest.fixture
-async def database(postgres_url: Secret[str]) -> AsyncIterator[Database]:
+async def database(service_url: Secret[str]) -> AsyncIterator[Database]:
     """A pool that nothing else uses: services that other tests left running have their own."""
-    database = Database(postgres_url)
+    database = Database(service_url)
     yield database
     await database.close()
 

@@ -41,9 +41,9 @@ End = Callable[[PostgresUnitOfWork], Awaitable[None]] | None
 
 
 @pytest.fixture
-async def database(postgres_url: Secret[str]) -> AsyncIterator[Database]:
+async def database(service_url: Secret[str]) -> AsyncIterator[Database]:
     """One connection, so that the next unit of work gets the one that the last has left."""
-    database = Database(postgres_url, pool_size=1, max_overflow=0, command_timeout=1)
+    database = Database(service_url, pool_size=1, max_overflow=0, command_timeout=1)
     yield database
     await database.close()
 

@@ -34,10 +34,10 @@ ADD_PASSWORD = Statement(
 
 
 @pytest.fixture
-async def narrow(postgres_url: Secret[str]) -> AsyncIterator[Database]:
+async def narrow(service_url: Secret[str]) -> AsyncIterator[Database]:
     """A pool of one connection, whose patience a test may shorten."""
     database = Database(
-        postgres_url, pool_size=1, max_overflow=0, acquire_timeout=60, command_timeout=60
+        service_url, pool_size=1, max_overflow=0, acquire_timeout=60, command_timeout=60
     )
     yield database
     await database.close()

@@ -156,6 +156,7 @@ TEXTS = {
     "LOG_LEVEL": ["loud", "10"],
     "LOG_FORMAT": ["xml"],
     "AUTH_DATA_DIR": ["a\x00b", "\udcff", "x" * 2000],
+    "DATABASE_OWNER_URL": ["mysql://u:canary@h/d", "postgresql://u:canary@h"],
     "DATABASE_URL": [
         "sqlite:///canary.db",
         "sqlite+aiosqlite://",
@@ -419,6 +420,14 @@ def test_redis_url_and_parts_say_the_same():
     ("change", "message"),
     [
         ({"DATABASE_URL": ""}, "REDIS_HOST is set but DATABASE_URL is not"),
+        (
+            {
+                "DATABASE_URL": "",
+                "REDIS_HOST": "",
+                "DATABASE_OWNER_URL": "postgresql://o:p@db/auth",
+            },
+            "DATABASE_OWNER_URL is set but DATABASE_URL is not",
+        ),
         ({"REDIS_HOST": ""}, "DATABASE_URL is set but neither REDIS_URL nor REDIS_HOST is"),
         ({"AUTH_MASTER_KEY": ""}, "AUTH_MASTER_KEY (or AUTH_MASTER_KEY_FILE) is required"),
         ({"REDIS_URL": "redis://other"}, "REDIS_HOST and REDIS_URL are both set and differ"),

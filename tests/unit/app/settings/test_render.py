@@ -76,6 +76,7 @@ def test_names_are_unique_and_secrets_are_marked():
     assert len(names) == len(set(names))
     assert {
         "DATABASE_URL",
+        "DATABASE_OWNER_URL",
         "REDIS_URL",
         "REDIS_PASSWORD",
         "JWT_SECRET_KEY",
