@@ -76,9 +76,11 @@ clean: ## Remove environments and build products; keeps the data in .data/
 
 $(READY): pyproject.toml auth_core/pyproject.toml uv.lock | $(UV)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
-	$(UV) sync --frozen --quiet --python $(PYTHON)
-	@touch $@
+	@for attempt in 1 2 3; do \
+		if $(UV) sync --frozen --quiet --python $(PYTHON); then touch $@; exit 0; fi; \
+		echo "the packages did not come (attempt $$attempt of 3)"; sleep $$((attempt * 3)); \
+	done; exit 1
 
 .uv/bin/uv:
 	@echo "uv is missing here: fetching it into .uv/"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .uv 'uv>=0.8'
+	@$(PYTHON) -m pip install --retries 10 --quiet --disable-pip-version-check --root-user-action=ignore --target .uv 'uv>=0.8'

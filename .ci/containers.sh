@@ -40,7 +40,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-engine_answers() { timeout 10 docker info >/dev/null 2>&1; }
+engine_answers() { timeout 30 docker info >/dev/null 2>&1; }
 compose_answers() { docker compose version >/dev/null 2>&1 || docker-compose version >/dev/null 2>&1; }
 
 may_install() {
@@ -50,8 +50,9 @@ may_install() {
 
 install() { # install PACKAGE...
   say "installing $*"
-  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --no-install-recommends "$@"; } >"$logs/apt" 2>&1; then
+  # the mirror may have a bad moment
+  if ! { apt-get -o Acquire::Retries=5 update && DEBIAN_FRONTEND=noninteractive \
+    apt-get -o Acquire::Retries=5 install --yes --no-install-recommends "$@"; } >"$logs/apt" 2>&1; then
     tail -n 20 "$logs/apt" >&2
     return 1
   fi
@@ -75,7 +76,7 @@ start_engine() {
   drop_stale_pid /var/run/docker/containerd/containerd.pid containerd
   dockerd >"$logs/dockerd" 2>&1 &
   dockerd_pid=$!
-  for _ in $(seq 60); do
+  for _ in $(seq 240); do
     if engine_answers; then
       say "started the engine"
       return

@@ -23,7 +23,7 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0"),
 )
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 def program() -> str | None:

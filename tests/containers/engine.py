@@ -19,7 +19,7 @@ facts: list[str] = []
 
 def run(
     *command: str,
-    timeout: float = 60,
+    timeout: float = 240,
     env: Mapping[str, str] | None = None,
     check: bool = True,
 ) -> subprocess.CompletedProcess[str]:
@@ -42,7 +42,7 @@ def run(
 
 def works(*command: str) -> bool:
     try:
-        return run(*command, timeout=20, check=False).returncode == 0
+        return run(*command, timeout=90, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -82,7 +82,7 @@ def build_service_image() -> str:
     run(
         *("docker", "build", "--network=host", "--file=Containerfile", f"--tag={image}"),
         *(*arguments, "."),
-        timeout=540,
+        timeout=1200,
     )
     facts.append(f"Containerfile built in {time.monotonic() - began:.0f} s")
     return image

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,9 @@ import httpx
 import pytest
 
 from tests.containers.engine import compose_command, facts, run
+from tests.e2e.running import free_port
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 PRODUCTION_SECRETS = {
     "POSTGRES_PASSWORD": secrets.token_hex(16),
@@ -24,18 +24,12 @@ PRODUCTION_SECRETS = {
 }
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 class Stack:
     """One project of compose.yaml, on a port of its own."""
 
     def __init__(self, image: str, env_file: Path, settings: Mapping[str, str]) -> None:
         self.project = f"fm-auth-test-{secrets.token_hex(4)}"
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         # only what compose itself needs: the developer's own settings and `.env` stay out
         kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "DOCKER" in k}
@@ -45,7 +39,7 @@ class Stack:
                 self.env[f"{name}_IMAGE"] = value
         self.options = ("--env-file", str(env_file), "-p", self.project)
 
-    def compose(self, *arguments: str, timeout: float = 180, check: bool = True) -> tuple[int, str]:
+    def compose(self, *arguments: str, timeout: float = 400, check: bool = True) -> tuple[int, str]:
         command = (*compose_command(), *self.options, *arguments)
         result = run(*command, timeout=timeout, env=self.env, check=check)
         return result.returncode, result.stdout
@@ -57,17 +51,17 @@ class Stack:
         facts.append(f"compose up until ready: {time.monotonic() - began:.1f} s")
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             try:
-                answer = httpx.get(f"{self.url}/health/ready", timeout=3, trust_env=False)
+                answer = httpx.get(f"{self.url}/health/ready", timeout=10, trust_env=False)
             except httpx.TransportError:
                 pass
             else:
                 if answer.status_code == 200:
                     return
             time.sleep(0.2)
-        raise AssertionError("the service did not become ready within 60 s")
+        raise AssertionError("the service did not become ready within 240 s")
 
     def down(self) -> None:
         """Remove everything; pytest shows the logs when the test has failed."""
@@ -85,7 +79,7 @@ class Stack:
         raise AssertionError(f"{service} has no container")
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=f"{self.url}/api/v1/auth", timeout=10, trust_env=False)
+        return httpx.Client(base_url=f"{self.url}/api/v1/auth", timeout=60, trust_env=False)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.containers.engine import BASE_IMAGE, facts, run
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 # Runs inside an image; prints which of these programs it has.
 _TOOLS = """

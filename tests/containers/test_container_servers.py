@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from tests.containers.servers import Servers
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 
 async def test_postgres_is_version_18(container_servers: Servers) -> None:

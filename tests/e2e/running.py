@@ -97,19 +97,6 @@ def _reserved(port: int) -> bool:
     return True
 
 
-def quickest(measure: Callable[[], float], *, bound: float, runs: int = 20) -> float:
-    """The least of many measurements, or the first one below ``bound``.
-
-    Whatever else runs on a machine can only add to what something takes by itself.
-    """
-    least = float("inf")
-    for _ in range(runs):
-        least = min(least, measure())
-        if least < bound:
-            break
-    return least
-
-
 def takes_connections(port: int) -> bool:
     """Whether anybody listens on this port of loopback."""
     with socket.socket() as probe:

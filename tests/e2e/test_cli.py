@@ -19,9 +19,9 @@ from tests.e2e.running import (
     eventually,
     fm_auth,
     new_name,
-    quickest,
     sql,
 )
+from tests.measuring import quickest
 
 COMMANDS = [
     (),

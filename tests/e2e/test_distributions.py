@@ -13,7 +13,8 @@ import pytest
 
 import migrations
 from tests.e2e.conftest import NewDatabase
-from tests.e2e.running import ROOT, START_SECONDS, environment, quickest
+from tests.e2e.running import ROOT, START_SECONDS, environment
+from tests.measuring import quickest
 from tests.service_role import as_service
 
 UV = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))

@@ -226,7 +226,7 @@ def test_a_client_that_stops_reading_is_cut_off(
         " 'logout' FROM sessions, generate_series(1, 120000) WHERE id = $1",
         UUID(session_id),
     )
-    eventually(lambda: len(snapshots(service)[0].get("revocations", ())) >= 120_000)
+    eventually(lambda: len(snapshots(service)[0].get("revocations", ())) >= 120_000, seconds=240)
     blocked = socket.socket()
     blocked.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     with blocked:

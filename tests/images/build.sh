@@ -45,11 +45,17 @@ base_image() {
     return 1
   fi
   say "making $python_image with debootstrap (about a minute)"
-  if ! debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-    "$codename" "$root" "$mirror" >"$work/log" 2>&1; then
+  local attempt
+  for attempt in 1 2 3; do # the mirror may have a bad moment
+    if debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
+      "$codename" "$root" "$mirror" >"$work/log" 2>&1; then
+      break
+    fi
     tail -n 30 "$work/log" >&2
-    return 1
-  fi
+    [ "$attempt" -lt 3 ] || return 1
+    rm -rf "$root"
+    sleep $((attempt * 5))
+  done
   # debootstrap copies the host's name and resolver into the tree; the engine brings its own
   tar -C "$root" -c \
     --exclude=./etc/hostname --exclude=./etc/resolv.conf --exclude='./dev/*' \

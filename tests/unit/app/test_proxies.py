@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.proxies import Proxies
+from tests.measuring import quickest
 
 pytestmark = pytest.mark.sec("SEC-14")
 
@@ -200,7 +201,11 @@ def test_no_header_breaks_anything(value: str, header: str, hops: int | None) ->
 @pytest.mark.parametrize("text", [" ", ",", "for=", 'for="', "for=a;", "1.", "[", "a=b, ", "\t ,"])
 def test_long_headers_cost_little(header: str, text: str) -> None:
     for size in (4096, 100_000):
-        started = time.process_time()
-        found((text * size)[:size], name=header, header=header)
+        value = (text * size)[:size]
 
-        assert 0.05 > time.process_time() - started
+        def seconds(value: str = value) -> float:
+            started = time.process_time()
+            found(value, name=header, header=header)
+            return time.process_time() - started
+
+        assert 0.05 > quickest(seconds, bound=0.05)

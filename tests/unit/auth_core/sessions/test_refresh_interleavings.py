@@ -137,6 +137,7 @@ def explore(distinct: int, *, rounds: int, seed: int = 30) -> set[tuple]:
     return seen
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.sec("SEC-30", "SEC-31")
 def test_no_order_of_statements_logs_the_honest_out_or_lets_a_thief_by():
     assert DISTINCT == len(explore(DISTINCT, rounds=4 * DISTINCT))
