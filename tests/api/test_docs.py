@@ -25,7 +25,24 @@ PEOPLE_OR_CLIENTS = {
     ("post", "/access/v1/evaluation"),
     ("post", "/access/v1/evaluations"),
 }
+ORGANIZATIONS, TEAM = "/api/v1/organizations", "/api/v1/teams/{team_id}"
+ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
+OF_ORGANIZATIONS = {
+    *((method, ORGANIZATIONS) for method in ("get", "post")),
+    *((method, ORGANIZATION) for method in ("get", "patch", "delete")),
+    *(("post", f"{ORGANIZATION}/{change}") for change in ("restore", "leave", "transfer")),
+    ("get", f"{ORGANIZATION}/members"),
+    *((method, f"{ORGANIZATION}/members/{{user_id}}") for method in ("patch", "delete")),
+    *((method, f"{ORGANIZATION}/teams") for method in ("get", "post")),
+    *((method, f"{ORGANIZATION}/invitations") for method in ("get", "post")),
+    ("delete", f"{ORGANIZATION}/invitations/{{invitation_id}}"),
+    *((method, TEAM) for method in ("get", "patch", "delete")),
+    ("get", f"{TEAM}/members"),
+    *((method, f"{TEAM}/members/{{user_id}}") for method in ("put", "delete")),
+    ("post", "/api/v1/invitations/accept"),
+}
 PROTECTED = {
+    *OF_ORGANIZATIONS,
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
     ("get", f"{AUTH}/me/available-scopes"),
@@ -302,7 +319,8 @@ async def test_every_body_has_an_example_that_the_service_takes(
         token = answer.json().get("access_token", token)
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    elsewhere = {  # in tests/api/test_users.py, test_step_up.py and test_access.py
+    elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_access.py, …
+        *(OF_ORGANIZATIONS & described),
         *PEOPLE_OR_CLIENTS,
         ("post", ROLES),
         ("patch", f"{ROLES}/{{role_id}}"),
