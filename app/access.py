@@ -25,13 +25,16 @@ from auth_core.access import (
     resource_of,
     subject_of,
 )
+from auth_core.clients import Client, ClientPermission
 from auth_core.kernel import (
+    AuthenticationRequired,
     ImpersonationRefused,
     Misconfigured,
     OrganizationId,
     PermissionDenied,
     TeamId,
 )
+from auth_core.roles import Asker
 from auth_core.tokens import Principal
 
 OPTION = "access"
@@ -108,6 +111,21 @@ class RouteAccess:
             subject = subject_of(self._book, user.id, user.roles, principal.grants)
             scope[SUBJECT] = subject  # type: ignore[literal-required]
         return subject
+
+    def asker(self, scope: Scope) -> Asker:
+        """Who asks about permissions: the signed-in caller, or a registered one.
+
+        Raises AuthenticationRequired, and PermissionDenied for a client that may not ask.
+        """
+        caller = scope.get("auth")
+        if isinstance(caller, Principal):
+            impersonated = caller.session.impersonator_id is not None
+            return Asker(self.subject(scope, caller), Context(impersonated=impersonated))
+        if not isinstance(caller, Client):
+            raise AuthenticationRequired
+        if not caller.may(ClientPermission.CHECK):
+            raise PermissionDenied("This client may not ask who may do what.")
+        return Asker(None)
 
     async def _resource(
         self, scope: HTTPScope, declared: Requirement, subject: Subject

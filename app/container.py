@@ -81,6 +81,7 @@ class Container:
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
         await self.core.revocations.start()
+        await self.core.grants_watch.start()
         if self.settings.worker.embedded:
             await self._worker.start()
         self._watching_keys = asyncio.create_task(self._watch_keys())
@@ -105,9 +106,10 @@ class Container:
         """A new transaction."""
         return self.core.unit_of_work()
 
-    async def team_place(self, team_id: TeamId) -> OrganizationId | None:  # noqa: ARG002
-        """Whose team it is, or None when there is none."""
-        return None  # there are no teams yet
+    async def team_place(self, team_id: TeamId) -> OrganizationId | None:
+        """Whose team it is, or None when there is none. Raises Unavailable."""
+        async with self.unit_of_work().for_platform() as uow:
+            return await uow.teams.organization_of(team_id)
 
     async def _migrate(self) -> None:
         from adapters.postgres.schema import migrate  # noqa: PLC0415 - Alembic is slow to import
@@ -233,6 +235,7 @@ def options(settings: Settings) -> Options:
         retention=_retention(settings),
         audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
+        event_schemas=f"{settings.public_url or settings.tokens.issuer}/events/schemas",
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
         ),
@@ -240,6 +243,7 @@ def options(settings: Settings) -> Options:
             service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
         ),
         step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
+        resources=settings.access.resources,
         profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
         attempts=AttemptPolicy() if settings.limits.enabled else None,
         sign_in=SignInPolicy(

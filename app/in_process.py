@@ -22,6 +22,7 @@ from adapters.redis import (
     Digests,
     LocalFailureSpread,
     LocalRateLimiter,
+    RedisEventStream,
     RedisFailureSpread,
     RedisRateLimiter,
     RedisRevocationStream,
@@ -66,8 +67,7 @@ class ConnectedCore(Core):
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
         self.rate_limiter, spread = self._counters(settings, master_key)
-        self.clock = SystemClock()
-        self.ids = SystemIds()
+        self.clock, self.ids = SystemClock(), SystemIds()
         self._hasher = _hasher(settings.passwords)
         self._range_api = _range_api(settings.passwords)
         self.options = options
@@ -93,8 +93,13 @@ class ConnectedCore(Core):
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
+            event_publishers=self._publishers(redis_url, settings.worker.event_stream_length),
         )
         super().__init__(self.ports, options)
+
+    def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
+        self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
+        return self._event_streams
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
@@ -103,8 +108,11 @@ class ConnectedCore(Core):
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""
         await self.keys.close()
+        await self.grants_watch.close()
         await self.revocations.close()
         await self.stream.close()
+        for stream in self._event_streams:
+            await stream.close()
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
@@ -150,6 +158,7 @@ async def open_core(
         await core.keys.ring()
         await core.session_cache.start()
         await core.revocations.start()
+        await core.grants_watch.start()
         yield core
     finally:
         await core.close()

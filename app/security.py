@@ -50,11 +50,14 @@ FORM_CREDENTIALS: dict[str, Any] = {"form_credentials": True}
 """Of a route for registered callers, who may authenticate in its form: it asks `calling_client`."""
 CLIENTS_WELCOME: dict[str, Any] = {"clients_welcome": True}
 """Of a public route where a registered caller may say who it is (HTTP Basic)."""
+PEOPLE_OR_CLIENTS: dict[str, Any] = OWN_ACCOUNT | {"clients_too": True}
+"""Of a route for whoever is signed in, and for registered callers (HTTP Basic); it asks which."""
 
 # Said per operation: the gateway merges documents and would lose what the whole document says.
 BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
 BY_BEARER: tuple[SecurityRequirement, ...] = ({"bearer": []},)
 BY_CLIENT: tuple[SecurityRequirement, ...] = ({"client": []},)
+BY_BEARER_OR_CLIENT: tuple[SecurityRequirement, ...] = ({"bearer": []}, {"client": []})
 BY_ANYBODY_OR_CLIENT: tuple[SecurityRequirement, ...] = ({}, {"client": []})
 
 _FORM = b"application/x-www-form-urlencoded"
@@ -161,7 +164,7 @@ class Gate:
             self._admit_client(scope, in_form="form_credentials" in opt)
         elif "clients_welcome" in opt:
             self._greet_client(scope)
-        elif "public" not in opt:
+        elif "public" not in opt and not ("clients_too" in opt and self._greet_client(scope)):
             principal = await self._admit_person(scope, opt)
         if self._limits is not None:
             await self._limits.admit(scope)
@@ -196,11 +199,13 @@ class Gate:
             scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
         _require_form(scope)
 
-    def _greet_client(self, scope: HTTPScope) -> None:
-        """Note which registered caller this is. A bearer token says nothing here, as ever."""
+    def _greet_client(self, scope: HTTPScope) -> bool:
+        """Note which registered caller this is; whether it is one. A bearer token says nothing."""
         sent = _authorization(scope)
-        if sent.partition(" ")[0].lower() == "basic":
-            scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
+        if sent.partition(" ")[0].lower() != "basic":
+            return False
+        scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
+        return True
 
 
 async def _hand_over(scope: HTTPScope, receive: Receive, send: Send, app: ASGIApp) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from auth_core.audit import AuditSealing
 from auth_core.core import Core
+from auth_core.events import EventRelay
 from auth_core.kernel import AuthCoreError, end_tasks
 from auth_core.mail import Fate, MailRelay, Outcome
 
@@ -22,6 +23,12 @@ _FIRST_RUN_SECONDS = 30.0
 
 SEAL_SECONDS = 0.8
 """A record of the audit trail is sealed within about a second of its commit."""
+
+EVENT_SECONDS = 0.25
+"""Events are published this long after their commit, on average half of it."""
+
+_FINISH_SECONDS = 3.0
+"""How long a task that can stop may take to finish; granian gives a worker 7 s."""
 
 MAIL_SECONDS = 0.8
 """A letter leaves within a second of its commit."""
@@ -37,6 +44,8 @@ class Task(msgspec.Struct, frozen=True):
     name: str
     seconds: float
     run: Run
+    stop: Callable[[], None] | None = None
+    """Makes a run that is under way return soon, with what it is at done."""
 
 
 def tasks_of(core: Core) -> Sequence[Task]:
@@ -73,6 +82,7 @@ def tasks_of(core: Core) -> Sequence[Task]:
         Task("retention", 3600.0, sweep),
         Task("erasure", 3600.0, erase),
         Task("organizations", 3600.0, tend_organizations),
+        *(_event_task(relay) for relay in core.events.relays),
     ]
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
@@ -97,6 +107,34 @@ class Notary:
                 effect="its new records are kept, and not sealed",
                 advice="run fm-auth audit verify",
             )
+        return {}
+
+
+def _event_task(relay: EventRelay) -> Task:
+    return Task(f"events_{relay.publisher}", EVENT_SECONDS, Courier(relay), relay.stop)
+
+
+class Courier:
+    """Brings a publisher up to date, and tells of its troubles, each once."""
+
+    def __init__(self, relay: EventRelay) -> None:
+        self._relay = relay
+        self._told = ""
+
+    async def __call__(self) -> dict[str, int]:
+        """Run the relay once. Nothing to tell: it happens all the time."""
+        await self._relay.run()
+        problem, told, name = self._relay.problem, self._told, self._relay.publisher
+        self._told = problem
+        if problem and problem != told:
+            _log.error(
+                "event_publisher_unavailable",
+                publisher=name,
+                reason=problem,
+                effect="events wait in the outbox, in their order",
+            )
+        elif told and not problem:
+            _log.info("event_publisher_available_again", publisher=name, after=told)
         return {}
 
 
@@ -150,19 +188,30 @@ class Worker:
         self._first_run_seconds = first_run_seconds
         # its own: forked workers begin with one and the same state of the shared generator
         self._chance = Random()  # noqa: S311 - spreads, hides nothing
-        self._running: list[asyncio.Task[None]] = []
+        self._running: dict[asyncio.Task[None], Task] = {}
+        self._closing = False
         self._troubles: dict[str, str] = {}
 
     async def start(self) -> None:
         """Begin. Returns at once."""
-        self._running = [
-            asyncio.create_task(self._repeat(task), name=f"worker-{task.name}")
+        self._running = {
+            asyncio.create_task(self._repeat(task), name=f"worker-{task.name}"): task
             for task in self._todo
-        ]
+        }
 
     async def close(self) -> None:
-        """Stop. What a task has not committed is undone, and done again by the next run."""
-        running, self._running = self._running, []
+        """Stop. Tasks that can stop get some seconds to finish.
+
+        What any other has not committed is undone, and done again by the next run.
+        """
+        running, self._running = self._running, {}
+        self._closing = True
+        finishing = [each for each, task in running.items() if task.stop is not None]
+        for task in running.values():
+            if task.stop is not None:
+                task.stop()
+        if finishing:
+            await asyncio.wait(finishing, timeout=_FINISH_SECONDS)
         await end_tasks(running)
 
     async def run_once(self) -> bool:
@@ -171,7 +220,7 @@ class Worker:
 
     async def _repeat(self, task: Task) -> None:
         pause = self._chance.uniform(0, min(self._first_run_seconds, task.seconds))
-        while True:
+        while not self._closing:
             await asyncio.sleep(pause)
             await self._run(task)
             pause = task.seconds * self._chance.uniform(0.9, 1.1)

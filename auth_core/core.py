@@ -1,8 +1,5 @@
 """The whole core, put together from ports."""
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
-
 import msgspec
 
 from auth_core.access import PermissionRegistry, RoleBook
@@ -11,48 +8,35 @@ from auth_core.audit import AuditService
 from auth_core.credentials import (
     DEVELOPMENT_PASSWORD_MIN,
     AccountService,
-    AttemptPolicy,
-    BreachLookup,
-    FailurePolicy,
-    PasswordHasher,
     PasswordPolicy,
     PasswordProof,
-    PasswordRules,
     SignInAttempts,
     shipped_blocklist,
 )
-from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
+from auth_core.deployment import Options, Ports
+from auth_core.events import EventRelay, Events, EventSource
 from auth_core.keys import (
-    KeyGenerator,
     KeyService,
     KeyUse,
     RotationPolicy,
-    Sealer,
 )
 from auth_core.mail import (
-    LetterRenderer,
     LetterVault,
-    Mailer,
     MailOffice,
     MailRelay,
-    RelayPolicy,
 )
-from auth_core.organizations import OrganizationPolicy, Organizations
+from auth_core.organizations import Organizations
 from auth_core.privacy import PersonalDataService
+from auth_core.roles import GrantsWatch, PermissionChecks, RoleService, Subjects
 from auth_core.self_service import (
     NewPassword,
     SelfService,
-    SelfServicePolicy,
 )
 from auth_core.sessions import (
     AccountLifecycle,
-    RefreshCounter,
     RefreshRotation,
-    RetentionPolicy,
     RetentionSweep,
     RevocationFeed,
-    RevocationStream,
-    SessionCache,
     SessionService,
     StepUp,
 )
@@ -63,74 +47,14 @@ from auth_core.tokens import (
     RefreshGrant,
     RefreshTokenReader,
     SignIn,
-    SignInPolicy,
     TokenIntrospection,
     TokenIssuer,
-    TokenSigner,
     VerifiedTokens,
 )
 from auth_core.unit_of_work import CoreUnitOfWork
-from auth_core.users import ProfilePolicy, UserService
+from auth_core.users import UserService
 
 __all__ = ["Core", "CoreUnitOfWork", "Options", "Ports"]
-
-
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the core needs from outside."""
-
-    unit_of_work: Callable[[], CoreUnitOfWork]
-    refresh_counter: RefreshCounter
-    session_cache: SessionCache
-    revocation_stream: RevocationStream
-    password_hasher: PasswordHasher
-    sealer: Sealer
-    key_generator: KeyGenerator
-    token_signer: TokenSigner
-    rate_limiter: RateLimiter
-    failure_spread: FailureSpread
-    clock: Clock
-    ids: Ids
-    entropy: Entropy
-    letter_renderer: LetterRenderer | None = None
-    mailer: Mailer | None = None
-    """Without one, or without a renderer, letters wait in the outbox."""
-    breach_lookup: BreachLookup | None = None
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment decides."""
-
-    issuer: str = "https://auth.faultmaven.ai"
-    audience: str = "faultmaven-api"
-    access_lifetime: timedelta = timedelta(minutes=15)
-    session_idle_lifetime: timedelta = timedelta(days=7)
-    """Life of a refresh token: how long a session lasts without a refresh."""
-    session_lifetime: timedelta = timedelta(days=30)
-    """How long a session lasts at most (NIST SP 800-63B-4 §2.1.3)."""
-    refresh_parallel_window: timedelta = timedelta(seconds=10)
-    """How long a refresh token still gets the newest one after its successor was redeemed."""
-    key_rotation_period: timedelta = timedelta(days=30)
-    jwks_max_age: timedelta = timedelta(minutes=5)
-    """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""
-    step_up_max_age: timedelta = timedelta(minutes=15)
-    """How recent the sign-in must be for sensitive requests (RFC 9470)."""
-    sign_in: SignInPolicy = SignInPolicy()
-    passwords: PasswordRules = PasswordRules()
-    """In development, 8 characters are enough whatever these say."""
-    failures: FailurePolicy = FailurePolicy()
-    self_service: SelfServicePolicy = SelfServicePolicy()
-    organizations: OrganizationPolicy = OrganizationPolicy()
-    profile: ProfilePolicy = ProfilePolicy()
-    attempts: AttemptPolicy | None = AttemptPolicy()
-    """How often one may try to sign in to an account; None for no limit."""
-    retention: RetentionPolicy = RetentionPolicy()
-    audit_retention: timedelta | None = None
-    """Age at which records leave the audit trail; None keeps them for ever."""
-    mail_retention: timedelta = timedelta(days=7)
-    """Age at which a letter leaves the outbox, dead or not."""
-    mail_relay: RelayPolicy = RelayPolicy()
-    resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-    """The resources of consuming services, each with the actions that can be permitted on it."""
 
 
 class Core:
@@ -142,9 +66,7 @@ class Core:
         self.keys = _keys(ports, options)
         self.users = UserService(ports.unit_of_work, ports.session_cache, clock, ids)
         self.password_policy = _password_policy(ports, options)
-        self.password_proof = PasswordProof(
-            ports.unit_of_work, ports.password_hasher, clock, ids, options.failures
-        )
+        self.password_proof = _password_proof(ports, options)
         self.accounts = AccountService(
             ports.unit_of_work, self.users, ports.password_hasher, self.password_policy
         )
@@ -155,12 +77,14 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
+        self.events = _events(ports, options)
         self.lifecycle = self._lifecycle(ports)
+        self.subjects = Subjects(ports.unit_of_work, self.role_book)
+        self.permission_checks = PermissionChecks(self.subjects, self.role_book)
+        self.roles = self._roles(ports)
+        self.grants_watch = GrantsWatch(ports.unit_of_work, ports.session_cache, clock)
         self.personal_data = self._personal_data(ports, options)
-        self.organizations = Organizations(
-            *(ports.unit_of_work, self.role_book, ports.session_cache, clock, ids, ports.entropy),
-            policy=options.organizations,
-        )
+        self.organizations = self._organizations(ports, options)
         self.attempts = _attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
@@ -175,6 +99,23 @@ class Core:
         self.refresh = RefreshGrant(reader, rotation, issuer)
         self.authenticator = self._authenticator(ports, options)
         self.introspection = TokenIntrospection(self.authenticator, reader, rotation, self.sessions)
+
+    def _organizations(self, ports: Ports, options: Options) -> Organizations:
+        return Organizations(
+            *(ports.unit_of_work, self.role_book, ports.session_cache),
+            *(ports.clock, ports.ids, ports.entropy),
+            policy=options.organizations,
+        )
+
+    def _roles(self, ports: Ports) -> RoleService:
+        return RoleService(
+            ports.unit_of_work,
+            self.subjects,
+            self.role_book,
+            ports.session_cache,
+            ports.clock,
+            ports.ids,
+        )
 
     def _lifecycle(self, ports: Ports) -> AccountLifecycle:
         return AccountLifecycle(
@@ -299,6 +240,22 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     if renderer is None or mailer is None:
         return None
     return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
+
+
+def _events(ports: Ports, options: Options) -> Events:
+    """One for each publisher: none waits for another."""
+    source = EventSource(uri=options.issuer, schemas=options.event_schemas)
+    relays = (
+        EventRelay(ports.unit_of_work, publisher, source, ports.clock, options.event_relay)
+        for publisher in ports.event_publishers
+    )
+    return Events(ports.unit_of_work, relays)
+
+
+def _password_proof(ports: Ports, options: Options) -> PasswordProof:
+    return PasswordProof(
+        ports.unit_of_work, ports.password_hasher, ports.clock, ports.ids, options.failures
+    )
 
 
 def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:

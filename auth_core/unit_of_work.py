@@ -6,8 +6,8 @@ from auth_core.audit import AuditLogUnitOfWork
 from auth_core.events import EventsUnitOfWork
 from auth_core.keys import KeysUnitOfWork
 from auth_core.mail import MailQueueUnitOfWork
-from auth_core.organizations import OrganizationsUnitOfWork
 from auth_core.privacy import PrivacyUnitOfWork
+from auth_core.roles import RolesUnitOfWork
 from auth_core.self_service import SelfServiceUnitOfWork
 from auth_core.tokens import SignInUnitOfWork
 
@@ -19,7 +19,7 @@ class CoreUnitOfWork(
     MailQueueUnitOfWork,
     PrivacyUnitOfWork,
     EventsUnitOfWork,
-    OrganizationsUnitOfWork,
+    RolesUnitOfWork,
     AuditLogUnitOfWork,
     Protocol,
 ):

@@ -27,6 +27,7 @@ from auth_core.organizations import (
     TeamNameTaken,
     TeamNotFound,
 )
+from auth_core.roles import RoleNameTaken
 
 RETRY_AFTER = 1
 
@@ -66,6 +67,7 @@ _TAKEN: dict[str, type[AuthCoreError]] = {
     "uq_organizations_slug": SlugTaken,
     "uq_memberships_organization_id": AlreadyMember,
     "uq_teams_name": TeamNameTaken,
+    "uq_roles_organization_id": RoleNameTaken,
     "uq_organization_domains_organization_id": DomainTaken,
     "uq_organization_domains_verified": DomainTaken,
     "uq_audit_records_position": Conflict,
@@ -79,6 +81,7 @@ _UNKNOWN: dict[str, type[AuthCoreError]] = {
     "fk_team_memberships_team": TeamNotFound,
     # removed since it was looked at
     "fk_memberships_organization_id_organizations": OrganizationNotFound,
+    "fk_roles_organization_id_organizations": OrganizationNotFound,
     "fk_teams_organization_id_organizations": OrganizationNotFound,
     "fk_invitations_organization_id_organizations": OrganizationNotFound,
     "fk_organization_domains_organization_id_organizations": OrganizationNotFound,

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.postgres.base import CANONICAL, MOMENT, canonical, metadata
 from adapters.postgres.inventory import (
@@ -77,6 +77,27 @@ memberships = Table(
         "user_id",
         postgresql_where=text("role = 'owner'"),
     ),
+)
+
+# Memberships and invitations hold them by their names.
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", Uuid, primary_key=True, info=OPERATIONAL),
+    Column(
+        "organization_id",
+        Uuid,
+        ForeignKey("organizations.id", ondelete="CASCADE"),
+        nullable=False,
+        info=OPERATIONAL,
+    ),
+    Column("name", CANONICAL, nullable=False, info=OPERATIONAL),
+    Column("description", Text, nullable=False, info=OPERATIONAL),
+    Column("permissions", ARRAY(Text), nullable=False, info=OPERATIONAL),
+    Column("created_at", MOMENT, nullable=False, info=OPERATIONAL),
+    Column("updated_at", MOMENT, nullable=False, info=OPERATIONAL),
+    Column("version", Integer, nullable=False, info=OPERATIONAL),
+    UniqueConstraint("organization_id", "name"),
 )
 
 teams = Table(

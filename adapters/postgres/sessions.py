@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from adapters.postgres.grants import grants_column, grants_from
 from adapters.postgres.session_row import SESSION_COLUMNS, session_from
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import erased_sessions, sessions, users
@@ -41,6 +42,7 @@ _STATE = Statement(
     select(
         *USER_COLUMNS,
         *SESSION_COLUMNS,
+        grants_column(users.c.id),
         select(func.count())
         .where(
             _siblings.c.user_id == sessions.c.user_id,
@@ -50,7 +52,8 @@ _STATE = Statement(
         .scalar_subquery(),
     )
     .join_from(sessions, users)
-    .where(sessions.c.id == bindparam("session_id"))
+    .where(sessions.c.id == bindparam("session_id")),
+    crosses_tenants=True,  # somebody's grants are of all of their tenants
 )
 
 
@@ -233,7 +236,10 @@ class PostgresSessionRepository:
         if row is None:
             return None
         return SessionState(
-            session=session_from(row[USER_WIDTH:-1]), user=user_from(row), live_sessions=row[-1]
+            session=session_from(row[USER_WIDTH:-2]),
+            user=user_from(row),
+            live_sessions=row[-1],
+            grants=grants_from(row[-2]),
         )
 
     async def end(

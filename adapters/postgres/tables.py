@@ -39,13 +39,16 @@ from adapters.postgres.organization_tables import (
     memberships,
     organization_domains,
     organizations,
+    roles,
     team_memberships,
     teams,
 )
+from adapters.postgres.webhook_tables import webhook_deliveries, webhook_endpoints
 from auth_core.keys import KeyStatus, KeyUse
 from auth_core.users import UserStatus
 
 __all__ = [
+    "ABOUT_GRANTS",
     "ADMINISTRATES",
     "audit_chains",
     "audit_records",
@@ -60,11 +63,14 @@ __all__ = [
     "organizations",
     "outbox",
     "password_credentials",
+    "roles",
     "sessions",
     "signing_keys",
     "team_memberships",
     "teams",
     "users",
+    "webhook_deliveries",
+    "webhook_endpoints",
 ]
 
 ADMINISTRATES = text("roles && ARRAY['admin', 'platform_admin'] AND status = 'active'")
@@ -245,6 +251,9 @@ departed_keys = Table(
     Column("departed_at", MOMENT, nullable=False, info=OPERATIONAL),
 )
 
+ABOUT_GRANTS = "split_part(type, '.', 1) IN ('membership', 'organization', 'role', 'team')"
+"""Events after which it is read anew what somebody may do; word by word as the index has it."""
+
 # No foreign keys: what has happened stays true when its subject is erased.
 outbox = Table(
     "outbox",
@@ -260,6 +269,7 @@ outbox = Table(
     Column("sequence", BigInteger, info=OPERATIONAL),
     UniqueConstraint("position"),
     Index("ix_outbox_user_id", "user_id"),
+    Index("ix_outbox_grants", "id", postgresql_where=text(ABOUT_GRANTS)),
     Index("ix_outbox_unnumbered", "position", postgresql_where=text("sequence IS NULL")),
     Index(
         "ix_outbox_sequence",

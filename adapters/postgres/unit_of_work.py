@@ -8,6 +8,7 @@ from adapters.postgres.audit_log import PostgresAuditLog
 from adapters.postgres.credentials import PostgresCredentialRepository
 from adapters.postgres.database import Database
 from adapters.postgres.event_log import PostgresEventLog
+from adapters.postgres.grants import PostgresGrantsReader
 from adapters.postgres.invitations import PostgresInvitationRepository
 from adapters.postgres.keys import PostgresKeyRepository
 from adapters.postgres.mail import PostgresMailQueue
@@ -17,11 +18,14 @@ from adapters.postgres.organization_domains import PostgresDomainRepository
 from adapters.postgres.organizations import PostgresOrganizationRepository
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
+from adapters.postgres.roles import PostgresRoleRepository
 from adapters.postgres.row_scope import NOTHING, RowScope
 from adapters.postgres.sessions import PostgresSessionRepository
 from adapters.postgres.teams import PostgresTeamRepository
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUserRepository
+from adapters.postgres.webhook_deliveries import PostgresDeliveries
+from adapters.postgres.webhooks import PostgresEndpoints
 from auth_core.core import CoreUnitOfWork
 from auth_core.kernel import OrganizationId, UserId
 from auth_core.mail import LetterVault
@@ -137,6 +141,21 @@ class PostgresUnitOfWork:
     @property
     def domains(self) -> PostgresDomainRepository:
         return PostgresDomainRepository(self._entered)
+
+    @property
+    def roles(self) -> PostgresRoleRepository:
+        return PostgresRoleRepository(self._entered)
+
+    @property
+    def grants(self) -> PostgresGrantsReader:
+        return PostgresGrantsReader(self._entered)
+
+    def webhooks(self) -> PostgresEndpoints:
+        return PostgresEndpoints(self._entered)
+
+    @property
+    def deliveries(self) -> PostgresDeliveries:
+        return PostgresDeliveries(self._entered)
 
     @property
     def outbox(self) -> PostgresOutbox:

@@ -1,5 +1,6 @@
 """Redis and Valkey: the session cache, limits, the revocation stream and reading it elsewhere."""
 
+from adapters.redis.event_stream import EVENT_STREAM, RedisEventStream
 from adapters.redis.local_limits import DEFAULT_SHARE, LocalFailureSpread, LocalRateLimiter
 from adapters.redis.rate_limiter import Digests, RedisFailureSpread, RedisRateLimiter
 from adapters.redis.revocation_stream import RedisRevocationStream
@@ -14,10 +15,12 @@ from adapters.redis.session_cache import (
 __all__ = [
     "DEFAULT_SHARE",
     "DEFAULT_TTL",
+    "EVENT_STREAM",
     "Digests",
     "LocalFailureSpread",
     "LocalRateLimiter",
     "RecentlyEnded",
+    "RedisEventStream",
     "RedisFailureSpread",
     "RedisRateLimiter",
     "RedisRevocationStream",

@@ -2,20 +2,26 @@
 
 from app.api.account import AccountController
 from app.api.audit import AuditController, OrganizationAuditController
+from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
+from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
 from app.api.my_data import MyDataController
+from app.api.organizations import MembersController, OrganizationsController
 from app.api.passwords import PasswordController
+from app.api.permission_checks import PermissionController
 from app.api.proving import ProvingController
 from app.api.reauthentication import ReauthenticationController
 from app.api.refresh import RefreshController
 from app.api.revocations import RevocationController
+from app.api.roles import BuiltInRolesController, OrganizationRolesController
 from app.api.session_list import SessionListController, UserSessionsController
 from app.api.sessions import SessionController
 from app.api.sign_in import DevelopmentSignInController, SignInController
 from app.api.status import StatusController
+from app.api.teams import OrganizationTeamsController, TeamsController
 from app.api.token_queries import TokenQueryController
 from app.api.user_directory import UserDirectoryController
 from app.api.users import UsersController
@@ -38,6 +44,16 @@ CONTROLLERS = [
     AccountController,
     UsersController,
     UserDirectoryController,
+    OrganizationsController,
+    MembersController,
+    OrganizationTeamsController,
+    TeamsController,
+    InvitationsController,
+    AcceptanceController,
+    PermissionController,
+    AuthZenController,
+    BuiltInRolesController,
+    OrganizationRolesController,
     AuditController,
     OrganizationAuditController,
     TokenQueryController,

@@ -253,3 +253,69 @@ DISCOVERY: Final[Json] = {
         *("email_verified", "roles", "scopes", "organization_id"),
     ],
 }
+
+_ORGANIZATION_ID: Final = "0198f4b0-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
+PERMISSION_CHECK: Final[Json] = {
+    "permission": "cases:write",
+    "resource": {"organization_id": _ORGANIZATION_ID},
+    "explain": True,
+}
+PERMISSION_DECISION: Final[Json] = {
+    "allowed": True,
+    "reason": "role",
+    "scope": "organization",
+    "role": "member",
+    "explanation": "The role member in the organization permits cases:write.",
+}
+EFFECTIVE: Final[Json] = {
+    "organization_id": _ORGANIZATION_ID,
+    "permissions": ["cases:read", "knowledge_base:read", "organization:read"],
+    "platform": [{"role": "user", "permissions": [], "team_id": None}],
+    "organization": {
+        "role": "viewer",
+        "permissions": ["cases:read", "knowledge_base:read", "organization:read"],
+        "team_id": None,
+    },
+    "teams": [],
+}
+CUSTOM_ROLE: Final[Json] = {
+    "role_id": "0198f4b1-2b3c-7d4e-9f50-6b7c8d9e0f1a",
+    "organization_id": _ORGANIZATION_ID,
+    "name": "auditor",
+    "description": "Looks, and changes nothing.",
+    "permissions": ["audit:read", "cases:read"],
+    "created_at": "2026-01-15T09:30:00.123456+00:00",
+    "updated_at": "2026-01-15T09:30:00.123456+00:00",
+    "version": 1,
+}
+CUSTOM_ROLES: Final[Json] = {"items": [CUSTOM_ROLE], "next_cursor": None}
+NEW_ROLE: Final[Json] = {
+    "name": "auditor",
+    "description": "Looks, and changes nothing.",
+    "permissions": ["audit:read", "cases:read"],
+}
+ROLE_CHANGES: Final[Json] = {"permissions": ["audit:read"]}
+BUILT_IN_ROLES: Final[Json] = {
+    "items": [{"name": "viewer", "scope": "organization", "permissions": ["cases:read"]}],
+    "permissions": ["cases:read", "cases:write"],
+}
+EVALUATION: Final[Json] = {
+    "subject": {"type": "user", "id": USER["user_id"]},
+    "action": {"name": "read"},
+    "resource": {
+        "type": "cases",
+        "id": "4711",
+        "properties": {"organization_id": _ORGANIZATION_ID},
+    },
+}
+EVALUATION_DECISION: Final[Json] = {"decision": True, "context": {"reason": "role"}}
+EVALUATIONS: Final[Json] = {
+    **EVALUATION,
+    "evaluations": [{"action": {"name": "read"}}, {"action": {"name": "delete"}}],
+}
+EVALUATIONS_DECISION: Final[Json] = {
+    "evaluations": [
+        EVALUATION_DECISION,
+        {"decision": False, "context": {"reason": "missing_permission"}},
+    ]
+}

@@ -13,6 +13,7 @@ _COMMANDS = {
     "key": "app.cli.key:key",
     "audit": "app.cli.audit:audit",
     "mail": "app.cli.mail:mail",
+    "events": "app.cli.events:events",
     "version": "app.cli.version:version",
 }
 _SUMMARIES = {
@@ -24,6 +25,7 @@ _SUMMARIES = {
     "key": "List, rotate and revoke signing keys.",
     "audit": "Verify and export the audit trail.",
     "mail": "List, show and retry letters that wait; test the mail server.",
+    "events": "See how far events have got; publish some of them again.",
     "version": "Show the version.",
 }
 

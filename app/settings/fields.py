@@ -2,7 +2,7 @@
 ``fm-auth config show`` are all generated from this table.
 """
 
-from app.settings import clients, connect, parse, profile
+from app.settings import clients, connect, parse, profile, resources
 from app.settings.field import Field, later
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
@@ -205,6 +205,16 @@ _PROFILES = (
         example='{"department": "string", "floor": "integer"}',
         description="Custom claims that people may set in their profile, each with its kind",
     ),
+    Field(
+        name="AUTH_RESOURCES",
+        attribute="access.resources",
+        kind=resources.registered_resources(),
+        default="{}",
+        default_note="none",
+        example='{"incidents": ["read", "write", "close"]}',
+        description="Resources of the services that use this one, each with the actions that roles"
+        " can permit",
+    ),
 )
 
 _SECURITY = (
@@ -261,7 +271,14 @@ _WORKER = (
         attribute="worker.event_days",
         kind=parse.integer(1, 3650),
         default="30",
-        description="How long events are kept in the outbox; nothing relays them in this version",
+        description="How long events are kept in the outbox, relayed or not, for replays",
+    ),
+    Field(
+        name="AUTH_EVENT_STREAM_LENGTH",
+        attribute="worker.event_stream_length",
+        kind=parse.integer(0, 1_000_000_000),
+        default="100000",
+        description="About how many events the Redis stream `auth:events` keeps; 0 turns it off",
     ),
     Field(
         name="AUTH_AUDIT_RETENTION_DAYS",

@@ -1,5 +1,6 @@
 """The settings as one frozen tree. Built by `load_settings`; nothing else reads the environment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -129,6 +130,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool
     session_days: int
     event_days: int
+    event_stream_length: int
+    """About how many entries the Redis stream of events keeps; 0 for no stream."""
     audit_days: int
 
 
@@ -185,6 +188,12 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int
 
 
+class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be permitted beyond what this service has itself."""
+
+    resources: Mapping[str, tuple[str, ...]]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an operator decides."""
 
@@ -197,6 +206,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registration: RegistrationSettings
     passwords: PasswordSettings
     profile: ProfileSettings
+    access: AccessSettings
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings

@@ -1,7 +1,7 @@
 """Access: permissions, roles, and the one decision about who may do what."""
 
 from auth_core.access.deciding import decide
-from auth_core.access.decision import Decision, Reason
+from auth_core.access.decision import UNKNOWN_PERMISSION, UNKNOWN_SUBJECT, Decision, Reason
 from auth_core.access.explaining import explain
 from auth_core.access.granting import (
     require_may_assign,
@@ -25,6 +25,8 @@ __all__ = [
     "ACTIONS",
     "ADMINISTRATIVE",
     "EVERYDAY",
+    "UNKNOWN_PERMISSION",
+    "UNKNOWN_SUBJECT",
     "BuiltInRole",
     "Context",
     "Decision",

@@ -23,6 +23,10 @@ class Reason(StrEnum):
     """It is another person's own and belongs to no organization."""
     IMPERSONATION = "impersonation"
     """It would be allowed to the user, but not to somebody who acts in their name (SEC-70)."""
+    UNKNOWN_SUBJECT = "unknown_subject"
+    """There is no such person, or their account is not active."""
+    UNKNOWN_PERMISSION = "unknown_permission"
+    """This deployment has no such permission."""
 
 
 _CONCEALED = frozenset({Reason.NOT_A_MEMBER, Reason.NOT_YOURS})
@@ -55,3 +59,5 @@ MISSING_PERMISSION: Final = Decision(allowed=False, reason=Reason.MISSING_PERMIS
 NOT_A_MEMBER: Final = Decision(allowed=False, reason=Reason.NOT_A_MEMBER)
 NOT_YOURS: Final = Decision(allowed=False, reason=Reason.NOT_YOURS)
 IMPERSONATION: Final = Decision(allowed=False, reason=Reason.IMPERSONATION)
+UNKNOWN_SUBJECT: Final = Decision(allowed=False, reason=Reason.UNKNOWN_SUBJECT)
+UNKNOWN_PERMISSION: Final = Decision(allowed=False, reason=Reason.UNKNOWN_PERMISSION)

@@ -10,6 +10,11 @@ _WHERE = {
     RoleScope.TEAM: "in the team",
 }
 
+_OTHERWISE = {
+    Reason.UNKNOWN_SUBJECT: "There is no such person, or their account is not active.",
+    Reason.UNKNOWN_PERMISSION: "This deployment has no such permission.",
+}
+
 
 def explain(decision: Decision, action: str, resource: Resource) -> str:
     """One sentence. It names no other person and no organization of others."""
@@ -21,7 +26,7 @@ def explain(decision: Decision, action: str, resource: Resource) -> str:
         return f"No role of the subject permits {action} {_level(resource)}."
     if decision.reason is Reason.IMPERSONATION:
         return f"{action} is not possible while somebody acts in the subject's name."
-    return "For the subject there is no such object."
+    return _OTHERWISE.get(decision.reason, "For the subject there is no such object.")
 
 
 def _level(resource: Resource) -> str:

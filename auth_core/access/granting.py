@@ -48,13 +48,15 @@ def require_may_define(
     permissions: frozenset[str],
     *,
     instead_of: frozenset[str] = frozenset(),
+    by: Permission = Permission.ROLES_WRITE,
 ) -> None:
     """That ``granter`` may let a role of this organization permit this, instead of what it did.
 
-    Raises NotFound when the granter is nobody there, PermissionDenied.
+    ``by`` is the permission that they need for it beside what is in the role. Raises NotFound when
+    the granter is nobody there, PermissionDenied.
     """
     resource = Resource(type="roles", organization_id=organization_id)
-    decide(granter, Permission.ROLES_MANAGE, resource).enforce()
+    decide(granter, by, resource).enforce()
     held = granter.held_in(organization_id)
     if not permissions <= held or not instead_of <= held:
         message = "You can only put permissions into a role that you hold."

@@ -12,6 +12,8 @@ class ClientPermission(StrEnum):
     REVOKE = "revoke"
     REVOCATIONS = "revocations"
     """Follow the revocation feed: what a verifier needs."""
+    CHECK = "check"
+    """Ask who may do what."""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from auth_core.events.model import (
     subject_of,
 )
 from auth_core.events.ports import EventLog, EventPublisher, EventsUnitOfWork, Waiting
-from auth_core.events.relay import EventRelay, EventRelayPolicy, Replay
+from auth_core.events.relay import EventRelay, EventRelayPolicy, Events
 
 __all__ = [
     "DEPLOYMENT",
@@ -21,10 +21,10 @@ __all__ = [
     "EventRelay",
     "EventRelayPolicy",
     "EventSource",
+    "Events",
     "EventsUnitOfWork",
     "PublishingFailed",
     "RecordedEvent",
-    "Replay",
     "Waiting",
     "subject_of",
 ]

@@ -1,6 +1,6 @@
 """The relay: from the outbox to a publisher, at least once and in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -125,17 +125,24 @@ class EventRelay:
         self.problem = reason
 
 
-class Replay:
-    """Sends events again, with the ids that they have. The relays do the work."""
+class Events:
+    """The relays of a deployment: how far they are, and what they are to publish again."""
 
     def __init__(
-        self, unit_of_work: Callable[[], EventsUnitOfWork], publishers: Sequence[str]
+        self, unit_of_work: Callable[[], EventsUnitOfWork], relays: Iterable[EventRelay]
     ) -> None:
         self._unit_of_work = unit_of_work
-        self.publishers = tuple(publishers)
+        self.relays = tuple(relays)
+
+    @property
+    def publishers(self) -> tuple[str, ...]:
+        """The names of the publishers."""
+        return tuple(relay.publisher for relay in self.relays)
 
     async def since(self, moment: datetime, publisher: str) -> int:
-        """Have all retained events from ``moment`` on published again; returns how many.
+        """Have all retained events from ``moment`` on published again, with the ids that they have.
+
+        Returns how many.
 
         What happens meanwhile comes behind them. Raises Unavailable.
         """

@@ -56,6 +56,14 @@ class OrganizationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     invitation_days: int = 7
     """How long an invitation can be accepted."""
 
+    @classmethod
+    def parse(cls, *, domain_role: str, invitation_days: int) -> Self:
+        """Check every field; raises InvalidInput."""
+        if domain_role not in {MEMBER, VIEWER}:
+            raise _invalid("settings.domain_role", "unknown", f"{MEMBER} or {VIEWER}")
+        role: Literal["member", "viewer"] = "member" if domain_role == MEMBER else "viewer"
+        return cls(domain_role=role, invitation_days=invitation_days).checked()
+
     def checked(self) -> Self:
         """Itself. Raises InvalidInput when a number is out of range."""
         if not 1 <= self.invitation_days <= INVITATION_DAYS_MAX:

@@ -25,6 +25,7 @@ from auth_core.testing.organizations import (
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
+from auth_core.testing.roles import InMemoryGrantsReader, InMemoryRoleRepository
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter, InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore
@@ -46,6 +47,7 @@ __all__ = [
     "InMemoryDomainRepository",
     "InMemoryEventLog",
     "InMemoryFailureSpread",
+    "InMemoryGrantsReader",
     "InMemoryInvitationRepository",
     "InMemoryKeyRepository",
     "InMemoryMailOutbox",
@@ -60,6 +62,7 @@ __all__ = [
     "InMemoryReceivers",
     "InMemoryRefreshCounter",
     "InMemoryRevocationStream",
+    "InMemoryRoleRepository",
     "InMemorySessionCache",
     "InMemorySessionRepository",
     "InMemoryStore",

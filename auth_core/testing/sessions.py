@@ -18,6 +18,7 @@ from auth_core.sessions import (
     SessionRepository,
     SessionState,
 )
+from auth_core.testing.roles import grants_of
 from auth_core.testing.store import InMemoryStore, Transaction
 
 
@@ -44,6 +45,7 @@ class InMemorySessionRepository:
             session=session,
             user=self._transaction.users[session.user_id],
             live_sessions=len(self._live(session.user_id, now)),
+            grants=grants_of(self._transaction, session.user_id),
         )
 
     async def end(

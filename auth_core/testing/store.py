@@ -26,6 +26,7 @@ from auth_core.kernel import (
     Letter,
     LetterId,
     OrganizationId,
+    RoleId,
     Secret,
     SessionId,
     TeamId,
@@ -43,6 +44,7 @@ from auth_core.organizations import (
     Team,
     TeamMembership,
 )
+from auth_core.roles import CustomRole
 from auth_core.sessions import EndedSession, Session
 from auth_core.testing.clock import SeededEntropy
 from auth_core.testing.crypto import ToySealer
@@ -108,6 +110,7 @@ class InMemoryStore:
         self.positions = count(1)
         self.organizations: dict[OrganizationId, Organization] = {}
         self.memberships: dict[tuple[OrganizationId, UserId], Membership] = {}
+        self.roles: dict[RoleId, CustomRole] = {}
         self.teams: dict[TeamId, Team] = {}
         self.team_memberships: dict[tuple[OrganizationId, TeamId, UserId], TeamMembership] = {}
         self.invitations: dict[tuple[OrganizationId, Email], Invitation] = {}
@@ -148,20 +151,20 @@ class Transaction:
         self.webhook_deliveries = ChainMap[DeliveryId, Queued]({}, store.webhook_deliveries)
         self.organizations = Rows(store.organizations)
         self.memberships = Rows(store.memberships)
+        self.roles = Rows(store.roles)
         self.teams = Rows(store.teams)
         self.team_memberships = Rows(store.team_memberships)
         self.invitations = Rows(store.invitations)
         self.domains = Rows(store.domains)
         self._of_organizations: tuple[Rows[Any, Any], ...] = (
-            *(self.organizations, self.memberships, self.teams),
+            *(self.organizations, self.memberships, self.roles, self.teams),
             *(self.team_memberships, self.invitations, self.domains),
         )
         self._deleted: list[tuple[MutableMapping[Any, Any], Any]] = []
         self._swept: list[DomainEvent] = []
         self._removed_letters: set[Email] = set()
         self._redacted: set[UserId] = set()
-        self._open = False
-        self._failed = False
+        self._open = self._failed = False
         self._over = asyncio.Event()
         self._waits_for: Transaction | None = None
 

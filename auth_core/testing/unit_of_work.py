@@ -25,6 +25,7 @@ from auth_core.testing.organizations import (
     InMemoryOrganizationRepository,
 )
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
+from auth_core.testing.roles import InMemoryGrantsReader, InMemoryRoleRepository
 from auth_core.testing.sessions import InMemorySessionRepository
 from auth_core.testing.store import InMemoryStore, Transaction
 from auth_core.testing.teams import InMemoryInvitationRepository, InMemoryTeamRepository
@@ -125,6 +126,8 @@ class InMemoryUnitOfWork:
         self.teams = InMemoryTeamRepository(self._transaction)
         self.invitations = InMemoryInvitationRepository(self._transaction)
         self.domains = InMemoryDomainRepository(self._transaction)
+        self.roles = InMemoryRoleRepository(self._transaction)
+        self.grants = InMemoryGrantsReader(self._transaction)
 
     def for_organization(self, organization_id: OrganizationId) -> Self:  # noqa: ARG002
         """Nothing to do: no wall stands behind what the repositories ask for."""

@@ -19,7 +19,30 @@ ASSETS = {
     "favicon-32x32.png": "image/png",
 }
 USERS = "/api/v1/users"
+ROLES = "/api/v1/organizations/{organization_id}/roles"
+PEOPLE_OR_CLIENTS = {
+    ("post", "/api/v1/permissions/check"),
+    ("post", "/access/v1/evaluation"),
+    ("post", "/access/v1/evaluations"),
+}
+ORGANIZATIONS, TEAM = "/api/v1/organizations", "/api/v1/teams/{team_id}"
+ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
+OF_ORGANIZATIONS = {
+    *((method, ORGANIZATIONS) for method in ("get", "post")),
+    *((method, ORGANIZATION) for method in ("get", "patch", "delete")),
+    *(("post", f"{ORGANIZATION}/{change}") for change in ("restore", "leave", "transfer")),
+    ("get", f"{ORGANIZATION}/members"),
+    *((method, f"{ORGANIZATION}/members/{{user_id}}") for method in ("patch", "delete")),
+    *((method, f"{ORGANIZATION}/teams") for method in ("get", "post")),
+    *((method, f"{ORGANIZATION}/invitations") for method in ("get", "post")),
+    ("delete", f"{ORGANIZATION}/invitations/{{invitation_id}}"),
+    *((method, TEAM) for method in ("get", "patch", "delete")),
+    ("get", f"{TEAM}/members"),
+    *((method, f"{TEAM}/members/{{user_id}}") for method in ("put", "delete")),
+    ("post", "/api/v1/invitations/accept"),
+}
 PROTECTED = {
+    *OF_ORGANIZATIONS,
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
     ("get", f"{AUTH}/me/available-scopes"),
@@ -44,6 +67,10 @@ PROTECTED = {
     ("post", f"{AUTH}/users/{{user_id}}/revoke-tokens"),
     ("get", USERS),
     ("post", USERS),
+    ("get", "/api/v1/roles"),
+    ("get", "/api/v1/me/permissions"),
+    *((method, ROLES) for method in ("get", "post")),
+    *((method, f"{ROLES}/{{role_id}}") for method in ("get", "patch", "delete")),
     *((method, f"{USERS}/{{user_id}}") for method in ("get", "patch", "delete")),
     *(
         ("post", f"{USERS}/{{user_id}}/{change}")
@@ -133,7 +160,9 @@ async def test_the_document_is_openapi_3_1_as_json(client: Client) -> None:
 async def test_every_route_of_the_contract_is_described_and_no_other(
     document: dict[str, Any],
 ) -> None:
-    assert PROTECTED | CLIENTS | PUBLIC == {where for where, _ in _operations(document)}
+    assert PROTECTED | CLIENTS | PUBLIC | PEOPLE_OR_CLIENTS == {
+        where for where, _ in _operations(document)
+    }
 
 
 async def test_tags_are_objects_with_a_name_and_every_operation_has_one_of_them(
@@ -166,6 +195,8 @@ async def test_every_operation_says_itself_whether_it_needs_a_bearer_token(
     for where, operation in _operations(document):
         if where in CLIENTS:
             assert [{"client": []}] == operation["security"]
+        elif where in PEOPLE_OR_CLIENTS:
+            assert [{"bearer": []}, {"client": []}] == operation["security"]
         elif where in PROTECTED:
             assert [{"bearer": []}] == operation["security"]
         else:
@@ -259,6 +290,8 @@ async def test_the_example_of_an_internal_error_says_what_the_service_says(
 async def test_every_body_has_an_example_that_the_service_takes(
     client: Client, document: dict[str, Any]
 ) -> None:
+    # the last administrator, who this user would else be in a fresh database, cannot leave
+    await client.post(f"{AUTH}/dev-register", json={"username": "another.administrator"})
     token = refresh_token = ""
     bodies = [
         *(("post", f"{AUTH}/{name}") for name in ("dev-register", "dev-login", "login", "refresh")),
@@ -288,7 +321,11 @@ async def test_every_body_has_an_example_that_the_service_takes(
         token = answer.json().get("access_token", token)
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    elsewhere = {  # in tests/api/test_users.py and test_step_up.py
+    elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_access.py, …
+        *(OF_ORGANIZATIONS & described),
+        *PEOPLE_OR_CLIENTS,
+        ("post", ROLES),
+        ("patch", f"{ROLES}/{{role_id}}"),
         ("post", f"{AUTH}/register"),
         ("post", f"{AUTH}/reauthenticate"),
         ("post", USERS),

@@ -38,6 +38,7 @@ from auth_core.testing.contracts import (
     EventPublisherContract,
     FailureSpreadContract,
     Flush,
+    GrantsReaderContract,
     IdsContract,
     InvitationRepositoryContract,
     KeyRepositoryContract,
@@ -58,6 +59,7 @@ from auth_core.testing.contracts import (
     RefreshCounterContract,
     RetentionContract,
     RevocationStreamContract,
+    RoleRepositoryContract,
     SealerContract,
     SessionCacheContract,
     SessionRacesContract,
@@ -370,4 +372,12 @@ class TestWebhookTurns(WebhookTurnContract):
 
 
 class TestWebhookDeliveries(WebhookDeliveryContract):
+    pass
+
+
+class TestRoles(RoleRepositoryContract):
+    pass
+
+
+class TestGrants(GrantsReaderContract):
     pass

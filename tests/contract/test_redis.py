@@ -4,29 +4,36 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from adapters.redis import (
+    EVENT_STREAM,
     Digests,
     LocalFailureSpread,
     LocalRateLimiter,
+    RedisEventStream,
     RedisFailureSpread,
     RedisRateLimiter,
     RedisRevocationStream,
     RedisSessionCache,
 )
 from adapters.redis.revocation_stream import AS_OF, STREAM
+from auth_core.events import CloudEvent, PublishingFailed
 from auth_core.kernel import Secret, SessionId, Unavailable, UserId
 from auth_core.testing.contracts import (
+    EventPublisherContract,
     FailureSpreadContract,
     Flush,
     PassTime,
     RateLimiterContract,
+    ReadBack,
     RevocationStreamContract,
     SessionCacheContract,
     UnreachableSessionCacheContract,
 )
+from auth_core.testing.contracts.event_publisher import new_cloud_event
 from auth_core.testing.contracts.making import now
 from auth_core.testing.contracts.revocation_stream import LIFETIME, new_revocation
 
@@ -170,6 +177,53 @@ class TestRedisRevocationStream(RevocationStreamContract):
     async def other_process(self, own_database_url: str) -> AsyncIterator[RedisRevocationStream]:
         async with running_stream(own_database_url) as stream:
             yield stream
+
+
+class TestRedisEventStream(EventPublisherContract):
+    @pytest.fixture
+    async def publisher(self, own_database_url: str) -> AsyncIterator[RedisEventStream]:
+        stream = RedisEventStream(Secret(own_database_url), max_length=10_000)
+        yield stream
+        await stream.close()
+
+    @pytest.fixture
+    def published(self, own_database_url: str) -> ReadBack:
+        async def published() -> list[CloudEvent]:
+            async with Redis.from_url(own_database_url) as client:
+                entries = await client.xrange(EVENT_STREAM)
+            events = [msgspec.json.decode(each[b"event"], type=CloudEvent) for _, each in entries]
+            assert [each[b"id"].decode() for _, each in entries] == [each.id for each in events]
+            return events
+
+        return published
+
+
+async def test_a_stream_of_events_keeps_to_its_length(own_database_url: str) -> None:
+    stream = RedisEventStream(Secret(own_database_url), max_length=100)
+    await stream.publish([new_cloud_event(sequence=number) for number in range(1, 501)])
+    await stream.close()
+    async with Redis.from_url(own_database_url) as client:
+        assert 100 <= await client.xlen(EVENT_STREAM) <= 300
+
+
+@pytest.mark.sec("SEC-65", "SEC-72")
+async def test_a_redis_that_cannot_take_events_takes_none_and_says_why(
+    own_database_url: str, tmp_path: Path, flush: Flush
+) -> None:
+    gone = RedisEventStream(Secret(f"unix://{tmp_path}/nobody.sock"), max_length=100)
+    with pytest.raises(PublishingFailed, match="redis_unreachable"):
+        await gone.publish([new_cloud_event()])
+    await gone.close()
+    await flush()
+    async with Redis.from_url(own_database_url) as client:
+        await client.set(EVENT_STREAM, "in the way")
+        stream = RedisEventStream(Secret(own_database_url), max_length=100)
+        with pytest.raises(PublishingFailed, match="redis_refused"):
+            await stream.publish([new_cloud_event(), new_cloud_event()])
+        await client.delete(EVENT_STREAM)
+        await stream.publish([new_cloud_event()])
+        assert 1 == await client.xlen(EVENT_STREAM)
+        await stream.close()
 
 
 @pytest.mark.sec("SEC-72")

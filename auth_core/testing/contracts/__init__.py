@@ -66,6 +66,10 @@ from auth_core.testing.contracts.rate_limiter import (  # noqa: E402
 from auth_core.testing.contracts.refresh_counter import RefreshCounterContract  # noqa: E402
 from auth_core.testing.contracts.retention import RetentionContract  # noqa: E402
 from auth_core.testing.contracts.revocation_stream import RevocationStreamContract  # noqa: E402
+from auth_core.testing.contracts.roles import (  # noqa: E402
+    GrantsReaderContract,
+    RoleRepositoryContract,
+)
 from auth_core.testing.contracts.sealer import SealerContract  # noqa: E402
 from auth_core.testing.contracts.session_cache import (  # noqa: E402
     SessionCacheContract,
@@ -93,6 +97,7 @@ __all__ = [
     "EventPublisherContract",
     "FailureSpreadContract",
     "Flush",
+    "GrantsReaderContract",
     "IdsContract",
     "InvitationRepositoryContract",
     "KeyRepositoryContract",
@@ -113,6 +118,7 @@ __all__ = [
     "RefreshCounterContract",
     "RetentionContract",
     "RevocationStreamContract",
+    "RoleRepositoryContract",
     "SealerContract",
     "SessionCacheContract",
     "SessionRacesContract",

@@ -19,6 +19,7 @@ from auth_core.testing.contracts import (
     CredentialRepositoryContract,
     DomainRepositoryContract,
     EventLogContract,
+    GrantsReaderContract,
     InvitationRepositoryContract,
     KeyRepositoryContract,
     LastAdministratorContract,
@@ -33,11 +34,15 @@ from auth_core.testing.contracts import (
     RecordedEvents,
     RefreshCounterContract,
     RetentionContract,
+    RoleRepositoryContract,
     SessionRacesContract,
     SessionRepositoryContract,
     TeamRepositoryContract,
     UnitOfWorkContract,
     UserRepositoryContract,
+    WebhookDeliveryContract,
+    WebhookEndpointContract,
+    WebhookTurnContract,
 )
 from auth_core.testing.contracts.making import now
 from tests.integration.postgres.conftest import VAULT, MakeDatabase
@@ -196,3 +201,23 @@ class TestMailOutbox(MailOutboxContract):
         """An outbox that is empty."""
         await observer.execute("TRUNCATE mail_outbox")
         return unit_of_work
+
+
+class TestRoles(RoleRepositoryContract):
+    pass
+
+
+class TestGrants(GrantsReaderContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointContract):
+    pass
+
+
+class TestWebhookDeliveries(WebhookDeliveryContract):
+    pass
+
+
+class TestWebhookTurns(WebhookTurnContract):
+    pass

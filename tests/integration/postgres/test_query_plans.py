@@ -16,6 +16,7 @@ from adapters.postgres import (
     audit_log,
     credentials,
     event_log,
+    grants,
     invitations,
     keys,
     loading,
@@ -28,11 +29,14 @@ from adapters.postgres import (
     outbox,
     personal_data,
     refresh_counter,
+    roles,
     sessions,
     tables,
     teams,
     user_search,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 from adapters.postgres.statement import Statement
 from adapters.postgres.url import dsn
@@ -44,6 +48,7 @@ from tests.load.population import Population, load
 
 _SIZE = 20_000
 _MODULES = (
+    *(webhooks, webhook_deliveries),
     *(
         users,
         user_search,
@@ -58,6 +63,7 @@ _MODULES = (
     ),
     *(mail, personal_data, one_time_secrets, event_log),
     *(organizations, memberships, teams, invitations, organization_domains),
+    *(roles, grants),
 )
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -107,6 +113,10 @@ INSERT INTO memberships (organization_id, user_id, role, created_at, updated_at)
 SELECT o.id, u.id, CASE WHEN u.number % 10 = 0 THEN 'owner' ELSE 'member' END, now(), now()
 FROM (SELECT id, row_number() OVER () AS number FROM organizations) AS o
 JOIN (SELECT id, row_number() OVER () AS number FROM users) AS u ON u.number / 10 = o.number"""
+_ROLES = """\
+INSERT INTO roles
+    (id, organization_id, name, description, permissions, created_at, updated_at, version)
+SELECT uuidv7(), id, 'auditor', '', '{}', now(), now(), 1 FROM organizations"""
 _TEAMS = """\
 INSERT INTO teams (id, organization_id, name, created_at, updated_at, version)
 SELECT uuidv7(), id, 'Team', now(), now(), 1 FROM organizations"""
@@ -122,6 +132,20 @@ FROM organizations"""
 _DOMAINS = """\
 INSERT INTO organization_domains (id, organization_id, domain, challenge, created_at, verified_at)
 SELECT uuidv7(), id, slug || '.example', 'x', now(), now() FROM organizations"""
+
+_ENDPOINTS = """\
+INSERT INTO webhook_endpoints (id, organization_id, url, event_types, description, sealed_secret,
+    created_at, updated_at, disabled, due_at)
+SELECT uuidv7(), uuidv7(), 'https://a.example/', '{*}', '', 'x', now(), now(),
+    CASE WHEN number % 100 = 0 THEN 'gone' END,
+    CASE WHEN number % 10 = 0 THEN now() + number * interval '1 minute' END
+FROM generate_series(1, 20000) AS number"""
+_DELIVERIES = """\
+INSERT INTO webhook_deliveries (id, endpoint_id, event_id, event_type, subject, body, queued_at,
+    next_attempt_at, delivered_at)
+SELECT uuidv7(-row_number() OVER () * interval '1 minute'), id, uuidv7(), 'user.updated', id::text,
+    '{}', now(), due_at, CASE WHEN due_at IS NULL THEN now() END
+FROM webhook_endpoints"""
 
 # A handful of keys is read whole, once in a while; listed so that no other table joins them.
 _SMALL = {"signing_keys", "departed_keys", "event_progress"}
@@ -152,7 +176,7 @@ for part in ("PAGES", "DELETIONS", "REDACTIONS"):
 for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in minutes
     del STATEMENTS[f"personal_data.DELETIONS[{table}]"]
     STATEMENTS.pop(f"personal_data.PAGES[{table}]", None)
-_SWEPT = ("outbox", "mail", "one_time_secrets", "invitations")
+_SWEPT = ("outbox", "mail", "one_time_secrets", "invitations", "webhook_deliveries")
 SWEEPS = [
     *(STATEMENTS.pop(f"{name}._SWEEP") for name in _SWEPT),
     *sessions._SWEEPS,
@@ -175,8 +199,11 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         _SEALED_RECORDS,
         _CHAINS,
         _ERASED_SESSIONS,
+        _ENDPOINTS,
+        _DELIVERIES,
         _ORGANIZATIONS,
         _MEMBERSHIPS,
+        _ROLES,
         _TEAMS,
         _TEAM_MEMBERSHIPS,
         _INVITATIONS,
@@ -251,6 +278,8 @@ async def test_no_statement_reads_a_whole_table(crowded: asyncpg.Connection, nam
         ("memberships._PAGE", "uq_memberships_organization_id"),
         ("memberships._OTHER_OWNER", "ix_memberships_owners"),
         ("organization_domains._OWNER", "uq_organization_domains_verified"),
+        ("grants._OF", "ix_memberships_user_id"),
+        ("grants._CHANGED_SINCE", "ix_outbox_grants"),
         ("personal_data._DUE", "ix_users_delete_after"),
         ("personal_data.DELETIONS[sessions]", "ix_sessions_user_id"),
     ],

@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from app.worker import Postman, Task, Worker, tasks_of
+from app.worker import Courier, Postman, Task, Worker, tasks_of
+from auth_core.events import EventRelay, EventRelayPolicy
 from auth_core.kernel import Unavailable
 from auth_core.mail import LetterVault, MailRejected, MailRelay, MailServerDown, RelayPolicy
-from auth_core.testing import InMemoryMailer, PlainRenderer, in_memory_core
+from auth_core.testing import InMemoryMailer, InMemoryPublisher, PlainRenderer, in_memory_core
+from auth_core.testing.contracts.event_publisher import SOURCE, new_event
 from auth_core.testing.contracts.mail_outbox import new_letter
 
 
@@ -77,6 +79,48 @@ async def test_a_closed_worker_waits_for_nobody_who_hangs():
 
 async def test_a_worker_that_was_never_started_can_be_closed():
     await Worker([]).close()
+
+
+async def test_a_task_that_can_stop_is_let_finish():
+    began, told, finished = asyncio.Event(), asyncio.Event(), []
+
+    async def run():
+        began.set()
+        await told.wait()
+        await asyncio.sleep(0)
+        finished.append(True)
+        return {}
+
+    worker = Worker([Task("batch", 0.001, run, told.set)], first_run_seconds=0)
+    await worker.start()
+    await began.wait()
+
+    await worker.close()
+
+    assert finished
+
+
+async def test_the_courier_publishes_and_tells_of_each_trouble_once():
+    core, publisher = in_memory_core(), InMemoryPublisher()
+    policy = EventRelayPolicy()
+    relay = EventRelay(core.unit_of_work, publisher, SOURCE, core.clock, policy)
+    courier = Courier(relay)
+    async with core.unit_of_work() as uow:
+        await uow.outbox.add([new_event()])
+        await uow.commit()
+
+    with capture_logs() as lines:
+        publisher.failing = lambda _: "stream_full"
+        for _ in range(3):
+            await courier()
+            core.clock.advance(timedelta(minutes=1))
+        publisher.failing = lambda _: None
+        await courier()
+
+    assert 1 == len(publisher.published)
+    assert ["event_publisher_unavailable", "event_publisher_available_again"] == [
+        line["event"] for line in lines
+    ]
 
 
 async def test_the_tasks_of_a_deployment_tend_its_keys_and_sweep_its_tables():

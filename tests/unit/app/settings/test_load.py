@@ -114,6 +114,7 @@ INTEGERS = {
     "AUTH_SESSION_RETENTION_DAYS": (1, 3650),
     "AUTH_DELETION_GRACE_DAYS": (0, 365),
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
+    "AUTH_EVENT_STREAM_LENGTH": (0, 1_000_000_000),
     "AUTH_AUDIT_RETENTION_DAYS": (0, 36500),
     "RATE_LIMIT_REQUESTS": (1, 1_000_000),
     "RATE_LIMIT_PERIOD": (1, 86_400),
@@ -212,6 +213,11 @@ TEXTS = {
     "AUTH_PROFILE_CLAIMS_SCHEMA": [
         "text", "[]", "1", "[" * 9000, '{"a": "text"}', '{"a": 1}', '{"A": "string"}',
         '{"a-b": "string"}', '{"": "string"}', json.dumps({f"a{n}": "string" for n in range(33)}),
+    ],
+    "AUTH_RESOURCES": [
+        "text", "[]", "1", "[" * 9000, '{"a": 1}', '{"a": []}', '{"A": ["read"]}',
+        '{"a": ["read all"]}', '{"users": ["read"]}',
+        json.dumps({f"a{n}": ["read"] for n in range(65)}),
     ],
     "AUTH_CLIENTS": [
         "canary", "{}", "[1]", '["canary"]', "[" * 9000,

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from auth_core.events import EventRelay, EventRelayPolicy, PublishingFailed, Replay
+from auth_core.events import EventRelay, EventRelayPolicy, Events, PublishingFailed
 from auth_core.kernel import Unavailable, UserId
 from auth_core.testing import (
     InMemoryPublisher,
@@ -224,7 +224,7 @@ async def test_what_is_replayed_goes_again_with_the_same_ids_before_what_is_new(
 ):
     expected = await recorded(store, 6)
     await relay.run()
-    replay = Replay(lambda: InMemoryUnitOfWork(store), ["memory"])
+    replay = Events(lambda: InMemoryUnitOfWork(store), [relay])
     moment = store.events[3].occurred_at
     expected += await recorded(store, 1)
 

@@ -27,6 +27,7 @@ from auth_core.organizations.events import (
     TeamRoleChanged,
     TeamUpdated,
 )
+from auth_core.roles.events import RoleCreated, RoleDeleted, RoleUpdated
 from auth_core.sessions import (
     EndReason,
     ReuseCause,
@@ -56,9 +57,12 @@ IDS = DeterministicIds(CLOCK, SeededEntropy())
 SUBJECT = {"id": EventId(IDS.uuid()), "occurred_at": CLOCK.now(), "user_id": UserId(IDS.uuid())}
 SESSION = IDS.uuid()
 
-TEAM, INVITATION = {"team_id": IDS.uuid()}, {"invitation_id": IDS.uuid()}
+ROLE, TEAM, INVITATION = IDS.uuid(), {"team_id": IDS.uuid()}, {"invitation_id": IDS.uuid()}
 
 EVENTS = [
+    (RoleCreated(**SUBJECT, role_id=ROLE), "role.created"),
+    (RoleUpdated(**SUBJECT, role_id=ROLE), "role.updated"),
+    (RoleDeleted(**SUBJECT, role_id=ROLE), "role.deleted"),
     (OrganizationCreated(**SUBJECT), "organization.created"),
     (OrganizationUpdated(**SUBJECT, fields=("name",)), "organization.updated"),
     (OrganizationDeleted(**SUBJECT), "organization.deleted"),
@@ -158,7 +162,7 @@ def test_events_hold_no_personal_data():
         "consecutive_failures",
         *("source", "accounts", "window"),
         "endpoint_id",
-        *("previous_role", "team_id", "invitation_id"),
+        *("previous_role", "team_id", "invitation_id", "role_id"),
     } == fields
 
 
