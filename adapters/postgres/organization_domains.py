@@ -31,7 +31,8 @@ _REMOVE = Statement(delete(organization_domains).where(_HERE, _THIS).returning(_
 _OWNER = Statement(
     select(*_ROW).where(
         _columns.domain == bindparam("of_domain"), _columns.verified_at.is_not(None)
-    )
+    ),
+    crosses_tenants=True,  # asked before a tenant is known
 )
 
 

@@ -150,6 +150,7 @@ class PostgresUnitOfWork:
     def grants(self) -> PostgresGrantsReader:
         return PostgresGrantsReader(self._entered)
 
+    @property
     def webhooks(self) -> PostgresEndpoints:
         return PostgresEndpoints(self._entered)
 

@@ -66,6 +66,11 @@ class WebhookTrail:
         )
 
 
+def within(uow: WebhooksUnitOfWork, scope: OrganizationId | None) -> WebhooksUnitOfWork:
+    """The unit of work for this organization's webhooks; None: for the platform's own."""
+    return uow.for_platform() if scope is None else uow.for_organization(scope)
+
+
 async def found(
     uow: WebhooksUnitOfWork,
     scope: OrganizationId | None,

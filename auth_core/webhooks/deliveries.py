@@ -6,7 +6,13 @@ from datetime import datetime
 from auth_core.audit import AuditAction
 from auth_core.events import CloudEvent, EventSource
 from auth_core.kernel import Clock, EventId, Ids, OrganizationId, UserId
-from auth_core.webhooks.change import DeliveryNotFound, WebhookConflict, WebhookTrail, found
+from auth_core.webhooks.change import (
+    DeliveryNotFound,
+    WebhookConflict,
+    WebhookTrail,
+    found,
+    within,
+)
 from auth_core.webhooks.model import (
     Delivery,
     DeliveryId,
@@ -45,7 +51,7 @@ class DeliveryLog:
         Raises WebhookConflict for a disabled one.
         """
         now, event_id = self._clock.now(), EventId(self._ids.uuid())
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             endpoint = await _enabled(uow, scope, endpoint_id)
             delivery_id = DeliveryId(self._ids.uuid())
             message = WebhookMessage(
@@ -75,7 +81,7 @@ class DeliveryLog:
         limit: int = 100,
     ) -> list[Delivery]:
         """The delivery log, newest first."""
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             await found(uow, scope, endpoint_id)
             return await uow.deliveries.page(endpoint_id, before=before, limit=limit)
 
@@ -91,7 +97,7 @@ class DeliveryLog:
 
         Raises DeliveryNotFound; WebhookConflict for one on its way and for a disabled endpoint.
         """
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             endpoint = await _enabled(uow, scope, endpoint_id)
             await _delivery(uow, endpoint_id, delivery_id)
             if not await uow.deliveries.again(endpoint_id, delivery_id, self._clock.now()):
@@ -107,7 +113,7 @@ class DeliveryLog:
         """Remove the deliveries whose time is over, by any number at once; returns how many."""
         before, swept = self._clock.now() - self._policy.retention, 0
         while True:
-            async with self._unit_of_work() as uow:
+            async with self._unit_of_work().for_platform() as uow:
                 removed = await uow.deliveries.sweep(before, BATCH)
                 await uow.commit()
             swept += removed

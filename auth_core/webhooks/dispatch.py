@@ -136,7 +136,7 @@ class WebhookDispatcher:
         while True:
             now = self._clock.now()
             until = now + policy.lease_time
-            async with self._unit_of_work() as uow:
+            async with self._unit_of_work().for_platform() as uow:
                 endpoint = await uow.deliveries.lease(now, until)
                 if endpoint is None:
                     return None
@@ -190,7 +190,7 @@ class WebhookDispatcher:
             if not word.startswith(_OURS):
                 health = self._policy.circuit.after(health, now, failed=bool(word))
         disabled = self._to_disable(verdicts, health, now)
-        async with self._unit_of_work() as uow:
+        async with self._unit_of_work().for_platform() as uow:
             standing = await uow.deliveries.settle(endpoint, verdicts, health, now)
             if standing and disabled is not None:
                 await self._disable(uow, endpoint, disabled, now)

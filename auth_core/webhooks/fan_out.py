@@ -39,7 +39,7 @@ class WebhookFanOut:
         organizations = {
             message.organization_id for message in messages if message.organization_id is not None
         }
-        async with self._unit_of_work() as uow:
+        async with self._unit_of_work().for_platform() as uow:
             listeners = await uow.webhooks.listeners(organizations)
             now = self._clock.now()
             deliveries = [

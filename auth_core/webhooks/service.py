@@ -16,7 +16,7 @@ from auth_core.kernel import (
     Secret,
     UserId,
 )
-from auth_core.webhooks.change import WebhookConflict, WebhookTrail, found
+from auth_core.webhooks.change import WebhookConflict, WebhookTrail, found, within
 from auth_core.webhooks.model import (
     DisabledReason,
     EndpointId,
@@ -104,7 +104,7 @@ class WebhookService:
             created_at=now,
             updated_at=now,
         )
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             if not await uow.webhooks.add(endpoint, most=self._policy.most_endpoints):
                 raise WebhookConflict(
                     f"There are {self._policy.most_endpoints} webhooks already: delete one first."
@@ -117,12 +117,12 @@ class WebhookService:
         self, scope: OrganizationId | None, *, after: EndpointId | None = None, limit: int = 100
     ) -> list[WebhookEndpoint]:
         """Endpoints, oldest first."""
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             return await uow.webhooks.page(scope, after=after, limit=limit)
 
     async def get(self, scope: OrganizationId | None, endpoint_id: EndpointId) -> WebhookEndpoint:
         """One endpoint."""
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             return await found(uow, scope, endpoint_id)
 
     async def change(
@@ -149,7 +149,7 @@ class WebhookService:
         if "url" in given:
             await self._sender.check(given["url"])
         now = self._clock.now()
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             before = await found(uow, scope, endpoint_id, lock=True)
             if changes.enabled is not None:
                 stays = before.disabled or DisabledReason.REQUESTED
@@ -167,7 +167,7 @@ class WebhookService:
         self, scope: OrganizationId | None, endpoint_id: EndpointId, *, actor: UserId | None = None
     ) -> None:
         """Remove an endpoint with all that waits for it."""
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             endpoint = await found(uow, scope, endpoint_id, lock=True)
             await uow.webhooks.remove(endpoint_id)
             await self._trail.append(uow, AuditAction.WEBHOOK_DELETED, endpoint, actor)
@@ -189,7 +189,7 @@ class WebhookService:
         if not timedelta() <= lasts <= LONGEST_OVERLAP:
             raise _invalid("overlap_hours", "from 0 to 168")
         now, secret = self._clock.now(), new_secret(self._entropy)
-        async with self._unit_of_work() as uow:
+        async with within(self._unit_of_work(), scope) as uow:
             before = await found(uow, scope, endpoint_id, lock=True)
             after = msgspec.structs.replace(
                 before,
@@ -210,7 +210,7 @@ class WebhookService:
         """
         after, resealed = None, 0
         while True:
-            async with self._unit_of_work() as uow:
+            async with self._unit_of_work().for_platform() as uow:
                 endpoints = await uow.webhooks.all(after=after, limit=BATCH)
                 for each in endpoints:
                     current = await uow.webhooks.get(each.organization_id, each.id, lock=True)

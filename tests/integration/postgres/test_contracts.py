@@ -203,21 +203,21 @@ class TestMailOutbox(MailOutboxContract):
         return unit_of_work
 
 
-class TestRoles(RoleRepositoryContract):
+class TestRoles(_AcrossTenants, RoleRepositoryContract):
     pass
 
 
-class TestGrants(GrantsReaderContract):
+class TestGrants(_AcrossTenants, GrantsReaderContract):
     pass
 
 
-class TestWebhookEndpoints(WebhookEndpointContract):
+class TestWebhookEndpoints(_AcrossTenants, WebhookEndpointContract):
     pass
 
 
-class TestWebhookDeliveries(WebhookDeliveryContract):
+class TestWebhookDeliveries(_AcrossTenants, WebhookDeliveryContract):
     pass
 
 
-class TestWebhookTurns(WebhookTurnContract):
+class TestWebhookTurns(_AcrossTenants, WebhookTurnContract):
     pass

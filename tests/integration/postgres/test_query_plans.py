@@ -22,7 +22,6 @@ from adapters.postgres import (
     loading,
     mail,
     memberships,
-    migrate,
     one_time_secrets,
     organization_domains,
     organizations,
@@ -45,6 +44,7 @@ from auth_core.kernel import OrganizationId, UserId
 from auth_core.users import UserQuery
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.load.population import Population, load
+from tests.service_role import as_service, migrate
 
 _SIZE = 20_000
 _MODULES = (
@@ -184,8 +184,8 @@ SWEEPS = [
 
 
 @pytest.fixture(scope="module")
-async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to a database with many users and sessions, whose statistics are fresh."""
+async def crowded_url(make_database: MakeDatabase) -> str:
+    """A database with many users and sessions, whose statistics are fresh; for its owner."""
     url = await make_database()
     await asyncio.to_thread(migrate, url)
     connection = await asyncpg.connect(dsn(url))
@@ -211,6 +211,20 @@ async def crowded(make_database: MakeDatabase) -> AsyncIterator[asyncpg.Connecti
         "ANALYZE",
     ):
         await connection.execute(statement)
+    await connection.close()
+    return dsn(url)
+
+
+@pytest.fixture(scope="module", params=["owner", "service"])
+async def crowded(
+    request: pytest.FixtureRequest, crowded_url: str
+) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to that database, without and with the walls of `row_security`.
+
+    Their conditions ask for the scope in sub-selects: one plan serves every scope.
+    """
+    url = crowded_url if request.param == "owner" else as_service(crowded_url)
+    connection = await asyncpg.connect(url)
     yield connection
     await connection.close()
 

@@ -194,6 +194,39 @@ async def test_a_statement_for_nobody_sees_and_touches_nothing(
 
 
 @pytest.mark.sec("SEC-56")
+async def test_a_tenant_sees_the_deliveries_of_its_webhooks_and_the_platform_sees_all(
+    owner: asyncpg.Connection, service: asyncpg.Connection, tenants: tuple[UUID, UUID]
+) -> None:
+    endpoints, deliveries = (
+        metadata.tables[name] for name in ("webhook_endpoints", "webhook_deliveries")
+    )
+    of_own, of_other, of_platform = uuid4(), uuid4(), uuid4()
+    own, other = tenants
+    await insert(owner, endpoints, id=of_own, organization_id=own)
+    await insert(owner, endpoints, id=of_other, organization_id=other)
+    await insert(owner, endpoints, id=of_platform)
+    for endpoint in (of_own, of_other, of_platform):
+        await insert(owner, deliveries, endpoint_id=endpoint)
+    asked = "SELECT endpoint_id FROM webhook_deliveries"
+    ids = "SELECT id FROM webhook_endpoints"
+
+    async with scope(service, tenant=own):
+        assert [of_own] == [row[0] for row in await service.fetch(asked)]
+        assert of_platform not in [row[0] for row in await service.fetch(ids)]
+        assert "DELETE 1" == await service.execute("DELETE FROM webhook_deliveries")
+    for endpoint in (of_other, of_platform):
+        async with scope(service, tenant=own):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await insert(service, deliveries, endpoint_id=endpoint)
+    async with scope(service, everybody="platform"):
+        seen = {row[0] for row in await service.fetch(asked)}
+        assert {of_own, of_other, of_platform} <= seen
+        assert of_platform in [row[0] for row in await service.fetch(ids)]
+    async with scope(service):
+        assert [] == await service.fetch(asked)
+
+
+@pytest.mark.sec("SEC-56")
 async def test_a_person_reads_their_memberships_and_the_organizations_behind_them(
     owner: asyncpg.Connection, service: asyncpg.Connection, tenants: tuple[UUID, UUID]
 ) -> None:
