@@ -252,7 +252,7 @@ async def _join(container: Container, person: Person, user_id: UserId) -> None:
     """The person belongs to an organization and a team, and another organization invites them."""
     organization, other = new_organization(), new_organization()
     team, at = new_team(organization), organization.created_at
-    async with container.unit_of_work() as uow:
+    async with container.unit_of_work().for_platform() as uow:
         await uow.organizations.add(organization)
         await uow.organizations.add(other)
         await uow.memberships.add(
