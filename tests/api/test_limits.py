@@ -109,7 +109,11 @@ def test_every_route_declares_a_class_and_those_that_write_are_counted(limited: 
         for method, path, handler in found
         if handler.opt[OPTION] in {RouteClass.NONE, RouteClass.READ} and method != "GET"
     }
-    assert {f"{AUTH}/introspect", f"{AUTH}/revoke"} == uncounted
+    questions = {  # a POST that writes nothing
+        *("/access/v1/evaluation", "/access/v1/evaluations"),
+        "/api/v1/permissions/check",
+    }
+    assert {f"{AUTH}/introspect", f"{AUTH}/revoke", *questions} == uncounted
     unasked = {
         path
         for _, path, handler in found
