@@ -379,8 +379,14 @@ def test_keys_are_listed_rotated_revoked_and_sealed_anew(
     new = {**settings, "AUTH_MASTER_KEY": secrets.token_hex(32)}
     assert 78 == fm_auth("key", "rewrap", settings=new).returncode
     both = {**new, "AUTH_MASTER_KEY_PREVIOUS": settings["AUTH_MASTER_KEY"]}
-    assert (
-        "3 keys and 0 letters are sealed anew.\n" == fm_auth("key", "rewrap", settings=both).stdout
+    anew = fm_auth("key", "rewrap", settings=both)
+    assert anew.stdout.startswith("3 keys and 0 letters are sealed anew.\n")
+    # a chain in which the worker was sealing just then is passed over, until the next time
+    eventually(
+        lambda: (
+            0 == fm_auth("key", "rewrap", settings=both).returncode
+            and 0 == fm_auth("audit", "verify", settings=new).returncode
+        )
     )
     assert (
         "0 keys and 0 letters are sealed anew.\n" == fm_auth("key", "rewrap", settings=new).stdout
