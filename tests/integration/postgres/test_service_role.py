@@ -18,6 +18,7 @@ from adapters.postgres.service_role import admit, scram_verifier
 from adapters.postgres.tables import metadata
 from adapters.postgres.url import dsn
 from auth_core.kernel import Secret
+from tests.integration.postgres.conftest import MakeDatabase
 from tests.service_role import as_service, migrate
 from tests.serving import development, serving
 
@@ -213,11 +214,14 @@ def test_a_password_is_kept_as_postgresql_keeps_it() -> None:
 
 
 async def test_a_service_that_works_as_the_owner_is_warned(
-    postgres_url: Secret[str], redis_url: str
+    make_database: MakeDatabase, redis_url: str
 ) -> None:
-    environ = development(postgres_url.reveal(), redis_url)
+    # of its own: the keys in the others' database are not for opening
+    database_url = await make_database()
+    await asyncio.to_thread(migrate, database_url)
+    environ = development(database_url.reveal(), redis_url)
     events = []
-    for url in (environ["DATABASE_URL"], postgres_url.reveal()):
+    for url in (environ["DATABASE_URL"], database_url.reveal()):
         with capture_logs() as logs:
             async with serving({**environ, "DATABASE_URL": url}):
                 pass
