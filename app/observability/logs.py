@@ -154,6 +154,8 @@ class _PipelineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._write(self._line(record))
+        except structlog.DropEvent:  # a processor wants no line of it
+            return
         except Exception as error:  # noqa: BLE001  (a bad record must not stop its caller)
             # not handleError: that prints the record's arguments, secrets included
             self._write(self._unrenderable(record, error))

@@ -1,5 +1,6 @@
 """An erased person is nowhere any more, and what was exported before was all of them (SEC-71)."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -142,7 +143,7 @@ async def life(
         user_id, tokens = await _live(client, admins, container, database, person)
         exported = await client.get(f"{AUTH}/me/export", headers=bearer(tokens["access_token"]))
         tables_before = await _tables(database)
-        redis_before = await _redis(redis_url)
+        redis_before = await _redis_with(person, redis_url, client, tokens["access_token"])
 
         await container.core.personal_data.erase(user_id)
 
@@ -157,6 +158,19 @@ async def life(
             refused,
             [row["type"] for row in await database.fetch(alarms, user_id)],
         )
+
+
+async def _redis_with(
+    person: Person, redis_url: str, client: httpx.AsyncClient, access_token: str
+) -> str:
+    """Redis with the person's state in it: what changed in it last may make it forget it once."""
+    for _ in range(50):
+        await client.get(f"{AUTH}/me", headers=bearer(access_token))
+        found = await _redis(redis_url)
+        if person.username in found:
+            break
+        await asyncio.sleep(0.1)
+    return found
 
 
 async def _live(

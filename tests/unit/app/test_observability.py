@@ -439,6 +439,13 @@ class TestPipeline:
             },
         ]
 
+    def test_a_record_that_a_processor_drops_leaves_no_line(self, lines):
+        start(lines)
+        with structlog.testing.capture_logs() as captured:
+            logging.getLogger("x").info("for the captor")
+
+        assert ([], ["for the captor"]) == (lines, [entry["event"] for entry in captured])
+
     @pytest.mark.sec("SEC-67")
     def test_a_bad_record_does_not_print_its_arguments(self, lines, capfd):
         """The standard library would dump them on stderr."""
