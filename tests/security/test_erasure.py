@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -251,7 +251,7 @@ async def _act_for(
 async def _write_to(container: Container, person: Person) -> None:
     """A letter that waits."""
     letter = Letter(
-        id=LetterId(uuid4()),
+        id=LetterId(container.ids.uuid()),
         to=Email.parse(person.email),
         template=MailTemplate.PASSWORD_CHANGED,
         values={},
