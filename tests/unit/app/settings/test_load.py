@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings import FIELDS, SettingsError, describe, load_settings
-from tests.measuring import quickest
 
 KEY = bytes(range(32))
 SERVERS = {
@@ -728,21 +727,15 @@ def test_any_environment_gives_settings_or_a_settings_error(environ):
         assert all(cell.isprintable() for row in describe(loaded) for cell in row)
 
 
-def test_importing_the_settings_is_cheap():
+def test_importing_the_settings_loads_nothing_heavy():
     """The command line imports them before it prints its help."""
     code = (
-        "import sys, time; start = time.process_time(); import app.settings;"
+        "import sys, app.settings;"
         "heavy = {'litestar', 'structlog', 'sqlalchemy', 'asyncpg', 'redis', 'joserfc'};"
-        "print(time.process_time() - start, sorted(heavy & set(sys.modules)))"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     root = Path(__file__).parents[4]
 
-    def processor_seconds() -> float:
-        run = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, check=True, cwd=root
-        )
-        seconds, loaded = run.stdout.decode().split(maxsplit=1)
-        assert loaded == "[]\n"
-        return float(seconds)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=root)
 
-    assert quickest(processor_seconds, bound=0.15) < 0.15
+    assert b"[]\n" == run.stdout
