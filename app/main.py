@@ -62,8 +62,8 @@ def create_app(container: Container) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await container.start()
-        try:
+        try:  # also when it cannot start: what it has opened by then is closed
+            await container.start()
             yield
         finally:
             await container.close()
