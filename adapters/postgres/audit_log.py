@@ -56,7 +56,9 @@ _WAITING = Statement(
     .limit(bindparam("limit", type_=Integer))
 )
 # Any number will do, as long as all nodes that share a database agree on it.
-_TURN = Statement(select(func.pg_try_advisory_xact_lock(text("7165048431"))), writes=True)
+_LOCK = text("7165048431")
+_TURN = Statement(select(func.pg_try_advisory_xact_lock(_LOCK)), writes=True)
+_NEXT_TURN = Statement(select(func.pg_advisory_xact_lock(_LOCK)), writes=True)
 _UNSEALED = Statement(
     select(*_COLUMNS)
     .where(_UNSEALED_RECORD, _own_chain != func.all(bindparam("without", type_=ARRAY(Uuid))))
@@ -169,7 +171,10 @@ class PostgresAuditLog:
     async def waiting(self) -> bool:
         return await self._transaction.row(_WAITING, limit=1) is not None
 
-    async def turn(self) -> bool:
+    async def turn(self, *, wait: bool = False) -> bool:
+        if wait:
+            await self._transaction.row(_NEXT_TURN)
+            return True
         row = await self._transaction.row(_TURN)
         return row is not None and bool(row[0])
 

@@ -30,8 +30,11 @@ class AuditLog(Protocol):
         """Whether any record is unsealed; locks nothing."""
         ...
 
-    async def turn(self) -> bool:
-        """Be the only one to seal or trim until this transaction ends; False if another is."""
+    async def turn(self, *, wait: bool = False) -> bool:
+        """Be the only one to seal or trim until this transaction ends.
+
+        If another is, False at once, or True after its end for who chooses to ``wait``.
+        """
         ...
 
     async def unsealed(self, limit: int, *, without: Collection[UUID] = ()) -> list[TrailEntry]:

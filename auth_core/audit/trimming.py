@@ -49,14 +49,17 @@ class AuditTrimming:
         return total
 
     async def rewrap(self) -> int:
-        """Attest heads and checkpoints under the current master key; returns of how many chains."""
+        """Attest heads and checkpoints under the current master key; returns of how many chains.
+
+        Waits for whoever seals or trims, and passes over no chain that can be read. Raises
+        Unavailable.
+        """
         renewed = 0
         async with self._unit_of_work() as uow:
             chains = await uow.audit_log.chains()
         for chain in chains:
             async with self._unit_of_work() as uow:
-                if not await uow.audit_log.turn():
-                    continue
+                await uow.audit_log.turn(wait=True)
                 state = (await uow.audit_log.states([chain])).get(chain)
                 if state is None or (anew := self._attestor.renewed(state)) == state:
                     continue

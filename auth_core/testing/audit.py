@@ -51,10 +51,10 @@ class InMemoryAuditLog:
         await self._transaction.statement("audit_log.waiting")
         return bool(self._waiting())
 
-    async def turn(self) -> bool:
-        """Take the lock, if nobody has it."""
+    async def turn(self, *, wait: bool = False) -> bool:
+        """Take the lock, if nobody has it or when it is free."""
         await self._transaction.statement("audit_log.turn")
-        if not self._transaction.is_free(_TURN):
+        if not wait and not self._transaction.is_free(_TURN):
             return False
         await self._transaction.lock(_TURN)
         return True

@@ -75,6 +75,22 @@ class AuditTrailContract:
     Other tests may append and seal meanwhile: every test has an organization of its own.
     """
 
+    async def test_one_at_a_time_has_the_turn_and_who_waits_is_next(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        async def wait_for_it() -> bool:
+            async with unit_of_work() as waiting:
+                return await waiting.audit_log.turn(wait=True)
+
+        async with unit_of_work() as first:
+            assert await first.audit_log.turn(wait=True)
+            async with unit_of_work() as second:
+                assert not await second.audit_log.turn()
+            task = asyncio.create_task(wait_for_it())
+            done, _ = await asyncio.wait([task], timeout=0.1)
+            assert not done
+        assert await task
+
     async def test_records_stand_with_their_commit_and_read_back_whole(
         self, unit_of_work: UnitOfWorkFactory, audit: AuditService
     ) -> None:

@@ -78,3 +78,30 @@ async def test_rewrap_renews_heads_and_checkpoints_and_the_old_key_is_not_needed
     await append(unit_of_work, new_record(organization_id=tenant))
     await new.sealing.run()
     assert set() == await _faults(new, tenant)
+
+
+@pytest.mark.sec("SEC-46", "SEC-66")
+async def test_a_rewrap_waits_for_who_seals_and_passes_over_no_chain(
+    own_database: Database,
+) -> None:
+    clock, entropy = ManualClock(now()), SeededEntropy(secrets.token_hex(8))
+    ids, tenant = DeterministicIds(clock, entropy), OrganizationId(fresh_id())
+
+    def unit_of_work() -> PostgresUnitOfWork:
+        return PostgresUnitOfWork(own_database, VAULT)
+
+    def under(sealer: EnvelopeSealer) -> AuditService:
+        return AuditService(_Ports(unit_of_work, sealer, clock, ids, entropy), keep=None)
+
+    await append(unit_of_work, new_record(organization_id=tenant))
+    await under(EnvelopeSealer(OLD)).sealing.run()
+
+    async with unit_of_work() as sealing:
+        assert await sealing.audit_log.turn()
+        both = under(EnvelopeSealer(NEW, previous=OLD))
+        rewrapping = asyncio.create_task(both.trimming.rewrap())
+        done, _ = await asyncio.wait([rewrapping], timeout=0.2)
+        assert not done
+
+    assert 2 == await rewrapping  # the tenant's and the platform's
+    assert set() == await _faults(under(EnvelopeSealer(NEW)), tenant)
