@@ -211,6 +211,7 @@ async def test_an_expired_state_is_a_miss(make_cache: MakeCache):
     async with asyncio.timeout(60):
         while await cache.read(state.user.id, state.session.id) is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
+    assert await cache.read(state.user.id, state.session.id) is None
 
 
 async def test_all_keys_of_a_user_are_in_one_slot(cache: RedisSessionCache, client: Redis):

@@ -63,11 +63,14 @@ async def test_a_failure_is_told_once_and_disturbs_nobody():
 
 
 async def test_a_closed_worker_waits_for_nobody_who_hangs():
-    started = asyncio.Event()
+    started, ended = asyncio.Event(), []
 
     async def hang():
         started.set()
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cut off")
 
     worker = Worker([Task("hang", 60.0, hang)], first_run_seconds=0)
     await worker.start()
@@ -75,6 +78,8 @@ async def test_a_closed_worker_waits_for_nobody_who_hangs():
 
     async with asyncio.timeout(20):
         await worker.close()
+
+    assert ["cut off"] == ended
 
 
 async def test_a_worker_that_was_never_started_can_be_closed():
