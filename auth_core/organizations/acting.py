@@ -21,7 +21,6 @@ from auth_core.access import Resource as AccessResource
 from auth_core.kernel import (
     FieldProblem,
     InvalidInput,
-    NotFound,
     OrganizationId,
     PermissionDenied,
     TeamId,
@@ -40,50 +39,34 @@ class Held(msgspec.Struct, frozen=True):
     membership: Membership | None
 
     def require(self, permission: Permission) -> None:
-        """Raises OrganizationNotFound for whoever is nobody there, PermissionDenied."""
-        if self.subject is None:
-            return
-        resource = AccessResource(
-            type=resource_of(permission), organization_id=self.organization.id
-        )
-        decision = decide(self.subject, permission, resource)
-        if decision.conceals:
-            raise OrganizationNotFound
-        decision.enforce()
+        """Raises PermissionDenied."""
+        self._decide(permission, None)
 
     def require_in_team(self, permission: Permission, team_id: TeamId) -> None:
         """The same for a team, whose own roles count, too."""
-        if self.subject is None:
-            return
-        resource = AccessResource(
-            type=resource_of(permission), organization_id=self.organization.id, team_id=team_id
-        )
-        decision = decide(self.subject, permission, resource)
-        if decision.conceals:
-            raise OrganizationNotFound
-        decision.enforce()
+        self._decide(permission, team_id)
 
     def require_may_assign(self, role: Role | None, instead_of: Role | None = None) -> None:
         """That whoever acts may make somebody a ``role``, None is nobody (SEC-57)."""
-        if self.subject is None:
-            return
-        try:
+        if self.subject is not None:
             require_may_assign(self.subject, self.organization.id, role=role, instead_of=instead_of)
-        except NotFound as error:
-            raise OrganizationNotFound from error
 
     def require_may_assign_in_team(
         self, team_id: TeamId, role: Role | None, instead_of: Role | None = None
     ) -> None:
         """The same in a team."""
-        if self.subject is None:
-            return
-        try:
+        if self.subject is not None:
             require_may_assign_in_team(
                 self.subject, self.organization.id, team_id, role=role, instead_of=instead_of
             )
-        except NotFound as error:
-            raise OrganizationNotFound from error
+
+    def _decide(self, permission: Permission, team_id: TeamId | None) -> None:
+        if self.subject is None:
+            return
+        resource = AccessResource(
+            type=resource_of(permission), organization_id=self.organization.id, team_id=team_id
+        )
+        decide(self.subject, permission, resource).enforce()
 
 
 class Acting:
@@ -105,8 +88,8 @@ class Acting:
     ) -> Held:
         """Hold it until ``uow`` is over; ``actor_id`` None is the operator.
 
-        With ``even_deleted`` also one that can be restored. Raises OrganizationNotFound,
-        PermissionDenied (the account is not active).
+        With ``even_deleted`` also one that can be restored. Raises OrganizationNotFound, also for
+        whoever is nobody there (SEC-55), and PermissionDenied (the account is not active).
         """
         organization = await uow.organizations.hold(organization_id)
         if organization is None or not (organization.is_active or even_deleted):
@@ -122,6 +105,9 @@ class Acting:
             teams = await uow.teams.memberships_of(organization_id, actor_id)
             grants = (_grant(membership, tuple(TeamGrant(one.team_id, one.role) for one in teams)),)
         subject = subject_of(self._book, actor_id, user.roles, grants)
+        resource = AccessResource(type="organization", organization_id=organization_id)
+        if decide(subject, Permission.ORGANIZATION_READ, resource).conceals:
+            raise OrganizationNotFound
         return Held(organization, subject, membership)
 
     def role(self, name: str) -> Role:
