@@ -54,6 +54,9 @@ _PER_SOURCE: Mapping[RouteClass, Limit] = {
     RouteClass.TOKEN: Limit(name="token", requests=300, period=60),
 }
 
+# A record is a commit, and reading is not limited: nobody fills the trail with what they may not.
+_REFUSALS = Limit(name="refusals", requests=60, period=60)
+
 
 def route_class(opt: Mapping[str, Any], method: str) -> RouteClass:
     """The class of a handler; one that does not say is limited unless it only reads."""
@@ -81,6 +84,10 @@ class RouteLimits:
             **{each: (limit, general) for each, limit in _PER_SOURCE.items()},
             RouteClass.TOKEN: (_PER_SOURCE[RouteClass.TOKEN],),
         }
+
+    async def count_refusal(self, principal: Principal) -> None:
+        """Count what somebody was refused. Raises TooManyRequests: enough of it is on record."""
+        enforce(await self._limiter.hit([Hit(_REFUSALS, principal.user.id.hex)]))
 
     async def admit(self, scope: HTTPScope) -> None:
         """Count the request in one round trip, or none if its class is not counted.

@@ -131,12 +131,16 @@ class Gate:
         return gate
 
     async def _note_refusal(self, scope: HTTPScope) -> None:
-        """On the trail: who was refused what. The refusal stands without it, too."""
+        """On the trail: who was refused what. The refusal stands without it, too, and of those that
+        somebody provokes by the hundred some are enough.
+        """
         principal = scope.get("auth")
         if not isinstance(principal, Principal):
             return
         session, route = principal.session, scope["path_template"]
         with suppress(AuthCoreError):
+            if self._limits is not None:
+                await self._limits.count_refusal(principal)
             await self._audit.refused(
                 principal.user.id,
                 session.id,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -376,6 +376,26 @@ async def test_a_session_keeps_the_address_that_the_proxy_saw(
         page = await client.get(f"{AUTH}/sessions", headers=bearer(tokens["access_token"]))
 
     assert ["198.51.100.0/24"] == [item["ip_address"] for item in page.json()["items"]]
+
+
+@pytest.mark.sec("SEC-52")
+async def test_nobody_floods_the_trail_with_what_they_are_refused(
+    limited: Client, new_name: NewName, new_address: NewAddress, database: asyncpg.Connection
+) -> None:
+    """Reading is not limited, and each refusal on record is a commit."""
+    signed_in = await sign_up(limited, new_name(), new_address())
+    headers, tries = bearer(signed_in["access_token"]), 150
+
+    refused = {
+        (await limited.get(f"{AUTH}/users", headers=headers)).status_code for _ in range(tries)
+    }
+
+    counted = await database.fetchval(
+        "SELECT count(*) FROM audit_records WHERE user_id = $1 AND action = 'access:denied'",
+        UUID(signed_in["user"]["user_id"]),
+    )
+    assert {403} == refused
+    assert 60 <= counted < tries
 
 
 @pytest.mark.sec("SEC-02", "SEC-13")
