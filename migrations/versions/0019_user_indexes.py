@@ -5,6 +5,8 @@ then, nothing is left to make. Outside of a transaction. Cut off, it leaves an i
 valid: the next run drops it and makes it anew.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -50,7 +52,7 @@ def downgrade() -> None:
     _drop(list(INDEXES))
 
 
-def _made() -> list[tuple[str, list[str | sa.TextClause], dict[str, object]]]:
+def _made() -> list[tuple[str, list[str | sa.TextClause], dict[str, Any]]]:
     by_name: list[str | sa.TextClause] = [sa.text("lower(display_name) text_pattern_ops")]
     return [
         ("ix_users_display_name", by_name, {}),
