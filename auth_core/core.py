@@ -184,6 +184,7 @@ class Core:
             self.users,
             self.sessions,
             self.lifecycle,
+            self.self_service.deletion,
             ports.password_hasher,
             self.password_policy,
             ports.clock,
