@@ -187,8 +187,8 @@ class Core:
             self.self_service.deletion,
             ports.password_hasher,
             self.password_policy,
-            ports.clock,
-            ports.ids,
+            clock=ports.clock,
+            ids=ports.ids,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:

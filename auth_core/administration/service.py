@@ -50,6 +50,7 @@ class Administration:
         deletion: DeletionFlow,
         hasher: PasswordHasher,
         policy: PasswordPolicy,
+        *,
         clock: Clock,
         ids: Ids,
     ) -> None:
