@@ -30,6 +30,7 @@ from adapters.redis import (
     resync_window,
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
+from adapters.webhooks import HttpWebhookSender, SystemResolver
 from app.settings import (
     DatabaseSettings,
     MailSettings,
@@ -70,6 +71,7 @@ class ConnectedCore(Core):
         self.clock, self.ids = SystemClock(), SystemIds()
         self._hasher = _hasher(settings.passwords)
         self._range_api = _range_api(settings.passwords)
+        self._names = SystemResolver()
         self.options = options
         self._vault = LetterVault(sealer := _sealer(settings.security))
         self.ports = Ports(
@@ -90,6 +92,9 @@ class ConnectedCore(Core):
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            webhook_sender=HttpWebhookSender(
+                self._names, allow_private=settings.webhooks.allow_private
+            ),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
@@ -116,6 +121,7 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+        self._names.close()
         if self._range_api is not None:
             self._range_api.close()
 
