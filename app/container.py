@@ -248,9 +248,7 @@ def options(settings: Settings) -> Options:
         mail_retention=timedelta(days=settings.mail.retention_days),
         event_schemas=f"{_own_address(settings)}/events/schemas",
         webhooks=WebhookPolicy(retention=timedelta(days=settings.webhooks.log_days)),
-        mail_relay=RelayPolicy(
-            claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
-        ),
+        mail_relay=_mail_relay(settings),
         passwords=PasswordRules(
             service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
         ),
@@ -269,6 +267,10 @@ def options(settings: Settings) -> Options:
             deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
         ),
     )
+
+
+def _mail_relay(settings: Settings) -> RelayPolicy:
+    return RelayPolicy(claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK)
 
 
 def _own_address(settings: Settings) -> str:

@@ -59,16 +59,6 @@ def tasks_of(core: Core) -> Sequence[Task]:
     async def tend_keys() -> dict[str, int]:
         return {"keys": len(await core.keys.tend())}
 
-    async def sweep() -> dict[str, int]:
-        swept = await core.retention.sweep()
-        return {
-            "sessions": swept.sessions,
-            "events": swept.events,
-            "one_time_secrets": swept.one_time_secrets,
-            "letters": await core.mail.sweep(),
-            "deliveries": await core.webhooks.log.sweep(),
-        }
-
     async def erase() -> dict[str, int]:
         return {"accounts": await core.personal_data.erase_due()}
 
@@ -85,7 +75,7 @@ def tasks_of(core: Core) -> Sequence[Task]:
         Task("keys", 60.0, tend_keys),
         Task("audit", SEAL_SECONDS, Notary(core.audit.sealing)),
         Task("audit_retention", 3600.0, trim),
-        Task("retention", 3600.0, sweep),
+        Task("retention", 3600.0, _sweeping(core)),
         Task("erasure", 3600.0, erase),
         Task("organizations", 3600.0, tend_organizations),
         *(_event_task(relay) for relay in core.events.relays),
@@ -94,6 +84,20 @@ def tasks_of(core: Core) -> Sequence[Task]:
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
     return tasks
+
+
+def _sweeping(core: Core) -> Run:
+    async def sweep() -> dict[str, int]:
+        swept = await core.retention.sweep()
+        return {
+            "sessions": swept.sessions,
+            "events": swept.events,
+            "one_time_secrets": swept.one_time_secrets,
+            "letters": await core.mail.sweep(),
+            "deliveries": await core.webhooks.log.sweep(),
+        }
+
+    return sweep
 
 
 class Notary:

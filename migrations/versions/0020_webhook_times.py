@@ -1,7 +1,4 @@
-"""Webhooks get what happens while they are enabled; the dead deliveries of one are found.
-
-Both tables are empty so far: nothing served webhooks.
-"""
+"""Webhooks get what happens while they are enabled."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,14 +19,7 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
         ),
     )
-    op.create_index(
-        "ix_webhook_deliveries_dead",
-        "webhook_deliveries",
-        ["endpoint_id", "id"],
-        postgresql_where=sa.text("dead_at IS NOT NULL"),
-    )
 
 
 def downgrade() -> None:
-    op.drop_index("ix_webhook_deliveries_dead", "webhook_deliveries")
     op.drop_column("webhook_endpoints", "enabled_since")
