@@ -60,7 +60,6 @@ class RegistrationFlow:
         *,
         trail: Trail,
         mode: RegistrationMode,
-        development: bool,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._users = users
@@ -71,12 +70,11 @@ class RegistrationFlow:
         self._start = start
         self._trail = trail
         self._mode = mode
-        self._development = development
 
     def writes_to(self, email: Email) -> bool:
         """Whether `register` sends a letter there."""
         if self._mode is RegistrationMode.OPEN:
-            return not self._development and has_mailbox(email)
+            return not self._sign_in.development and has_mailbox(email)
         return self._mode is RegistrationMode.VERIFIED
 
     async def register(

@@ -51,10 +51,7 @@ class SelfService:
         again = OwnerCheck(unit_of_work, proof, passwords, development=development)
         mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
-            *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),
-            trail=trail,
-            mode=mode,
-            development=development,
+            unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode
         )
         self.verify_email = VerifyEmailFlow(unit_of_work, mailed, trail, cache, clock)
         self.reset_password = ResetPasswordFlow(

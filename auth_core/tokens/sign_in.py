@@ -76,6 +76,11 @@ class SignIn:
         self._proof = proof
         self._policy = policy
 
+    @property
+    def development(self) -> bool:
+        """Whether accounts without a password open by name here."""
+        return self._policy.development
+
     async def register(
         self,
         registration: Registration,

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres import PostgresUnitOfWork
-from auth_core.core import Core, Options
+from auth_core.core import Core, Options, Ports
 from auth_core.credentials import parse_password
 from auth_core.kernel import (
     ConcurrentUpdate,
@@ -107,10 +107,10 @@ async def test_who_leaves_while_somebody_changes_the_account_waits_for_nobody_in
 
 @pytest.mark.sec("SEC-61")
 async def test_of_many_open_registrations_of_one_identity_one_has_an_account_and_its_letter(
-    core: Core, observer: asyncpg.Connection
+    ports: Ports, observer: asyncpg.Connection
 ) -> None:
     policy = SelfServicePolicy(registration=RegistrationMode.OPEN)
-    register = Core(core.ports, Options(self_service=policy)).self_service.registration.register
+    register = Core(ports, Options(self_service=policy)).self_service.registration.register
     name = fresh_name()
     person = Registration.parse(username=name, email=f"{name}@example.com")
 
