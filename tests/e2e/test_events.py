@@ -65,8 +65,8 @@ async def test_events_go_to_nats_as_well(settings: dict[str, str], services: Ser
             return [(event.id, event.type) for event in events if event.subject == user_id]
 
         async with asyncio.timeout(60):
-            while of(settings, user_id) != await stored():
+            while of(settings, user_id) != await stored():  # noqa: ASYNC110 - it is elsewhere
                 await asyncio.sleep(0.1)
         assert 0 == service.end()
 
-    assert ["nats", "redis"] == sorted(line.split()[0] for line in status.stdout.splitlines())
+    assert {"nats", "redis"} <= {line.split()[0] for line in status.stdout.splitlines()}
