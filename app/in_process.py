@@ -30,6 +30,7 @@ from adapters.redis import (
     resync_window,
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
+from app.observability import REQUEST_ID
 from app.settings import (
     DatabaseSettings,
     MailSettings,
@@ -41,7 +42,15 @@ from app.settings import (
 )
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import BreachLookup, OnLookupFailure
-from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Metrics,
+    Misconfigured,
+    Secret,
+    SessionId,
+    UserId,
+)
 from auth_core.keys import SigningKey
 from auth_core.mail import LetterVault
 
@@ -56,19 +65,19 @@ class ConnectedCore(Core):
     The caller starts ``session_cache`` once the database answers, and calls `close`.
     """
 
-    def __init__(self, settings: Settings, options: Options) -> None:
+    def __init__(self, settings: Settings, options: Options, metrics: Metrics = NO_METRICS) -> None:
         """Raises Misconfigured when ``settings`` lack a server or the master key."""
-        self.database = _database(settings.database)
+        self.database = _database(settings.database, metrics)
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
         redis_url = _required(settings.redis.url, "REDIS_URL")
         self.session_cache = RedisSessionCache(
-            redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
+            redis_url, self._recently_ended, ttl=self._cache_lifetime, metrics=metrics
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
         self.rate_limiter, spread = self._counters(settings, master_key)
         self.clock, self.ids = SystemClock(), SystemIds()
-        self._hasher = _hasher(settings.passwords)
+        self._hasher = _hasher(settings.passwords, metrics)
         self._range_api = _range_api(settings.passwords)
         self.options = options
         self._vault = LetterVault(sealer := _sealer(settings.security))
@@ -79,17 +88,14 @@ class ConnectedCore(Core):
             revocation_stream=self.stream,
             password_hasher=self._hasher,
             sealer=sealer,
-            key_generator=JoseKeyGenerator(
-                self.clock,
-                access_algorithm=settings.tokens.algorithm,
-                given=_given_key(settings.tokens, self.clock),
-            ),
+            key_generator=_key_generator(settings.tokens, self.clock),
             token_signer=JoseSigner(),
             rate_limiter=self.rate_limiter,
             failure_spread=spread,
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            metrics=metrics,
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
@@ -164,12 +170,18 @@ async def open_core(
         await core.close()
 
 
-def _database(database: DatabaseSettings) -> Database:
+def _in_request() -> bool:
+    return REQUEST_ID.get() != ""
+
+
+def _database(database: DatabaseSettings, metrics: Metrics) -> Database:
     return Database(
         _required(database.url, "DATABASE_URL"),
         pool_size=database.pool_size,
         max_overflow=database.max_overflow,
         allow_newer_schema=database.allow_newer_schema,
+        metrics=metrics,
+        in_request=_in_request,
     )
 
 
@@ -179,12 +191,13 @@ def _sealer(security: SecuritySettings) -> EnvelopeSealer:
     )
 
 
-def _hasher(passwords: PasswordSettings) -> Argon2Hasher:
+def _hasher(passwords: PasswordSettings, metrics: Metrics) -> Argon2Hasher:
     return Argon2Hasher(
         memory_kib=passwords.memory_kib,
         passes=passwords.passes,
         lanes=passwords.lanes,
         pepper=passwords.pepper or (),
+        metrics=metrics,
     )
 
 
@@ -196,6 +209,12 @@ def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachL
     if api is None or passwords.breach_failure is None:
         return None
     return BreachLookup(api, OnLookupFailure(passwords.breach_failure))
+
+
+def _key_generator(tokens: TokenSettings, clock: Clock) -> JoseKeyGenerator:
+    return JoseKeyGenerator(
+        clock, access_algorithm=tokens.algorithm, given=_given_key(tokens, clock)
+    )
 
 
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:

@@ -16,6 +16,7 @@ from litestar.types import Scope
 from app.access import RouteAccess, require_declared
 from app.api import CONTROLLERS
 from app.api.docs import OwnDocsPlugin
+from app.api.metrics import MetricsPage
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container
 from app.cross_origin import CrossOrigin
@@ -111,7 +112,7 @@ def _proxies(container: Container) -> Proxies:
 
 def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Call) -> Gate:
     core, settings = container.core, container.settings
-    limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
+    limits = RouteLimits(core.limits, proxies, settings.limits)
     return Gate(
         core.authenticator,
         container.clients,
@@ -151,6 +152,7 @@ def _constants(container: Container) -> dict[str, object]:
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,
         "clock": container.clock,
+        "metrics_page": MetricsPage(container.metrics_page),
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),

@@ -8,6 +8,7 @@ from app.api.docs import DocsController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
+from app.api.metrics import MetricsController
 from app.api.my_data import MyDataController
 from app.api.organizations import MembersController, OrganizationsController
 from app.api.passwords import PasswordController
@@ -59,6 +60,7 @@ CONTROLLERS = [
     TokenQueryController,
     RevocationController,
     WellKnownController,
+    MetricsController,
     DocsController,
     DevelopmentMailController,
 ]

@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
@@ -44,6 +45,7 @@ class InMemoryCore(Core):
         self.clock = clock
         self.stream = InMemoryRevocationStream()
         self.rate_limiter = InMemoryRateLimiter(clock)
+        self.metrics = InMemoryMetrics()
         self.entropy = entropy
         self.hasher = ToyPasswordHasher(entropy)
         self.ports = Ports(
@@ -60,6 +62,7 @@ class InMemoryCore(Core):
             clock=clock,
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
+            metrics=self.metrics,
         )
         store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)
