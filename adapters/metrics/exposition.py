@@ -1,6 +1,6 @@
 """The numbers of all processes in the text format of Prometheus (version 0.0.4)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import isnan
 from typing import Final
@@ -20,9 +20,9 @@ _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
-def exposition(memory: SharedMemory, metrics: Iterable[Metric]) -> bytes:
-    """All that there is of ``metrics``. Counters of processes that have ended still count."""
-    kinds = {metric.name: metric for metric in metrics}
+def exposition(memory: SharedMemory) -> bytes:
+    """All that is counted in ``memory``. Counters of processes that have ended still count."""
+    kinds = {metric.name: metric for metric in memory.declared()}
     found: dict[str, dict[tuple[str, ...], list[list[float]]]] = {name: {} for name in kinds}
     for place, held in memory.places():
         for name, labels, values in _series(place):

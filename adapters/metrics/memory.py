@@ -9,11 +9,13 @@ import fcntl
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
+
+from auth_core.kernel import Metric
 
 VALUES: Final = 32_768
 """Numbers in a place: thrice what all routes need. Pages that nobody touches cost nothing."""
@@ -22,10 +24,14 @@ _HEAD_BYTES: Final = 8
 _NAMES_BYTES: Final = 512 * 1024 - _HEAD_BYTES
 _PLACE_BYTES: Final = _HEAD_BYTES + _NAMES_BYTES + VALUES * _VALUE_BYTES
 
+_DECLARED_BYTES: Final = 256 * 1024
+"""What precedes the places: a length, and the declarations as JSON."""
+
 Name = tuple[str, tuple[str, ...], int]
 """A series: its metric, its labels, and how many values it has."""
 
 _decode = msgspec.json.Decoder(Name).decode
+_decode_all = msgspec.json.Decoder(tuple[Metric, ...]).decode
 
 
 class Place:
@@ -36,7 +42,7 @@ class Place:
 
     def __init__(self, memory: mmap.mmap, number: int) -> None:
         view = memoryview(memory)
-        start = number * _PLACE_BYTES
+        start = _DECLARED_BYTES + number * _PLACE_BYTES
         names = start + _HEAD_BYTES
         self.number = number
         self._length = view[start:names].cast("Q")
@@ -66,11 +72,24 @@ class SharedMemory:
     def __init__(self, places: int) -> None:
         """Make it in the process that will fork those that claim places."""
         self._file = _anonymous_file()  # kept open: its locks end when it is closed
-        size = places * _PLACE_BYTES
+        size = _DECLARED_BYTES + places * _PLACE_BYTES
         os.ftruncate(self._file, size)
         memory = mmap.mmap(self._file, size)
+        declared = memoryview(memory)[:_DECLARED_BYTES]
+        self._length = declared[:_HEAD_BYTES].cast("Q")
+        self._declared = declared[_HEAD_BYTES:]
         self._places = [Place(memory, number) for number in range(places)]
         self._mine: set[int] = set()
+
+    def declare(self, metrics: Iterable[Metric]) -> None:
+        """Say what is counted here. All workers say the same; whoever reads need not know it."""
+        text = msgspec.json.encode(tuple(metrics))
+        self._declared[: len(text)] = text
+        self._length[0] = len(text)
+
+    def declared(self) -> Sequence[Metric]:
+        """What is counted here; nothing until the first worker has said so."""
+        return _decode_all(self._declared[: self._length[0]]) if self._length[0] else ()
 
     def claim(self) -> Place | None:
         """A place of this process's own until it ends; None when all are taken."""

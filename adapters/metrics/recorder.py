@@ -2,12 +2,12 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import product
 from math import nan
 from typing import TYPE_CHECKING, Final
 
-from adapters.metrics.memory import VALUES, Place
+from adapters.metrics.memory import VALUES, Place, SharedMemory
 from auth_core.kernel import OTHER, Kind, Metric, Metrics
 
 MOST_SERIES: Final = 2000
@@ -21,7 +21,9 @@ FIRST_VALUE: Final = 64
 class SharedMetrics:
     """Counts in ``place``, and goes on from what an earlier process has counted there."""
 
-    def __init__(self, place: Place, metrics: Iterable[Metric]) -> None:
+    def __init__(self, memory: SharedMemory, place: Place, metrics: Sequence[Metric]) -> None:
+        """Any other metric than ``metrics`` must not be counted here."""
+        memory.declare(metrics)
         self._place = place
         self._values = place.values
         self._series: dict[tuple[Metric, tuple[str, ...]], int] = {}

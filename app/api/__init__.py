@@ -5,6 +5,7 @@ from app.api.audit import AuditController, OrganizationAuditController
 from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
+from app.api.event_schemas import EventSchemaController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
@@ -25,6 +26,7 @@ from app.api.status import StatusController
 from app.api.teams import OrganizationTeamsController, TeamsController
 from app.api.token_queries import TokenQueryController
 from app.api.user_directory import UserDirectoryController
+from app.api.user_restore import UserRestoreController
 from app.api.users import UsersController
 from app.api.well_known import WellKnownController
 
@@ -44,6 +46,7 @@ CONTROLLERS = [
     MyDataController,
     AccountController,
     UsersController,
+    UserRestoreController,
     UserDirectoryController,
     OrganizationsController,
     MembersController,
@@ -61,6 +64,7 @@ CONTROLLERS = [
     RevocationController,
     WellKnownController,
     MetricsController,
+    EventSchemaController,
     DocsController,
     DevelopmentMailController,
 ]

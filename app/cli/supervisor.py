@@ -97,7 +97,8 @@ def _metrics(settings: Settings) -> Sequence[threading.Thread]:
     """
     if not settings.metrics.enabled:
         return ()
-    from app.metrics.telemetry import page, share  # noqa: PLC0415 - most deployments do without
+    from adapters.metrics import exposition  # noqa: PLC0415 - most deployments do without
+    from app.metrics.shared import share  # noqa: PLC0415
 
     memory = share(settings.service.workers)
     if settings.metrics.port is None:
@@ -105,7 +106,7 @@ def _metrics(settings: Settings) -> Sequence[threading.Thread]:
     from app.metrics.listener import MetricsListener  # noqa: PLC0415 - slow to import
 
     host, port = settings.metrics.host, settings.metrics.port
-    return [MetricsListener(host, port, lambda: page(memory))]
+    return [MetricsListener(host, port, lambda: exposition(memory))]
 
 
 def _lighten_workers() -> None:

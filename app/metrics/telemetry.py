@@ -1,26 +1,15 @@
 """The metrics of one process, and the page that shows those of all."""
 
-from typing import Final
 from uuid import UUID
 
 import structlog
 
-from adapters.metrics import CONTENT_TYPE, SharedMemory, SharedMetrics, exposition
+from adapters.metrics import SharedMemory, SharedMetrics, exposition
 from app.metrics.catalogue import CATALOGUE, DURATION, NO_ROUTE, REQUESTS, WORKERS
+from app.metrics.shared import shared_memory
 from app.observability import AccessLine
 
-SPARE_PLACES: Final = 3
-"""For workers that take over from others before these have ended."""
-
-_shared: SharedMemory | None = None
 _log = structlog.get_logger(__name__)
-
-
-def share(workers: int) -> SharedMemory:
-    """In the supervisor, before it forks: the memory of all workers."""
-    global _shared  # noqa: PLW0603 - a forked worker has nothing else from its supervisor
-    _shared = SharedMemory(workers + SPARE_PLACES)
-    return _shared
 
 
 class Telemetry:
@@ -28,7 +17,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         """Claim a place; without a free one, which an operator is told, count for itself."""
-        memory = SharedMemory(1) if _shared is None else _shared
+        memory = shared_memory() or SharedMemory(1)
         place = memory.claim()
         if place is None:
             _log.error("metrics_have_no_place", effect="what this worker counts is not shown")
@@ -39,12 +28,12 @@ class Telemetry:
         self._memory = memory
         self.measures = place.number == 0
         """Whether this is the worker that asks for what is of the whole deployment."""
-        self.metrics = SharedMetrics(place, CATALOGUE)
+        self.metrics = SharedMetrics(memory, place, CATALOGUE)
         self.metrics.set(WORKERS, 1)
 
     def page(self) -> bytes:
         """The numbers of all workers, as Prometheus reads them."""
-        return page(self._memory)
+        return exposition(self._memory)
 
     def access_line(self, write: AccessLine) -> AccessLine:
         """An access log that counts, too."""
@@ -72,11 +61,3 @@ class Telemetry:
             )
 
         return line
-
-
-def page(memory: SharedMemory) -> bytes:
-    """All that is counted in ``memory``."""
-    return exposition(memory, CATALOGUE)
-
-
-__all__ = ["CONTENT_TYPE", "Telemetry", "page", "share"]

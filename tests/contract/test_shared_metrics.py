@@ -20,7 +20,7 @@ Sample = tuple[str, frozenset[tuple[str, str]]]
 
 def samples(memory: SharedMemory) -> dict[Sample, float]:
     """What an independent parser reads."""
-    text = exposition(memory, METRICS).decode()
+    text = exposition(memory).decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -31,7 +31,7 @@ def samples(memory: SharedMemory) -> dict[Sample, float]:
 def recorder(memory: SharedMemory) -> SharedMetrics:
     place = memory.claim()
     assert place is not None
-    return SharedMetrics(place, METRICS)
+    return SharedMetrics(memory, place, METRICS)
 
 
 @pytest.fixture

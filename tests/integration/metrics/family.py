@@ -19,7 +19,7 @@ METRICS = (COUNTER, GAUGE)
 
 def page(memory: SharedMemory) -> dict[str, float]:
     """The two numbers; one that is not shown is missing."""
-    text = exposition(memory, METRICS).decode()
+    text = exposition(memory).decode()
     return {
         name: float(value) for name, value in re.findall(r"^(family_\w+) (.*)$", text, re.MULTILINE)
     }
@@ -35,7 +35,7 @@ class Worker:
         if self.pid == 0:
             place = memory.claim()
             assert place is not None
-            metrics = SharedMetrics(place, METRICS)
+            metrics = SharedMetrics(memory, place, METRICS)
             metrics.set(GAUGE, 1)
             metrics.count(COUNTER, by=counts)
             os.write(answers, json.dumps([place.number, page(memory)]).encode() + b"\n")
