@@ -30,6 +30,7 @@ from adapters.redis import (
     resync_window,
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
+from adapters.webhooks import HttpWebhookSender, SystemResolver
 from app.observability import REQUEST_ID
 from app.settings import (
     DatabaseSettings,
@@ -38,6 +39,7 @@ from app.settings import (
     SecuritySettings,
     Settings,
     TokenSettings,
+    WebhookSettings,
     load_settings,
 )
 from auth_core.core import Core, Options, Ports
@@ -96,6 +98,7 @@ class ConnectedCore(Core):
             ids=self.ids,
             entropy=SystemEntropy(),
             metrics=metrics,
+            webhook_sender=self._webhook_sender(settings.webhooks),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
@@ -106,6 +109,10 @@ class ConnectedCore(Core):
     def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
         self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
         return self._event_streams
+
+    def _webhook_sender(self, webhooks: WebhookSettings) -> HttpWebhookSender:
+        self._names = SystemResolver()
+        return HttpWebhookSender(self._names, allow_private=webhooks.allow_private)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
@@ -122,6 +129,7 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+        self._names.close()
         if self._range_api is not None:
             self._range_api.close()
 
@@ -212,9 +220,8 @@ def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachL
 
 
 def _key_generator(tokens: TokenSettings, clock: Clock) -> JoseKeyGenerator:
-    return JoseKeyGenerator(
-        clock, access_algorithm=tokens.algorithm, given=_given_key(tokens, clock)
-    )
+    given = _given_key(tokens, clock)
+    return JoseKeyGenerator(clock, access_algorithm=tokens.algorithm, given=given)
 
 
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:

@@ -54,6 +54,7 @@ from auth_core.tokens import (
 )
 from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import UserService
+from auth_core.webhooks import Webhooks
 
 __all__ = ["Core", "CoreUnitOfWork", "Options", "Ports"]
 
@@ -78,7 +79,8 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
-        self.events = _events(ports, options)
+        self.webhooks = _webhooks(ports, options)
+        self.events = _events(ports, options, self.webhooks)
         self.lifecycle = self._lifecycle(ports)
         self.subjects = Subjects(ports.unit_of_work, self.role_book)
         self.permission_checks = PermissionChecks(self.subjects, self.role_book)
@@ -92,9 +94,7 @@ class Core:
         self.sign_in = self._sign_in(ports, options, issuer)
         self.self_service = self._self_service(ports, options, issuer)
         self.step_up = StepUp(clock, max_age=options.step_up_max_age)
-        self.reauthentication = Reauthentication(
-            ports.unit_of_work, self.sessions, issuer, self.password_proof, clock
-        )
+        self.reauthentication = self._reauthentication(ports, issuer)
         self.administration = self._administration(ports)
         self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
@@ -192,6 +192,11 @@ class Core:
             options.attempts,
         )
 
+    def _reauthentication(self, ports: Ports, issuer: TokenIssuer) -> Reauthentication:
+        return Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, self.password_proof, ports.clock
+        )
+
     def _administration(self, ports: Ports) -> Administration:
         return Administration(
             ports.unit_of_work,
@@ -263,15 +268,29 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     )
 
 
-def _events(ports: Ports, options: Options) -> Events:
+def _source(options: Options) -> EventSource:
+    return EventSource(uri=options.issuer, schemas=options.event_schemas)
+
+
+def _webhooks(ports: Ports, options: Options) -> Webhooks:
+    return Webhooks(
+        *(ports.unit_of_work, ports.sealer, ports.webhook_sender),
+        *(ports.clock, ports.ids, ports.entropy),
+        source=_source(options),
+        policy=options.webhooks,
+        dispatch=options.webhook_dispatch,
+    )
+
+
+def _events(ports: Ports, options: Options, webhooks: Webhooks) -> Events:
     """One for each publisher: none waits for another."""
-    source = EventSource(uri=options.issuer, schemas=options.event_schemas)
     relays = (
         EventRelay(
-            *(ports.unit_of_work, publisher, source, ports.clock, options.event_relay),
+            *(ports.unit_of_work, publisher, _source(options)),
+            *(ports.clock, options.event_relay),
             metrics=ports.metrics,
         )
-        for publisher in ports.event_publishers
+        for publisher in (*ports.event_publishers, webhooks.fan_out)
     )
     return Events(ports.unit_of_work, relays)
 

@@ -196,6 +196,13 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where webhooks may go, and how long their log is."""
+
+    allow_private: bool
+    log_days: int
+
+
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be permitted beyond what this service has itself."""
 
@@ -218,6 +225,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings
+    webhooks: WebhookSettings
     clients: ClientSettings
     mail: MailSettings
     limits: LimitSettings
