@@ -130,7 +130,6 @@ def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Cal
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
     core, service = container.core, container.settings.service
-    policy, mode = container.options.sign_in, container.options.self_service.registration
     return {
         "sign_in": core.sign_in,
         "self_service": core.self_service,
@@ -160,14 +159,19 @@ def _constants(container: Container) -> dict[str, object]:
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
-        "configuration": AuthConfiguration.of(
-            development=service.is_development,
-            # by invitation is not for everybody who reads this
-            registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
-            and (policy.development or policy.passwords),
-            passwords=policy.passwords,
-        ),
+        "configuration": _configuration(container),
     }
+
+
+def _configuration(container: Container) -> AuthConfiguration:
+    policy, mode = container.options.sign_in, container.options.self_service.registration
+    return AuthConfiguration.of(
+        development=container.settings.service.is_development,
+        # by invitation is not for everybody who reads this
+        registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
+        and (policy.development or policy.passwords),
+        passwords=policy.passwords,
+    )
 
 
 def _of_scope(container: Container, proxies: Proxies, access: RouteAccess) -> dict[str, OfScope]:
