@@ -13,10 +13,12 @@ from tests.load.checking import checking
 from tests.load.client import BenchError
 from tests.load.deciding import deciding
 from tests.load.machine import processor
+from tests.load.relaying import relaying
 from tests.load.report import (
     Findings,
     checking_lines,
     deciding_lines,
+    relaying_lines,
     start_lines,
     table,
     verdicts,
@@ -66,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "policy" in options.only:
                 found.checking = checking(place)
                 _say(["", *checking_lines(found.checking)])
+            if "relay" in options.only:
+                found.relaying = relaying(place)
+                _say(["", *relaying_lines(found.relaying)])
             wanted = [name for name in NAMES if name in options.only]
             if wanted:
                 with session(place, connections=options.connections) as under_way:
@@ -82,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide", "policy")
+    parts = (*NAMES, "start", "verify", "decide", "policy", "relay")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from tests.load.checking import Checking
 from tests.load.counting import Counts
 from tests.load.deciding import Deciding
+from tests.load.relaying import PER_SECOND, Relayed, Relaying
 from tests.load.rounds import Rounds
 from tests.load.scenarios import Scenario
 from tests.load.startup import Startup
@@ -28,6 +29,8 @@ COLD_RATIO = 1.3
 REVOCATIONS_MB = 25.0
 FELT_MS = 1000.0
 DECISIONS_PER_SECOND = 500_000
+RELAYED_PER_SECOND = 2_000
+LATE_MS = 1000.0
 CHECK_US = 20.0
 """What the blocklist may add to the check of a password."""
 
@@ -50,6 +53,7 @@ class Findings:
         self.verifying: Verifying | None = None
         self.deciding: Deciding | None = None
         self.checking: Checking | None = None
+        self.relaying: Relaying | None = None
 
 
 def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
@@ -100,6 +104,22 @@ def checking_lines(found: Checking) -> Iterator[str]:
     yield f"  for the slowest                      {found.slowest_us:>9.1f}"
 
 
+def relaying_lines(found: Relaying) -> Iterator[str]:
+    """What the relay takes, and how late events are."""
+    yield f"{'relay, a backlog':<22}{'events/s':>10}{'per CPU s':>11}"
+    yield _backlog("  to Redis", found.redis)
+    if found.nats is not None:
+        yield _backlog("  to NATS JetStream", found.nats)
+    yield (
+        f"{PER_SECOND:,} events/s to Redis: p50 {found.p50_ms:.0f} ms, p99 {found.p99_ms:.0f} ms,"
+        f" {found.busy:.0%} of its core"
+    )
+
+
+def _backlog(what: str, relayed: Relayed) -> str:
+    return f"{what:<22}{relayed.per_second:>10,.0f}{relayed.per_cpu_second:>11,.0f}"
+
+
 def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
@@ -123,6 +143,13 @@ def verdicts(found: Findings) -> Iterator[str]:
         yield verdict("decision, the slowest kind: CPU", each, allowed, " us")
     if found.checking is not None:
         yield verdict("blocklist, slowest check: CPU", found.checking.slowest_us, CHECK_US, " us")
+
+    if found.relaying is not None:
+        # fewer is worse: what one costs is compared
+        each, most = 1e6 / found.relaying.redis.per_second, 1e6 / RELAYED_PER_SECOND
+        yield verdict("relay: one event of a backlog", each, most, " us")
+        late = found.relaying.p99_ms
+        yield verdict(f"relay: late at {PER_SECOND:,} events/s, p99", late, LATE_MS, " ms")
 
 
 def _verifying(found: Verifying) -> Iterator[str]:
