@@ -169,8 +169,9 @@ async def _write_and_read_all(url: str, redis_url: str) -> list[float]:
                 answer = await client.xread({EVENT_STREAM: since}, count=1000, block=30_000)
                 if not answer:
                     raise BenchError(f"{len(late)} of {total} events arrived")
-                moment = now()
-                for since, fields in answer[0][1]:  # noqa: PLR1704 - goes on from the last one
+                moment, entries = now(), answer[0][1]
+                since = entries[-1][0]
+                for _, fields in entries:
                     event = msgspec.json.decode(fields[b"event"], type=_Told)
                     late.append((moment - event.time).total_seconds())
         return late
