@@ -9,6 +9,7 @@ from app.api.event_schemas import EventSchemaController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
+from app.api.metrics import MetricsController
 from app.api.my_data import MyDataController
 from app.api.organizations import MembersController, OrganizationsController
 from app.api.passwords import PasswordController
@@ -62,6 +63,7 @@ CONTROLLERS = [
     TokenQueryController,
     RevocationController,
     WellKnownController,
+    MetricsController,
     EventSchemaController,
     DocsController,
     DevelopmentMailController,

@@ -21,11 +21,13 @@ from tests.load.report import (
     relaying_lines,
     start_lines,
     table,
+    told_lines,
     verdicts,
     verifying_lines,
 )
 from tests.load.session import session
 from tests.load.startup import startup
+from tests.load.telling import telling
 from tests.load.verifying import verifying
 
 NAMES = (
@@ -56,26 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with servers() as place:
             _say(_introduction(place, options))
-            if "start" in options.only:
-                found.startup = startup(place, options.starts)
-                _say(["", *start_lines(found.startup)])
-            if "verify" in options.only:
-                found.verifying = verifying(place)
-                _say(["", *verifying_lines(found.verifying)])
-            if "decide" in options.only:
-                found.deciding = deciding(place)
-                _say(["", *deciding_lines(found.deciding)])
-            if "policy" in options.only:
-                found.checking = checking(place)
-                _say(["", *checking_lines(found.checking)])
-            if "relay" in options.only:
-                found.relaying = relaying(place)
-                _say(["", *relaying_lines(found.relaying)])
-            wanted = [name for name in NAMES if name in options.only]
-            if wanted:
-                with session(place, connections=options.connections) as under_way:
-                    under_way.measure(wanted, options.rounds, options.requests, found)
-                    _say(["", *table(under_way.chosen(wanted), found)])
+            _measure(place, options, found)
     except BenchError as error:
         _say([f"the benchmark failed: {error}"])
         return 1
@@ -86,13 +69,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _measure(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What was asked for, each part told as soon as it is there."""
+    if "start" in options.only:
+        found.startup = startup(place, options.starts)
+        _say(["", *start_lines(found.startup)])
+    if "verify" in options.only:
+        found.verifying = verifying(place)
+        _say(["", *verifying_lines(found.verifying)])
+    if "decide" in options.only:
+        found.deciding = deciding(place)
+        _say(["", *deciding_lines(found.deciding)])
+    if "policy" in options.only:
+        found.checking = checking(place)
+        _say(["", *checking_lines(found.checking)])
+    if "relay" in options.only:
+        found.relaying = relaying(place)
+        _say(["", *relaying_lines(found.relaying)])
+    if "tell" in options.only:
+        found.told = telling(place, options.samples)
+        _say(["", *told_lines(found.told)])
+    wanted = [name for name in NAMES if name in options.only]
+    if wanted:
+        with session(place, connections=options.connections) as under_way:
+            under_way.measure(wanted, options.rounds, options.requests, found)
+            _say(["", *table(under_way.chosen(wanted), found)])
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide", "policy", "relay")
+    parts = (*NAMES, "start", "verify", "decide", "policy", "relay", "tell")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="at once (%(default)s)")
     parser.add_argument("--starts", type=int, default=5, help="start-ups (%(default)s)")
+    parser.add_argument("--samples", type=int, default=2000, help="of each kind (%(default)s)")
     parser.add_argument(
         "--only", nargs="+", choices=parts, default=parts, metavar="NAME", help=", ".join(parts)
     )
@@ -100,6 +111,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.requests, options.rounds, options.starts = 400, 2, 1
+        options.samples = 200
     return options
 
 

@@ -9,6 +9,7 @@ from tests.load.relaying import PER_SECOND, Relayed, Relaying
 from tests.load.rounds import Rounds
 from tests.load.scenarios import Scenario
 from tests.load.startup import Startup
+from tests.load.telling import Told
 from tests.load.verifying import REVOCATIONS, VERIFIERS, Verifying
 
 ME_RATIO = 1.6
@@ -31,6 +32,8 @@ FELT_MS = 1000.0
 DECISIONS_PER_SECOND = 500_000
 RELAYED_PER_SECOND = 2_000
 LATE_MS = 1000.0
+AUC = 0.55
+"""How well time may tell whether somebody has an account; 0.5 is not at all (SEC-01)."""
 CHECK_US = 20.0
 """What the blocklist may add to the check of a password."""
 
@@ -54,6 +57,7 @@ class Findings:
         self.deciding: Deciding | None = None
         self.checking: Checking | None = None
         self.relaying: Relaying | None = None
+        self.told: list[Told] = []
 
 
 def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
@@ -120,6 +124,19 @@ def _backlog(what: str, relayed: Relayed) -> str:
     return f"{what:<22}{relayed.per_second:>10,.0f}{relayed.per_cpu_second:>11,.0f}"
 
 
+def told_lines(found: list[Told]) -> Iterator[str]:
+    """What the time of an answer tells of an account, beside one that nobody has."""
+    head = f"{'nobody, beside':<26}{'samples':>8}{'ms':>16}{'AUC (95 %)':>22}"
+    yield f"{head}{'CPU ms':>16}{'AUC':>8}"
+    for each in found:
+        times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (each.time_ms, each.cpu_ms))
+        interval = f"{each.time.value:.3f} ({each.time.low:.3f}-{each.time.high:.3f})"
+        yield (
+            f"{f'{each.flow}: {each.kind}':<26}{each.samples:>8}{times:>16}{interval:>22}"
+            f"{cpu:>16}{each.cpu.value:>8.3f}"
+        )
+
+
 def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
@@ -143,7 +160,8 @@ def verdicts(found: Findings) -> Iterator[str]:
         yield verdict("decision, the slowest kind: CPU", each, allowed, " us")
     if found.checking is not None:
         yield verdict("blocklist, slowest check: CPU", found.checking.slowest_us, CHECK_US, " us")
-
+    for told in found.told:
+        yield verdict(f"{told.flow}, {told.kind}: AUC", told.time.distance, AUC, "")
     if found.relaying is not None:
         # fewer is worse: what one costs is compared
         each, most = 1e6 / found.relaying.redis.per_second, 1e6 / RELAYED_PER_SECOND
