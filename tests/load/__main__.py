@@ -15,13 +15,14 @@ from tests.load.deciding import deciding
 from tests.load.machine import processor
 from tests.load.relaying import relaying
 from tests.load.report import (
+    TOLD_HEAD,
     Findings,
     checking_lines,
     deciding_lines,
     relaying_lines,
     start_lines,
     table,
-    told_lines,
+    told_line,
     verdicts,
     verifying_lines,
 )
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with servers() as place:
             _say(_introduction(place, options))
-            _measure(place, options, found)
+            _without_load(place, options, found)
+            _under_load(place, options, found)
     except BenchError as error:
         _say([f"the benchmark failed: {error}"])
         return 1
@@ -69,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure(place: Place, options: argparse.Namespace, found: Findings) -> None:
-    """What was asked for, each part told as soon as it is there."""
+def _without_load(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What is measured by itself, or one request at a time."""
     if "start" in options.only:
         found.startup = startup(place, options.starts)
         _say(["", *start_lines(found.startup)])
@@ -87,8 +89,14 @@ def _measure(place: Place, options: argparse.Namespace, found: Findings) -> None
         found.relaying = relaying(place)
         _say(["", *relaying_lines(found.relaying)])
     if "tell" in options.only:
-        found.told = telling(place, options.samples)
-        _say(["", *told_lines(found.told)])
+        _say(["", TOLD_HEAD])
+        for told in telling(place, options.samples):
+            found.told.append(told)
+            _say([told_line(told)])
+
+
+def _under_load(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What many requests at once cost."""
     wanted = [name for name in NAMES if name in options.only]
     if wanted:
         with session(place, connections=options.connections) as under_way:

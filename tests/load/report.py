@@ -42,6 +42,10 @@ _HEAD = (
     f"{'Redis':>9}{'at load':>9}{'SQL':>6}{'rows':>6}"
 )
 
+TOLD_HEAD = (
+    f"{'nobody, beside':<26}{'samples':>8}{'ms':>16}{'AUC (95 %)':>22}{'CPU ms':>16}{'AUC':>8}"
+)
+
 
 class Findings:
     """What was measured, by the scenario's name. Anything may be missing."""
@@ -124,17 +128,14 @@ def _backlog(what: str, relayed: Relayed) -> str:
     return f"{what:<22}{relayed.per_second:>10,.0f}{relayed.per_cpu_second:>11,.0f}"
 
 
-def told_lines(found: list[Told]) -> Iterator[str]:
+def told_line(told: Told) -> str:
     """What the time of an answer tells of an account, beside one that nobody has."""
-    head = f"{'nobody, beside':<26}{'samples':>8}{'ms':>16}{'AUC (95 %)':>22}"
-    yield f"{head}{'CPU ms':>16}{'AUC':>8}"
-    for each in found:
-        times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (each.time_ms, each.cpu_ms))
-        interval = f"{each.time.value:.3f} ({each.time.low:.3f}-{each.time.high:.3f})"
-        yield (
-            f"{f'{each.flow}: {each.kind}':<26}{each.samples:>8}{times:>16}{interval:>22}"
-            f"{cpu:>16}{each.cpu.value:>8.3f}"
-        )
+    times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (told.time_ms, told.cpu_ms))
+    interval = f"{told.time.value:.3f} ({told.time.low:.3f}-{told.time.high:.3f})"
+    return (
+        f"{f'{told.flow}: {told.kind}':<26}{told.samples:>8}{times:>16}{interval:>22}"
+        f"{cpu:>16}{told.cpu.value:>8.3f}"
+    )
 
 
 def verdicts(found: Findings) -> Iterator[str]:
