@@ -281,7 +281,7 @@ def own_address(settings: Settings) -> str:
 def _retention(settings: Settings) -> RetentionPolicy:
     return RetentionPolicy(
         sessions=timedelta(days=settings.worker.session_days),
-        events=timedelta(days=settings.worker.event_days),
+        events=timedelta(days=settings.events.retention_days),
     )
 
 
