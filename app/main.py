@@ -147,6 +147,7 @@ def _constants(container: Container) -> dict[str, object]:
         "impersonation": core.impersonation,
         "organizations": core.organizations,
         "reauthentication": core.reauthentication,
+        "organization_switch": core.organization_switch,
         "keys": core.keys,
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,

@@ -43,6 +43,7 @@ from auth_core.sessions import (
 from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
+    OrganizationSwitch,
     Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
@@ -92,6 +93,9 @@ class Core:
         self.step_up = StepUp(clock, max_age=options.step_up_max_age)
         self.reauthentication = Reauthentication(
             ports.unit_of_work, self.sessions, issuer, self.password_proof, clock
+        )
+        self.organization_switch = OrganizationSwitch(
+            ports.unit_of_work, ports.session_cache, issuer, clock, ids
         )
         self.administration = self._administration(ports)
         self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)

@@ -23,7 +23,10 @@ Roles = Annotated[
 
 
 class AuthAccount(AuthUser, frozen=True, kw_only=True):
-    """An account as administrators see it. ``version`` is what the `ETag` says."""
+    """An account as administrators see it. ``version`` is what the `ETag` says.
+
+    ``organization_id`` is where the person acted last; they may have left it since.
+    """
 
     status: str
     email_verified: bool

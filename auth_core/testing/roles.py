@@ -157,6 +157,7 @@ def _grant(transaction: Transaction, membership: Membership) -> OrganizationGran
     teams.sort(key=lambda each: each.team_id)
     return OrganizationGrant(
         organization_id=here,
+        name="" if organization is None else organization.name,
         role=membership.role,
         permissions=custom[0].permissions if custom else None,
         teams=tuple(TeamGrant(each.team_id, each.role) for each in teams),

@@ -190,9 +190,10 @@ class GrantsReaderContract:
         session = await stored_session(unit_of_work, user)
 
         expected = (
-            OrganizationGrant(organization_id=one.id, role=ADMIN),
+            OrganizationGrant(organization_id=one.id, name=one.name, role=ADMIN),
             OrganizationGrant(
                 organization_id=two.id,
+                name=two.name,
                 role=role.name,
                 permissions=("cases:read", "cases:write"),
                 teams=tuple(TeamGrant(team.id, "lead") for team in teams),

@@ -199,6 +199,45 @@ class SessionCacheContract:
 
         assert [None, None] == [forgotten, await read(session_cache, state)]
 
+    async def test_forgetting_a_session_drops_its_state_for_good(
+        self, session_cache: SessionCache, peer_session_cache: SessionCache
+    ) -> None:
+        """Also when another session of the user is read, and what is known of them filled anew."""
+        state = new_state()
+        other = SessionState(session=new_session(state.user), user=state.user, live_sessions=2)
+        await warm(session_cache, state)
+        lease = await leased(session_cache, state)
+
+        await peer_session_cache.forget_session(state.user.id, state.session.id)
+        forgotten = await read(session_cache, state)
+        await session_cache.fill(state, lease)
+        await warm(peer_session_cache, other)
+
+        assert [None, None] == [forgotten, await read(session_cache, state)]
+        assert other == await read(session_cache, other)
+
+    async def test_a_session_that_was_forgotten_is_filled_again(
+        self, session_cache: SessionCache
+    ) -> None:
+        """It changed, and lives on."""
+        state = new_state()
+        await session_cache.forget_session(state.user.id, state.session.id)
+
+        await warm(session_cache, state)
+
+        assert state == await read(session_cache, state)
+
+    @pytest.mark.sec("SEC-29")
+    async def test_forgetting_a_session_leaves_its_tombstone(
+        self, session_cache: SessionCache
+    ) -> None:
+        state = new_state()
+        await end(session_cache, state)
+
+        await session_cache.forget_session(state.user.id, state.session.id)
+
+        assert ENDED is await read(session_cache, state)
+
     @pytest.mark.sec("SEC-29")
     async def test_forgetting_a_user_leaves_their_tombstones(
         self, session_cache: SessionCache
@@ -285,6 +324,7 @@ class UnreachableSessionCacheContract:
         await cache.fill(state, Lease("of before"))
         assert None is await read(cache, state)
         await cache.forget_user(state.user.id)
+        await cache.forget_session(state.user.id, state.session.id)
         await cache.end(state.user.id, [state.session.id])
         assert not isinstance(await read(cache, state), SessionState)
 
