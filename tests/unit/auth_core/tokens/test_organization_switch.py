@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from auth_core.clients import Client, ClientPermission, client_secret_digest
 from auth_core.kernel import InvalidToken, OrganizationId, Secret, Username, acting
 from auth_core.organizations import OrganizationChanges, OrganizationNotFound, Slug
 from auth_core.sessions import EndReason, SessionOrigin
@@ -161,7 +162,11 @@ async def test_whoever_has_left_acts_there_no_more_from_the_next_request_on(core
 
 @pytest.mark.sec("SEC-56")
 async def test_whoever_introspects_an_older_token_sees_no_team_after_that(core, town):
-    caller = Client("gateway", Secret("s" * 32), frozenset({ClientPermission.INTROSPECT}))
+    caller = Client(
+        client_id="gateway",
+        secret_digest=client_secret_digest("s" * 40),
+        allow=frozenset({ClientPermission.INTROSPECT}),
+    )
     token = (await town.switch(await town.sign_in(), "Bolt")).tokens.access_token
     before = await core.introspection.introspect(token, caller)
 
