@@ -188,10 +188,11 @@ class Core:
             self.users,
             self.sessions,
             self.lifecycle,
+            self.self_service.deletion,
             ports.password_hasher,
             self.password_policy,
-            ports.clock,
-            ports.ids,
+            clock=ports.clock,
+            ids=ports.ids,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
