@@ -30,6 +30,7 @@ from adapters.redis import (
     resync_window,
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
+from adapters.webhooks import HttpWebhookSender, SystemResolver
 from app.settings import (
     DatabaseSettings,
     MailSettings,
@@ -37,6 +38,7 @@ from app.settings import (
     SecuritySettings,
     Settings,
     TokenSettings,
+    WebhookSettings,
     load_settings,
 )
 from auth_core.core import Core, Options, Ports
@@ -79,17 +81,14 @@ class ConnectedCore(Core):
             revocation_stream=self.stream,
             password_hasher=self._hasher,
             sealer=sealer,
-            key_generator=JoseKeyGenerator(
-                self.clock,
-                access_algorithm=settings.tokens.algorithm,
-                given=_given_key(settings.tokens, self.clock),
-            ),
+            key_generator=_key_generator(settings.tokens, self.clock),
             token_signer=JoseSigner(),
             rate_limiter=self.rate_limiter,
             failure_spread=spread,
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            webhook_sender=self._webhook_sender(settings.webhooks),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
@@ -100,6 +99,10 @@ class ConnectedCore(Core):
     def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
         self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
         return self._event_streams
+
+    def _webhook_sender(self, webhooks: WebhookSettings) -> HttpWebhookSender:
+        self._names = SystemResolver()
+        return HttpWebhookSender(self._names, allow_private=webhooks.allow_private)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
@@ -116,6 +119,7 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+        self._names.close()
         if self._range_api is not None:
             self._range_api.close()
 
@@ -196,6 +200,11 @@ def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachL
     if api is None or passwords.breach_failure is None:
         return None
     return BreachLookup(api, OnLookupFailure(passwords.breach_failure))
+
+
+def _key_generator(tokens: TokenSettings, clock: Clock) -> JoseKeyGenerator:
+    given = _given_key(tokens, clock)
+    return JoseKeyGenerator(clock, access_algorithm=tokens.algorithm, given=given)
 
 
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:

@@ -26,6 +26,7 @@ from app.settings.tree import (
     Settings,
     Source,
     TokenSettings,
+    WebhookSettings,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "SettingsError",
     "Source",
     "TokenSettings",
+    "WebhookSettings",
     "describe",
     "load_settings",
     "render_env_example",

@@ -8,6 +8,7 @@ from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
+from app.settings.webhooks import WEBHOOKS
 
 EXAMPLE_PASSWORD = "changeme-please"  # noqa: S105  (documented, and refused outside development)
 
@@ -321,6 +322,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Profiles", _PROFILES),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
+    ("Webhooks", WEBHOOKS),
     ("Callers", _CLIENTS),
     ("Limits", LIMITS),
     ("Proxies", PROXIES),

@@ -14,6 +14,7 @@ from auth_core.testing.crypto import (
     ToySealer,
 )
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
+from auth_core.testing.receivers import InMemoryReceivers
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter
@@ -46,6 +47,7 @@ class InMemoryCore(Core):
         self.rate_limiter = InMemoryRateLimiter(clock)
         self.entropy = entropy
         self.hasher = ToyPasswordHasher(entropy)
+        self.receivers = InMemoryReceivers()
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
             refresh_counter=InMemoryRefreshCounter(store),
@@ -60,6 +62,7 @@ class InMemoryCore(Core):
             clock=clock,
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
+            webhook_sender=self.receivers,
         )
         store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)
