@@ -229,6 +229,8 @@ async def test_every_error_answer_is_described_as_the_problem_that_it_is(
         assert "500" in errors
         assert (where in PROTECTED | CLIENTS) <= ("401" in errors)
         assert ("requestBody" in operation) == ({"413", "415", "422"} <= errors)
+        asks = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
+        assert not asks or "422" in errors, where
         for status in errors:
             content = operation["responses"][status]["content"]
             assert ["application/problem+json"] == list(content)
