@@ -105,6 +105,7 @@ class Core:
             *(ports.unit_of_work, self.role_book, ports.session_cache),
             *(ports.clock, ports.ids, ports.entropy),
             policy=options.organizations,
+            names=ports.domain_names,
         )
 
     def _roles(self, ports: Ports) -> RoleService:
@@ -167,6 +168,7 @@ class Core:
             hasher=ports.password_hasher,
             sealer=ports.sealer,
             cache=ports.session_cache,
+            joining=self.organizations.joining,
             clock=ports.clock,
             ids=ports.ids,
             entropy=ports.entropy,

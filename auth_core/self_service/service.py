@@ -5,6 +5,7 @@ from collections.abc import Callable
 from auth_core.credentials import PasswordHasher, PasswordProof
 from auth_core.kernel import Clock, Entropy, Ids
 from auth_core.keys import Sealer
+from auth_core.organizations import DomainMembership
 from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
@@ -38,6 +39,7 @@ class SelfService:
         hasher: PasswordHasher,
         sealer: Sealer,
         cache: UserCache,
+        joining: DomainMembership,
         clock: Clock,
         ids: Ids,
         entropy: Entropy,
@@ -51,9 +53,12 @@ class SelfService:
         again = OwnerCheck(unit_of_work, proof, passwords, development=development)
         mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
-            unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode
+            *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),
+            joining=joining,
+            trail=trail,
+            mode=mode,
         )
-        self.verify_email = VerifyEmailFlow(unit_of_work, mailed, trail, cache, clock)
+        self.verify_email = VerifyEmailFlow(unit_of_work, mailed, joining, trail, cache, clock)
         self.reset_password = ResetPasswordFlow(
             *(unit_of_work, sessions, hasher, mailed, passwords, trail, clock)
         )
@@ -62,7 +67,9 @@ class SelfService:
             trail=trail,
             clock=clock,
         )
-        self.change_email = ChangeEmailFlow(unit_of_work, again, mailed, trail, cache, clock)
+        self.change_email = ChangeEmailFlow(
+            unit_of_work, again, mailed, joining, trail, cache, clock
+        )
         self.sign_in = MailSignInFlow(unit_of_work, mailed, start, trail, clock, enabled=enabled)
         self.deletion = DeletionFlow(
             unit_of_work, sessions, again, mailed, start, trail, clock, grace=grace

@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.domain_names import InMemoryDomainNames
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
@@ -45,6 +46,7 @@ class InMemoryCore(Core):
         self.stream = InMemoryRevocationStream()
         self.rate_limiter = InMemoryRateLimiter(clock)
         self.entropy = entropy
+        self.names = InMemoryDomainNames()
         self.hasher = ToyPasswordHasher(entropy)
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
@@ -60,6 +62,7 @@ class InMemoryCore(Core):
             clock=clock,
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
+            domain_names=self.names,
         )
         store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)
