@@ -18,17 +18,13 @@ from adapters.postgres.user_search import (
     counting,
     searching,
 )
-from auth_core.kernel import ConcurrentUpdate, Email, UserId, Username, UsernameTaken
+from auth_core.kernel import ConcurrentUpdate, Email, EmailTaken, UserId, Username, UsernameTaken
 from auth_core.users import User, UserQuery, UserRepository
 
 _FIRST = UUID(int=0)
-# A row that is taken twice over violates whichever index is older, and a restore makes them anew in
-# another order. So the user name is asked first; the address raises.
-_ADD = Statement(
-    postgresql.insert(users)
-    .on_conflict_do_nothing(constraint="uq_users_username")
-    .returning(users.c.id)
-)
+# Which of two taken names an error tells depends on the order of the indexes and, in a race, on
+# chance. So nothing is raised, and who has the user name is asked afterwards.
+_ADD = Statement(postgresql.insert(users).on_conflict_do_nothing().returning(users.c.id))
 _GET = Statement(select(*USER_COLUMNS).where(users.c.id == bindparam("user_id")))
 _FIND_USERNAME = with_decoy(
     select(*USER_COLUMNS).where(users.c.username == bindparam("name")), USER_COLUMNS
@@ -104,7 +100,7 @@ class PostgresUserRepository:
     async def add(self, user: User) -> None:
         added = await self._transaction.row(_ADD, **user_values(user))
         if added is None:
-            raise UsernameTaken
+            raise UsernameTaken if await self.find(user.username) else EmailTaken
 
     async def get(self, user_id: UserId) -> User | None:
         row = await self._transaction.row(_GET, user_id=user_id)

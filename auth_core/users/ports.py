@@ -27,7 +27,10 @@ class UserRepository(Protocol):
     """Accounts by id and by their canonical names, which are unique."""
 
     async def add(self, user: User) -> None:
-        """Store a new account. Raises UsernameTaken or EmailTaken, also when racing (SEC-61)."""
+        """Store a new account. Raises UsernameTaken or EmailTaken, also when racing (SEC-61).
+
+        When both names are taken it is UsernameTaken.
+        """
         ...
 
     async def get(self, user_id: UserId) -> User | None:

@@ -16,12 +16,6 @@ def upgrade() -> None:
     op.execute(
         "UPDATE users SET delete_after = now() + interval '30 days' WHERE status = 'deleted'"
     )
-    op.create_index(
-        "ix_users_delete_after",
-        "users",
-        ["delete_after"],
-        postgresql_where=sa.text("delete_after IS NOT NULL"),
-    )
     op.create_table(
         "erased_sessions",
         sa.Column("id", sa.Uuid, nullable=False),
@@ -35,4 +29,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("erased_sessions")
-    op.drop_index("ix_users_delete_after", "users")
+    # once made here, now in 0019
+    op.drop_index("ix_users_delete_after", "users", if_exists=True)

@@ -1,5 +1,6 @@
 """The migrations, up and down, on data, at once and half-way."""
 
+import ast
 import asyncio
 import os
 import sys
@@ -180,6 +181,52 @@ async def test_an_index_that_was_left_half_made_is_made_anew(make_database) -> N
     query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_sessions_user_id'"
     ((definition,),) = await fetch(url, query)
     assert str(definition).endswith("(user_id)")
+
+
+async def test_indexes_that_0007_made_are_kept_and_half_made_ones_made_anew(make_database) -> None:
+    """Where 0007 and 0008 still made them; and where a run of 0019 was cut off."""
+    url = await make_database()
+    await asyncio.to_thread(migrate, url)
+    made, query = await catalog(url), "SELECT 'ix_users_display_name'::regclass::oid"
+    kept = await fetch(url, query)
+    for number in range(2):
+        name = f"a{number}"
+        mine = USER_OF_0001.replace("'a.b', 'a@b.de'", f"'{name}', '{name}@b.de'")
+        await fetch(url, mine, uuid4(), NOW)
+    await fetch(url, "DROP INDEX ix_users_roles, ix_sessions_impersonator_id")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await fetch(url, "CREATE UNIQUE INDEX CONCURRENTLY ix_users_roles ON users (roles)")
+    await fetch(url, "UPDATE alembic_version SET version_num = '0018'")
+
+    await asyncio.to_thread(migrate, url)
+
+    assert made == await catalog(url)
+    assert kept == await fetch(url, query)
+    assert [] == await fetch(url, "SELECT indexrelid FROM pg_index WHERE NOT indisvalid")
+    await fetch(url, "UPDATE alembic_version SET version_num = '0018'")  # as before 0019
+    await asyncio.to_thread(downgrade, url, "0006")
+    assert [] == await fetch(url, "SELECT 1 FROM pg_class WHERE relname = 'ix_users_roles'")
+
+
+def test_no_revision_keeps_writers_off_a_table_while_it_makes_an_index() -> None:
+    """On a table that was there before, indexes are made CONCURRENTLY. 0002 is older than that."""
+    found = set()
+    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+        calls = [
+            node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+        ]
+        own = {ast.unparse(call.args[0]) for call in calls if named(call, "op.create_table")}
+        for call in calls:
+            beside = "postgresql_concurrently=True" in map(ast.unparse, call.keywords)
+            if named(call, "op.create_index") and not beside:
+                table = ast.unparse(call.args[1])
+                found |= set() if table in own else {(file.name[:4], table)}
+
+    assert {("0002", "'sessions'")} == found
+
+
+def named(call: ast.Call, name: str) -> bool:
+    return ast.unparse(call.func) == name
 
 
 async def test_events_of_before_the_relay_wait_for_it(make_database) -> None:
