@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,7 +25,8 @@ _EDNS_PAYLOAD = 1232  # fits into every path's packets (DNS flag day 2020)
 class NameServer(msgspec.Struct, frozen=True):
     """Who is asked."""
 
-    address: IPv4Address | IPv6Address
+    address: str
+    """An IP address."""
     port: int = DNS_PORT
 
 
@@ -69,7 +69,7 @@ class DnsNames:
         resolver = Resolver(configure=not self._servers)
         if self._servers:
             resolver.nameservers = [
-                Do53Nameserver(str(each.address), each.port) for each in self._servers
+                Do53Nameserver(each.address, each.port) for each in self._servers
             ]
         resolver.timeout = min(_TRY_SECONDS, self._seconds)
         resolver.use_edns(0, 0, _EDNS_PAYLOAD)

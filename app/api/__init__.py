@@ -5,6 +5,7 @@ from app.api.audit import AuditController, OrganizationAuditController
 from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
+from app.api.domains import DomainsController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
@@ -50,6 +51,7 @@ CONTROLLERS = [
     TeamsController,
     InvitationsController,
     AcceptanceController,
+    DomainsController,
     PermissionController,
     AuthZenController,
     BuiltInRolesController,

@@ -6,6 +6,7 @@ from app.settings import clients, connect, parse, profile, resources
 from app.settings.field import Field, later
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
+from app.settings.organizations import ORGANIZATIONS
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
 
@@ -319,6 +320,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Mail", MAIL),
     ("Passwords", PASSWORDS),
     ("Profiles", _PROFILES),
+    ("Organizations", ORGANIZATIONS),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Callers", _CLIENTS),
