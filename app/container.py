@@ -236,7 +236,7 @@ def options(settings: Settings) -> Options:
         retention=_retention(settings),
         audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
-        event_schemas=f"{settings.public_url or settings.tokens.issuer}/events/schemas",
+        event_schemas=f"{_own_address(settings)}/events/schemas",
         mail_relay=RelayPolicy(
             claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
         ),
@@ -271,6 +271,10 @@ def _organizations(settings: OrganizationSettings) -> OrganizationPolicy:
         invitation_days=settings.invitation_days,
         deletion_grace=timedelta(days=settings.deletion_grace_days),
     )
+
+
+def _own_address(settings: Settings) -> str:
+    return (settings.public_url or settings.tokens.issuer).rstrip("/")
 
 
 def _retention(settings: Settings) -> RetentionPolicy:

@@ -30,6 +30,7 @@ from app.proxies import Proxies
 from app.security import Call, Gate, origin_of, principal_of, source_of
 from app.settings import CorsSettings
 from auth_core.access import Subject
+from auth_core.event_types import EventSchemas
 from auth_core.self_service import RegistrationMode
 
 VERSION = version("fm-auth-service")
@@ -148,6 +149,7 @@ def _constants(container: Container) -> dict[str, object]:
         "organizations": core.organizations,
         "reauthentication": core.reauthentication,
         "keys": core.keys,
+        "event_schemas": EventSchemas(container.options.event_schemas),
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,
         "clock": container.clock,

@@ -6,6 +6,7 @@ from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
 from app.api.domains import DomainsController
+from app.api.event_schemas import EventSchemaController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
@@ -61,6 +62,7 @@ CONTROLLERS = [
     TokenQueryController,
     RevocationController,
     WellKnownController,
+    EventSchemaController,
     DocsController,
     DevelopmentMailController,
 ]

@@ -2,6 +2,7 @@
 
 from auth_core.events.model import (
     DEPLOYMENT,
+    ENVELOPE,
     Backlog,
     CloudEvent,
     EventSource,
@@ -14,6 +15,7 @@ from auth_core.events.relay import EventRelay, EventRelayPolicy, Events
 
 __all__ = [
     "DEPLOYMENT",
+    "ENVELOPE",
     "Backlog",
     "CloudEvent",
     "EventLog",

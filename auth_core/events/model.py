@@ -11,7 +11,8 @@ from auth_core.kernel import DomainEvent, EventId
 DEPLOYMENT: Final = "deployment"
 """The subject of events that are about no user and no organization."""
 
-_ENVELOPE: Final = frozenset({"id", "type", "occurred_at"})
+ENVELOPE: Final = frozenset({"id", "type", "occurred_at"})
+"""What of a stored event stands beside its ``data``, and not in it."""
 _SEQUENCE_DIGITS = 19  # of the largest bigint
 
 
@@ -90,7 +91,7 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
             time=event.occurred_at,
             datacontenttype="application/json",
             dataschema=f"{self.schemas}/{event.type}",
-            data={name: value for name, value in payload.items() if name not in _ENVELOPE},
+            data={name: value for name, value in payload.items() if name not in ENVELOPE},
             organizationid=payload.get("organization_id"),
             actorid=payload.get("actor_id"),
             sequence=str(event.sequence).zfill(_SEQUENCE_DIGITS),

@@ -13,6 +13,7 @@ from auth_core.webhooks.change import (
     found,
     within,
 )
+from auth_core.webhooks.events import WebhookTest
 from auth_core.webhooks.model import (
     Delivery,
     DeliveryId,
@@ -24,7 +25,7 @@ from auth_core.webhooks.model import (
 from auth_core.webhooks.ports import WebhooksUnitOfWork
 from auth_core.webhooks.service import BATCH, WebhookPolicy
 
-TEST_TYPE = "webhook.test"
+TEST_TYPE = str(WebhookTest.__struct_config__.tag)
 
 
 class DeliveryLog:

@@ -9,3 +9,10 @@ class WebhookDisabled(DomainEvent, frozen=True, kw_only=True, tag="webhook.disab
 
     endpoint_id: EndpointId
     reason: DisabledReason
+
+
+class WebhookTest(DomainEvent, frozen=True, kw_only=True, tag="webhook.test"):
+    """Sent to one endpoint on command, and told nobody else."""
+
+    user_id: None = None
+    endpoint_id: EndpointId

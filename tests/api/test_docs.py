@@ -117,6 +117,8 @@ PUBLIC = {
     ("get", "/health/ready"),
     ("get", "/.well-known/jwks.json"),
     ("get", "/.well-known/openid-configuration"),
+    ("get", "/events/schemas"),
+    ("get", "/events/schemas/{event_type}"),
 }
 
 

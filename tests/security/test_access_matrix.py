@@ -119,6 +119,7 @@ BY_HAND: list[tuple[str, str, Somebody, int]] = [
     ("GET", "/health", NOBODY, PASSED),
     ("POST", "/api/v1/auth/login", NOBODY, PASSED),
     ("GET", "/.well-known/jwks.json", NOBODY, PASSED),
+    ("GET", "/events/schemas", NOBODY, PASSED),
     ("GET", "/api/v1/auth/me", NOBODY, 401),
     ("GET", "/api/v1/auth/me", USER, PASSED),
     ("DELETE", "/api/v1/auth/me", USER, PASSED),

@@ -54,6 +54,7 @@ from auth_core.users import (
     UserUpdated,
 )
 from auth_core.webhooks import DisabledReason, EndpointId, WebhookDisabled
+from auth_core.webhooks.events import WebhookTest
 
 CLOCK = ManualClock()
 IDS = DeterministicIds(CLOCK, SeededEntropy())
@@ -135,6 +136,10 @@ EVENTS = [
             reason=DisabledReason.GONE,
         ),
         "webhook.disabled",
+    ),
+    (
+        WebhookTest(**SUBJECT | {"user_id": None}, endpoint_id=EndpointId(UUID(int=7))),
+        "webhook.test",
     ),
 ]
 

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
+from auth_core.event_types import EventSchemas
 from auth_core.kernel import InvalidInput, OrganizationId, Secret, UserId, acting
 from auth_core.testing import ToySealer
 from auth_core.webhooks import (
@@ -216,6 +218,9 @@ async def test_a_test_event_arrives_whatever_the_endpoint_wants_and_waits_for_no
         event["specversion"],
         event["type"],
         event["id"],
+    )
+    Draft202012Validator(msgspec.to_builtins(EventSchemas().of("webhook.test"))).validate(
+        event["data"]
     )
 
 
