@@ -1,8 +1,9 @@
 """A name server on loopback, with real packets, whose records a test writes."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dns.flags
@@ -11,38 +12,55 @@ import dns.rcode
 import dns.rrset
 
 Record = tuple[str, ...]
-"""The kind and the values of one set of records; a third part before them is another owner."""
+"""The kind and the values of one set of records, behind their owner if that is another name."""
+_END = b""
 
 
-class NameServer(asyncio.DatagramProtocol):
-    """Answers about names: with records, with an rcode, or not at all (None)."""
+class NameServer:
+    """Answers about names: with records, with an rcode, or not at all (None).
+
+    In a thread of its own, because the loop of a test stands still while its client asks.
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, Sequence[Record]] = {}
         self.otherwise: dns.rcode.Rcode | None = dns.rcode.NXDOMAIN
         """About names without records."""
         self.asked: list[tuple[str, str]] = []
-        self.address = ""
-        """``host:port``."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.host, self.port = self._socket.getsockname()
+        self._thread = threading.Thread(target=self._serve, name="name-server")
 
     def publish(self, shown: Mapping[str, Any]) -> None:
         """The record that the answer about a claimed domain asks for."""
         self.records[shown["record_name"]] = [("TXT", f'"{shown["record_value"]}"')]
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where it stands."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
-        self.address = "{}:{}".format(*transport.get_extra_info("sockname")[:2])
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
 
-    def datagram_received(self, data: bytes, address: Any) -> None:
-        """Answer one query."""
-        query = dns.message.from_wire(data)
-        name, kind = query.question[0].name, query.question[0].rdtype.name
-        self.asked.append((name.to_text(), kind))
+    def close(self) -> None:
+        """End, by a packet of its own."""
+        self._socket.sendto(_END, (self.host, self.port))
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            packet, address = self._socket.recvfrom(65535)
+            if packet == _END:
+                return
+            answer = self._answer(dns.message.from_wire(packet))
+            if answer is not None:
+                self._socket.sendto(answer.to_wire(), address)
+
+    def _answer(self, query: dns.message.Message) -> dns.message.Message | None:
+        name = query.question[0].name
+        self.asked.append((name.to_text(), query.question[0].rdtype.name))
         records = self.records.get(name.to_text(omit_final_dot=True))
         if records is None and self.otherwise is None:
-            return
+            return None
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         if records is None:
@@ -50,16 +68,15 @@ class NameServer(asyncio.DatagramProtocol):
         for each in records or ():
             owner, rest = (name, each) if each[0].isupper() else (each[0], each[1:])
             answer.answer.append(dns.rrset.from_text(owner, 60, "IN", rest[0], *rest[1:]))
-        self._transport.sendto(answer.to_wire(), address)
+        return answer
 
 
-@asynccontextmanager
-async def name_server() -> AsyncIterator[NameServer]:
+@contextmanager
+def name_server() -> Iterator[NameServer]:
     """One that runs until the end of the block."""
-    transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
-        NameServer, local_addr=("127.0.0.1", 0)
-    )
+    server = NameServer()
+    server.start()
     try:
         yield server
     finally:
-        transport.close()
+        server.close()

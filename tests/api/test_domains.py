@@ -1,7 +1,7 @@
 """E-mail domains of organizations over HTTP, proven by a real conversation with a name server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -20,18 +20,17 @@ ORGANIZATIONS = "/api/v1/organizations"
 
 
 @pytest.fixture(scope="module")
-async def names() -> AsyncIterator[NameServer]:
+def names() -> Iterator[NameServer]:
     """What the deployment asks."""
-    async with name_server() as server:
+    with name_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 async def deployment(verified_environ: dict[str, str], names: NameServer) -> AsyncIterator[Client]:
     """One worker, outside development, that asks that name server."""
-    async with serving(
-        verified_environ | {"AUTH_ORGANIZATION_DNS_SERVERS": names.address}
-    ) as client:
+    servers = {"AUTH_ORGANIZATION_DNS_SERVERS": f"{names.host}:{names.port}"}
+    async with serving(verified_environ | servers) as client:
         yield client
 
 

@@ -1,6 +1,6 @@
 """TXT records over real packets, from a name server on loopback."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import dns.rcode
 import pytest
@@ -14,14 +14,13 @@ NAME = "_fm-auth-challenge.acme.example"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[NameServer]:
-    async with name_server() as server:
+def server() -> Iterator[NameServer]:
+    with name_server() as server:
         yield server
 
 
 def names_of(server: NameServer, *, seconds: float = 5.0) -> DnsNames:
-    host, _, port = server.address.partition(":")
-    return DnsNames([Address(host, int(port))], seconds=seconds)
+    return DnsNames([Address(server.host, server.port)], seconds=seconds)
 
 
 async def test_records_come_whole_and_are_asked_for_by_the_absolute_name(server):
