@@ -35,6 +35,7 @@ from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
 from auth_core.users import ProfilePolicy, Registration, User
+from auth_core.webhooks import WebhookPolicy
 
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
@@ -79,6 +80,7 @@ class Container:
                 advice="set JWT_ALGORITHM=ES256 as soon as every verifier reads the JWKS",
             )
         self._warn_about_mail()
+        self._warn_about_webhooks()
         came_up = await self._come_up()
         await self.session_cache.start()  # it trusts Redis only once it has asked the tables
         await self.core.revocations.start()
@@ -101,6 +103,15 @@ class Container:
                 "mail_not_configured",
                 effect="letters wait in the outbox: nobody gets a link or a code",
                 advice="set SMTP_HOST, SMTP_FROM and AUTH_PUBLIC_URL",
+            )
+
+    def _warn_about_webhooks(self) -> None:
+        if self.settings.webhooks.allow_private and not self.settings.service.is_development:
+            _log.warning(
+                "webhooks_reach_private_networks",
+                effect="whoever may make a webhook can send requests to this machine and to the"
+                " networks behind it",
+                advice="unset AUTH_WEBHOOK_ALLOW_PRIVATE",
             )
 
     def unit_of_work(self) -> PostgresUnitOfWork:
@@ -237,9 +248,8 @@ def options(settings: Settings) -> Options:
         audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
         event_schemas=f"{_own_address(settings)}/events/schemas",
-        mail_relay=RelayPolicy(
-            claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK
-        ),
+        webhooks=WebhookPolicy(retention=timedelta(days=settings.webhooks.log_days)),
+        mail_relay=_mail_relay(settings),
         passwords=PasswordRules(
             service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
         ),
@@ -271,6 +281,10 @@ def _organizations(settings: OrganizationSettings) -> OrganizationPolicy:
         invitation_days=settings.invitation_days,
         deletion_grace=timedelta(days=settings.deletion_grace_days),
     )
+
+
+def _mail_relay(settings: Settings) -> RelayPolicy:
+    return RelayPolicy(claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK)
 
 
 def _own_address(settings: Settings) -> str:

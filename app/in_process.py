@@ -31,6 +31,7 @@ from adapters.redis import (
     resync_window,
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
+from adapters.webhooks import HttpWebhookSender, SystemResolver
 from app.settings import (
     DatabaseSettings,
     MailSettings,
@@ -39,6 +40,7 @@ from app.settings import (
     SecuritySettings,
     Settings,
     TokenSettings,
+    WebhookSettings,
     load_settings,
 )
 from auth_core.core import Core, Options, Ports
@@ -81,17 +83,14 @@ class ConnectedCore(Core):
             revocation_stream=self.stream,
             password_hasher=self._hasher,
             sealer=sealer,
-            key_generator=JoseKeyGenerator(
-                self.clock,
-                access_algorithm=settings.tokens.algorithm,
-                given=_given_key(settings.tokens, self.clock),
-            ),
+            key_generator=_key_generator(settings.tokens, self.clock),
             token_signer=JoseSigner(),
             rate_limiter=self.rate_limiter,
             failure_spread=spread,
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            webhook_sender=self._webhook_sender(settings.webhooks),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
@@ -103,6 +102,10 @@ class ConnectedCore(Core):
     def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
         self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
         return self._event_streams
+
+    def _webhook_sender(self, webhooks: WebhookSettings) -> HttpWebhookSender:
+        self._names = SystemResolver()
+        return HttpWebhookSender(self._names, allow_private=webhooks.allow_private)
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
@@ -119,6 +122,7 @@ class ConnectedCore(Core):
         await self.session_cache.close()
         await self.database.close()
         self._hasher.close()
+        self._names.close()
         if self._range_api is not None:
             self._range_api.close()
 
@@ -204,6 +208,11 @@ def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachL
 def _domain_names(organizations: OrganizationSettings) -> DnsNames:
     servers = organizations.dns_servers or ()
     return DnsNames([NameServer(each.address, each.port) for each in servers])
+
+
+def _key_generator(tokens: TokenSettings, clock: Clock) -> JoseKeyGenerator:
+    given = _given_key(tokens, clock)
+    return JoseKeyGenerator(clock, access_algorithm=tokens.algorithm, given=given)
 
 
 def _given_key(tokens: TokenSettings, clock: Clock) -> Callable[[], SigningKey] | None:

@@ -12,11 +12,13 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from app.deliverer import Deliverer
 from auth_core.audit import AuditSealing
 from auth_core.core import Core
 from auth_core.events import EventRelay
 from auth_core.kernel import AuthCoreError, end_tasks
 from auth_core.mail import Fate, MailRelay, Outcome
+from auth_core.webhooks import WebhookDispatcher
 
 _FIRST_RUN_SECONDS = 30.0
 """The first runs are spread over this time, so that a start does nothing but start."""
@@ -32,6 +34,9 @@ _FINISH_SECONDS = 3.0
 
 MAIL_SECONDS = 0.8
 """A letter leaves within a second of its commit."""
+
+WEBHOOK_SECONDS = 0.5
+"""A delivery leaves so long after its event was relayed, on average half of it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -54,15 +59,6 @@ def tasks_of(core: Core) -> Sequence[Task]:
     async def tend_keys() -> dict[str, int]:
         return {"keys": len(await core.keys.tend())}
 
-    async def sweep() -> dict[str, int]:
-        swept = await core.retention.sweep()
-        return {
-            "sessions": swept.sessions,
-            "events": swept.events,
-            "one_time_secrets": swept.one_time_secrets,
-            "letters": await core.mail.sweep(),
-        }
-
     async def erase() -> dict[str, int]:
         return {"accounts": await core.personal_data.erase_due()}
 
@@ -79,14 +75,29 @@ def tasks_of(core: Core) -> Sequence[Task]:
         Task("keys", 60.0, tend_keys),
         Task("audit", SEAL_SECONDS, Notary(core.audit.sealing)),
         Task("audit_retention", 3600.0, trim),
-        Task("retention", 3600.0, sweep),
+        Task("retention", 3600.0, _sweeping(core)),
         Task("erasure", 3600.0, erase),
         Task("organizations", 3600.0, tend_organizations),
         *(_event_task(relay) for relay in core.events.relays),
+        _webhook_task(core.webhooks.dispatcher),
     ]
     if core.mail_relay is not None:
         tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
     return tasks
+
+
+def _sweeping(core: Core) -> Run:
+    async def sweep() -> dict[str, int]:
+        swept = await core.retention.sweep()
+        return {
+            "sessions": swept.sessions,
+            "events": swept.events,
+            "one_time_secrets": swept.one_time_secrets,
+            "letters": await core.mail.sweep(),
+            "deliveries": await core.webhooks.log.sweep(),
+        }
+
+    return sweep
 
 
 class Notary:
@@ -112,6 +123,10 @@ class Notary:
 
 def _event_task(relay: EventRelay) -> Task:
     return Task(f"events_{relay.publisher}", EVENT_SECONDS, Courier(relay), relay.stop)
+
+
+def _webhook_task(dispatcher: WebhookDispatcher) -> Task:
+    return Task("webhooks", WEBHOOK_SECONDS, Deliverer(dispatcher), dispatcher.stop)
 
 
 class Courier:

@@ -53,6 +53,7 @@ from auth_core.tokens import (
 )
 from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import UserService
+from auth_core.webhooks import Webhooks
 
 __all__ = ["Core", "CoreUnitOfWork", "Options", "Ports"]
 
@@ -77,7 +78,8 @@ class Core:
         vault = LetterVault(ports.sealer)
         self.mail = MailOffice(ports.unit_of_work, vault, clock, retention=options.mail_retention)
         self.mail_relay = _relay(ports, options, vault)
-        self.events = _events(ports, options)
+        self.webhooks = _webhooks(ports, options)
+        self.events = _events(ports, options, self.webhooks)
         self.lifecycle = self._lifecycle(ports)
         self.subjects = Subjects(ports.unit_of_work, self.role_book)
         self.permission_checks = PermissionChecks(self.subjects, self.role_book)
@@ -186,10 +188,11 @@ class Core:
             self.users,
             self.sessions,
             self.lifecycle,
+            self.self_service.deletion,
             ports.password_hasher,
             self.password_policy,
-            ports.clock,
-            ports.ids,
+            clock=ports.clock,
+            ids=ports.ids,
         )
 
     def _feed(self, ports: Ports, options: Options) -> RevocationFeed:
@@ -244,12 +247,28 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
 
 
-def _events(ports: Ports, options: Options) -> Events:
+def _source(options: Options) -> EventSource:
+    return EventSource(uri=options.issuer, schemas=options.event_schemas)
+
+
+def _webhooks(ports: Ports, options: Options) -> Webhooks:
+    return Webhooks(
+        *(ports.unit_of_work, ports.sealer, ports.webhook_sender),
+        *(ports.clock, ports.ids, ports.entropy),
+        source=_source(options),
+        policy=options.webhooks,
+        dispatch=options.webhook_dispatch,
+    )
+
+
+def _events(ports: Ports, options: Options, webhooks: Webhooks) -> Events:
     """One for each publisher: none waits for another."""
-    source = EventSource(uri=options.issuer, schemas=options.event_schemas)
     relays = (
-        EventRelay(ports.unit_of_work, publisher, source, ports.clock, options.event_relay)
-        for publisher in ports.event_publishers
+        EventRelay(
+            *(ports.unit_of_work, publisher, _source(options)),
+            *(ports.clock, options.event_relay),
+        )
+        for publisher in (*ports.event_publishers, webhooks.fan_out)
     )
     return Events(ports.unit_of_work, relays)
 

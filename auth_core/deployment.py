@@ -39,6 +39,7 @@ from auth_core.tokens import (
 )
 from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.users import ProfilePolicy
+from auth_core.webhooks import DispatchPolicy, WebhookPolicy, WebhookSender
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     ids: Ids
     entropy: Entropy
+    webhook_sender: WebhookSender
     letter_renderer: LetterRenderer | None = None
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""
@@ -64,7 +66,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     domain_names: DomainNames | None = None
     """Without it no organization claims an e-mail domain."""
     event_publishers: tuple[EventPublisher, ...] = ()
-    """Each keeps its own progress. Without one events wait in the outbox."""
+    """Each keeps its own progress, beside that of webhooks."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,5 +103,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     mail_relay: RelayPolicy = RelayPolicy()
     event_schemas: str = "https://auth.faultmaven.ai/events/schemas"
     event_relay: EventRelayPolicy = EventRelayPolicy()
+    webhooks: WebhookPolicy = WebhookPolicy()
+    webhook_dispatch: DispatchPolicy = DispatchPolicy()
     resources: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """The resources of consuming services, each with the actions that can be permitted on it."""

@@ -10,6 +10,7 @@ from auth_core.privacy import PrivacyUnitOfWork
 from auth_core.roles import RolesUnitOfWork
 from auth_core.self_service import SelfServiceUnitOfWork
 from auth_core.tokens import SignInUnitOfWork
+from auth_core.webhooks import WebhooksUnitOfWork
 
 
 class CoreUnitOfWork(
@@ -21,6 +22,7 @@ class CoreUnitOfWork(
     EventsUnitOfWork,
     RolesUnitOfWork,
     AuditLogUnitOfWork,
+    WebhooksUnitOfWork,
     Protocol,
 ):
     """A transaction over everything that the core stores."""

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Uuid,
     and_,
     bindparam,
@@ -46,14 +47,18 @@ def _objects(order: ColumnElement[UUID], **members: ColumnElement[Any]) -> Colum
 
 def grants_column(user_id: ColumnElement[UUID]) -> ColumnElement[str]:
     """All that a person was granted, as `grants_from` reads it: one more column of a query."""
+    team_roles = roles.alias("team_roles")
     in_teams = (
         select(
             _objects(
                 team_memberships.c.team_id,
                 team_id=team_memberships.c.team_id,
                 role=team_memberships.c.role,
+                permissions=func.to_jsonb(team_roles.c.permissions),
             )
         )
+        .select_from(team_memberships)
+        .outerjoin(team_roles, _is_held(team_roles, team_memberships))
         .where(
             team_memberships.c.user_id == memberships.c.user_id,
             team_memberships.c.organization_id == memberships.c.organization_id,
@@ -73,16 +78,15 @@ def grants_column(user_id: ColumnElement[UUID]) -> ColumnElement[str]:
         )
         .select_from(memberships)
         .join(organizations, organizations.c.id == memberships.c.organization_id)
-        .outerjoin(
-            roles,
-            and_(
-                roles.c.organization_id == memberships.c.organization_id,
-                roles.c.name == memberships.c.role,
-            ),
-        )
+        .outerjoin(roles, _is_held(roles, memberships))
         .where(memberships.c.user_id == user_id)
         .scalar_subquery()
     )
+
+
+def _is_held(role: FromClause, held: FromClause) -> ColumnElement[bool]:
+    """The role that the organization made by the name that is held; none for a built-in one."""
+    return and_(role.c.organization_id == held.c.organization_id, role.c.name == held.c.role)
 
 
 def grants_from(value: str | None) -> Grants:

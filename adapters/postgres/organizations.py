@@ -10,6 +10,7 @@ from sqlalchemy import Integer, bindparam, delete, insert, select, update
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import organizations
 from adapters.postgres.transaction import Transaction
+from adapters.postgres.webhook_tables import webhook_endpoints
 from auth_core.kernel import ConcurrentUpdate, OrganizationId
 from auth_core.organizations import (
     Organization,
@@ -53,8 +54,13 @@ _DUE = Statement(
     .with_for_update(skip_locked=True),
     writes=True,  # what it locks it must keep
 )
-# the parts go with it: their foreign keys cascade
+# most parts go with it: their foreign keys cascade
 _REMOVE = Statement(delete(organizations).where(_THIS))
+_REMOVE_WEBHOOKS = Statement(
+    delete(webhook_endpoints).where(
+        webhook_endpoints.c.organization_id == bindparam("organization_id")
+    )
+)
 
 _encode = msgspec.json.Encoder().encode
 # an older release's fields are no mistake here, as they would be in a request
@@ -100,6 +106,7 @@ class PostgresOrganizationRepository:
         return None if row is None else row[0]
 
     async def remove(self, organization_id: OrganizationId) -> None:
+        await self._transaction.write(_REMOVE_WEBHOOKS, organization_id=organization_id)
         await self._transaction.write(_REMOVE, organization_id=organization_id)
 
 

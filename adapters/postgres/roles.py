@@ -1,13 +1,27 @@
 """The roles that organizations make."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.statement import Statement
-from adapters.postgres.tables import invitations, memberships, roles
+from adapters.postgres.tables import invitations, memberships, roles, team_memberships
 from adapters.postgres.transaction import Transaction
 from auth_core.kernel import ConcurrentUpdate, OrganizationId, RoleId, UserId
 from auth_core.roles import CustomRole, RoleRepository
@@ -35,13 +49,21 @@ _UPDATE = Statement(
     .returning(roles.c.id)
 )
 _REMOVE = Statement(delete(roles).where(_HERE, _THIS).returning(roles.c.id))
-_HOLDERS = Statement(
-    select(memberships.c.user_id)
-    .where(
-        memberships.c.organization_id == bindparam("in_organization"),
-        memberships.c.role == bindparam("name"),
+_PERMITTED = Statement(
+    select(roles.c.name, roles.c.permissions).where(
+        _HERE, roles.c.name == func.any(bindparam("names", type_=ARRAY(Text)))
     )
-    .order_by(memberships.c.user_id)
+)
+_HOLDERS = Statement(
+    union(
+        *(
+            select(held.c.user_id).where(
+                held.c.organization_id == bindparam("in_organization"),
+                held.c.role == bindparam("name"),
+            )
+            for held in (memberships, team_memberships)
+        )
+    )
 )
 _AWAITED = Statement(
     select(
@@ -51,6 +73,7 @@ _AWAITED = Statement(
                 invitations.c.role == bindparam("name"),
                 invitations.c.accepted_at.is_(None),
                 invitations.c.revoked_at.is_(None),
+                invitations.c.expires_at > bindparam("now", type_=DateTime(timezone=True)),
             )
         )
     )
@@ -113,12 +136,22 @@ class PostgresRoleRepository:
         row = await self._transaction.row(_REMOVE, in_organization=organization_id, role_id=role_id)
         return row is not None
 
+    async def permitted(
+        self, organization_id: OrganizationId, names: Collection[str]
+    ) -> Mapping[str, tuple[str, ...]]:
+        rows = await self._transaction.rows(
+            _PERMITTED, in_organization=organization_id, names=list(names)
+        )
+        return {row[0]: tuple(row[1]) for row in rows}
+
     async def holders(self, organization_id: OrganizationId, name: str) -> list[UserId]:
         rows = await self._transaction.rows(_HOLDERS, in_organization=organization_id, name=name)
-        return [row[0] for row in rows]
+        return sorted(row[0] for row in rows)
 
-    async def is_awaited(self, organization_id: OrganizationId, name: str) -> bool:
-        row = await self._transaction.row(_AWAITED, in_organization=organization_id, name=name)
+    async def is_awaited(self, organization_id: OrganizationId, name: str, now: datetime) -> bool:
+        row = await self._transaction.row(
+            _AWAITED, in_organization=organization_id, name=name, now=now
+        )
         return row is not None and bool(row[0])
 
 

@@ -184,12 +184,14 @@ _LOOK_AGAIN = Statement(
     )
 )
 _FIND = Statement(select(webhook_deliveries).where(_OF_ID, _OF_ENDPOINT))
-_PAGE = Statement(
+_page = (
     select(webhook_deliveries)
     .where(_OF_ENDPOINT, _d.id < bindparam("before"))
     .order_by(_d.id.desc())
     .limit(_LIMIT)
 )
+_PAGE = Statement(_page)
+_PAGE_OF_DEAD = Statement(_page.where(_d.dead_at.is_not(None)))
 _AGAIN = Statement(
     update(webhook_deliveries)
     .where(_OF_ID, _OF_ENDPOINT, _IS_OVER)
@@ -285,10 +287,18 @@ class PostgresDeliveries:
         return None if row is None else delivery_from(row)
 
     async def page(
-        self, endpoint_id: EndpointId, *, before: DeliveryId | None = None, limit: int = 100
+        self,
+        endpoint_id: EndpointId,
+        *,
+        dead: bool = False,
+        before: DeliveryId | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
         rows = await self._transaction.rows(
-            _PAGE, of_endpoint=endpoint_id, before=before or _NEWEST, limit=limit
+            _PAGE_OF_DEAD if dead else _PAGE,
+            of_endpoint=endpoint_id,
+            before=before or _NEWEST,
+            limit=limit,
         )
         return [delivery_from(row) for row in rows]
 

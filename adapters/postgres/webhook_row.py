@@ -31,6 +31,7 @@ def endpoint_from(row: asyncpg.Record) -> WebhookEndpoint:
         disabled=None if row["disabled"] is None else DisabledReason(row["disabled"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        enabled_since=row["enabled_since"],
         health=Health(
             consecutive_failures=row["consecutive_failures"],
             failing_since=row["failing_since"],

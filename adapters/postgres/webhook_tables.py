@@ -35,6 +35,8 @@ webhook_endpoints = Table(
     Column("disabled", Text, info=OPERATIONAL),
     Column("created_at", MOMENT, nullable=False, info=OPERATIONAL),
     Column("updated_at", MOMENT, nullable=False, info=OPERATIONAL),
+    # by default for the version before, which knows no such column
+    Column("enabled_since", MOMENT, nullable=False, server_default=text("now()"), info=OPERATIONAL),
     Column(
         "consecutive_failures", Integer, nullable=False, server_default=text("0"), info=OPERATIONAL
     ),
@@ -77,6 +79,12 @@ webhook_deliveries = Table(
     Column("dead_at", MOMENT, info=OPERATIONAL),
     UniqueConstraint("endpoint_id", "event_id"),
     Index("ix_webhook_deliveries_page", "endpoint_id", "id"),
+    Index(
+        "ix_webhook_deliveries_dead",
+        "endpoint_id",
+        "id",
+        postgresql_where=text("dead_at IS NOT NULL"),
+    ),
     Index(
         "ix_webhook_deliveries_open", "endpoint_id", "subject", "position", postgresql_where=OPEN
     ),

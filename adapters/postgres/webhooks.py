@@ -46,7 +46,7 @@ _IN_SCOPE = or_(
 )
 _DECIDED = (
     *("url", "event_types", "description", "sealed_secret", "sealed_previous_secret"),
-    *("previous_expires_at", "disabled", "updated_at"),
+    *("previous_expires_at", "disabled", "enabled_since", "updated_at"),
 )
 
 _LOCK_SCOPE = Statement(
@@ -82,7 +82,7 @@ _UPDATE = Statement(
 )
 _REMOVE = Statement(delete(webhook_endpoints).where(_OF_ID))
 _LISTENERS = Statement(
-    select(_c.id, _c.organization_id, _c.event_types).where(
+    select(_c.id, _c.organization_id, _c.event_types, _c.enabled_since).where(
         _c.disabled.is_(None),
         or_(_c.organization_id.is_(None), _c.organization_id == func.any(_IDS)),
     )
@@ -163,7 +163,12 @@ class PostgresEndpoints:
     async def listeners(self, organizations: Collection[OrganizationId]) -> list[Listener]:
         rows = await self._transaction.rows(_LISTENERS, ids=list(organizations))
         return [
-            Listener(EndpointId(row["id"]), scope_of(row), tuple(row["event_types"]))
+            Listener(
+                EndpointId(row["id"]),
+                scope_of(row),
+                tuple(row["event_types"]),
+                row["enabled_since"],
+            )
             for row in rows
         ]
 

@@ -44,9 +44,14 @@ class HttpWebhookSender:
     ) -> None:
         """``allow_private``: also http and private addresses, for development."""
         self._resolver = resolver
-        self._tls = tls or ssl.create_default_context()
+        self._given_tls = tls
         self._allow_private = allow_private
         self._whole_seconds = whole_seconds
+
+    def _tls(self) -> ssl.SSLContext:
+        """Made when it is first needed: reading the authorities takes a start some 20 ms."""
+        self._given_tls = self._given_tls or ssl.create_default_context()
+        return self._given_tls
 
     async def check(self, url: str) -> None:
         """As the port says."""
@@ -103,7 +108,7 @@ class HttpWebhookSender:
                     return await asyncio.open_connection(
                         str(address),
                         target.port,
-                        ssl=self._tls if target.secure else None,
+                        ssl=self._tls() if target.secure else None,
                         server_hostname=target.host if target.secure else None,
                     )
             except ssl.SSLError:

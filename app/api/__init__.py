@@ -26,6 +26,7 @@ from app.api.status import StatusController
 from app.api.teams import OrganizationTeamsController, TeamsController
 from app.api.token_queries import TokenQueryController
 from app.api.user_directory import UserDirectoryController
+from app.api.user_restore import UserRestoreController
 from app.api.users import UsersController
 from app.api.well_known import WellKnownController
 
@@ -45,6 +46,7 @@ CONTROLLERS = [
     MyDataController,
     AccountController,
     UsersController,
+    UserRestoreController,
     UserDirectoryController,
     OrganizationsController,
     MembersController,

@@ -125,6 +125,7 @@ ACCOUNT: Final[Json] = {
     "email_verified": False,
     "last_login": "2026-01-16T08:00:00.654321+00:00",
     "updated_at": "2026-01-15T09:30:00.123456+00:00",
+    "delete_after": None,
     "organization_id": None,
     "locale": "en",
     "time_zone": "Europe/London",

@@ -182,7 +182,7 @@ class AuthMembership(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthMemberRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The role to give."""
+    """The role to give, by its name: a built-in one, or one that the organization made."""
 
     role: RoleName
 

@@ -23,12 +23,15 @@ Roles = Annotated[
 
 
 class AuthAccount(AuthUser, frozen=True, kw_only=True):
-    """An account as administrators see it. ``version`` is what the `ETag` says."""
+    """An account as administrators see it. ``version`` is what the `ETag` says; ``delete_after`` is
+    when the account may be erased, if it was deleted or its owner has closed it.
+    """
 
     status: str
     email_verified: bool
     last_login: Timestamp | None
     updated_at: Timestamp
+    delete_after: Timestamp | None
     organization_id: UUID | None
     locale: str | None
     time_zone: str | None
@@ -46,6 +49,7 @@ class AuthAccount(AuthUser, frozen=True, kw_only=True):
             email_verified=user.email_verified,
             last_login=None if user.last_login_at is None else timestamp(user.last_login_at),
             updated_at=timestamp(user.updated_at),
+            delete_after=None if user.delete_after is None else timestamp(user.delete_after),
             organization_id=user.organization_id,
             locale=user.locale,
             time_zone=user.time_zone,

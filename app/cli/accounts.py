@@ -29,6 +29,7 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     created_at: str
     last_login: str | None
+    delete_after: str | None
 
 
 @asynccontextmanager
@@ -76,16 +77,25 @@ async def account_named(container: "Container", name: str) -> "User":
 
 
 def show_line(account: "User", *, as_json: bool, status: bool = True) -> None:
-    """Print an account: JSON, or id, user name, e-mail, roles and ``status``."""
+    """Print an account: JSON, or id, user name, e-mail, roles and ``status``, which says it when
+    the account is closed and until when it can be restored.
+    """
     if as_json:
         click.echo(msgspec.json.encode(_line(account)).decode())
         return
     words = [str(account.id), account.username.value, account.email.value, ",".join(account.roles)]
-    click.echo("  ".join([*words, account.status.value] if status else words))
+    click.echo("  ".join([*words, _status(account)] if status else words))
+
+
+def _status(account: "User") -> str:
+    status = account.status.value
+    if account.delete_after is None or status == "deleted":
+        return status
+    return f"{status}, closed by its owner, erased after {account.delete_after.isoformat()}"
 
 
 def _line(account: "User") -> AccountLine:
-    last = account.last_login_at
+    last, leaves = account.last_login_at, account.delete_after
     return AccountLine(
         user_id=account.id,
         username=account.username.value,
@@ -96,4 +106,5 @@ def _line(account: "User") -> AccountLine:
         status=account.status.value,
         created_at=account.created_at.isoformat(),
         last_login=None if last is None else last.isoformat(),
+        delete_after=None if leaves is None else leaves.isoformat(),
     )

@@ -28,8 +28,6 @@ def status() -> None:
         for backlog in await core.events.backlogs():
             waited = 0.0 if backlog.oldest is None else (now - backlog.oldest).total_seconds()
             click.echo(f"{backlog.publisher}  {backlog.depth} events wait, for {waited:.1f} s")
-        if not core.events.publishers:
-            click.echo("no publisher is configured: events stay in the outbox")
 
     with_core(run)
 
@@ -41,6 +39,7 @@ def replay(since: str, publisher: str | None) -> None:
     """Publish the events that happened since TIME again, with the same ids, in the same order.
 
     What happens meanwhile comes behind them. Events older than AUTH_EVENT_RETENTION_DAYS are gone.
+    A webhook gets only what its delivery log does not show.
     """
     moment = _moment(since)
 
@@ -64,4 +63,4 @@ def _moment(text: str) -> datetime:
 
 
 def _all(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "none"
+    return ", ".join(names)

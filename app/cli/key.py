@@ -113,8 +113,8 @@ def export_public() -> None:
 
 @key.command()
 def rewrap() -> None:
-    """Seal every key, every waiting letter and the ends of all audit chains under AUTH_MASTER_KEY
-    that are still under AUTH_MASTER_KEY_PREVIOUS.
+    """Seal every key, waiting letter, webhook's secret and end of an audit chain under
+    AUTH_MASTER_KEY that is still under AUTH_MASTER_KEY_PREVIOUS.
 
     Safe to run again. After it the previous master key opens nothing any more.
     """
@@ -122,7 +122,10 @@ def rewrap() -> None:
     async def run(core: "Core") -> None:
         keys, letters = await core.keys.rewrap(), await core.mail.rewrap()
         chains = await core.audit.trimming.rewrap()
+        webhooks = await core.webhooks.rewrap()
         click.echo(f"{keys} keys and {letters} letters are sealed anew.")
+        if webhooks:
+            click.echo(f"The secrets of {webhooks} webhooks are sealed anew.")
         if chains:
             click.echo(f"{chains} audit chains are vouched for anew.")
 

@@ -1,4 +1,4 @@
-"""`fm-auth user disable|enable|delete|promote|demote|force-reset|end-sessions`."""
+"""`fm-auth user disable|enable|delete|restore|promote|demote|force-reset|end-sessions`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -49,6 +49,17 @@ def delete(name: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001
     if not yes:
         click.confirm(f"Delete {name} for good?", abort=True, err=True)
     _change(name, lambda core, user: core.delete(None, user.id), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@as_json
+def restore(name: str, as_json: bool) -> None:  # noqa: FBT001
+    """Keep the account NAME, whose owner has deleted it, from being erased.
+
+    They are told by mail and can sign in again. Sessions do not come back.
+    """
+    _change(name, lambda core, user: core.restore(None, user.id), as_json=as_json)
 
 
 @click.command()
@@ -116,4 +127,4 @@ def _change(name: str, change: Change, *, as_json: bool) -> None:
     on_servers(run)
 
 
-CHANGES = (disable, enable, delete, promote, demote, force_reset, end_sessions)
+CHANGES = (disable, enable, delete, restore, promote, demote, force_reset, end_sessions)

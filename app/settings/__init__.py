@@ -27,6 +27,7 @@ from app.settings.tree import (
     Settings,
     Source,
     TokenSettings,
+    WebhookSettings,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "SettingsError",
     "Source",
     "TokenSettings",
+    "WebhookSettings",
     "describe",
     "load_settings",
     "render_env_example",

@@ -9,6 +9,7 @@ from app.settings.mail import MAIL
 from app.settings.organizations import ORGANIZATIONS
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
+from app.settings.webhooks import WEBHOOKS
 
 EXAMPLE_PASSWORD = "changeme-please"  # noqa: S105  (documented, and refused outside development)
 
@@ -323,6 +324,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Organizations", ORGANIZATIONS),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
+    ("Webhooks", WEBHOOKS),
     ("Callers", _CLIENTS),
     ("Limits", LIMITS),
     ("Proxies", PROXIES),

@@ -24,6 +24,11 @@ _IN_THE_OPEN = (
     " or a mail server that needs no password"
 )
 
+_ONE_CONNECTION = (
+    "DB_POOL_SIZE=1 with DB_MAX_OVERFLOW=0 is too few: whoever passes events on to webhooks needs"
+    " two connections"
+)
+
 
 def check(values: Values, given: AbstractSet[str]) -> list[str]:
     """Problems between ``values`` (bad ones are missing) of which ``given`` were set."""
@@ -42,6 +47,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         lambda values, _: weak_hash(values),
         lambda values, _: lookup_choice(values),
         _proxies_are_listed,
+        _two_connections,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -196,3 +202,9 @@ def _proxies_are_listed(_: Values, given: AbstractSet[str]) -> list[str]:
         for name in ("AUTH_PROXY_HEADER", "AUTH_PROXY_HOPS")
         if name in given
     ]
+
+
+def _two_connections(values: Values, _: AbstractSet[str]) -> list[str]:
+    if (values.get("DB_POOL_SIZE"), values.get("DB_MAX_OVERFLOW")) != (1, 0):
+        return []
+    return [_ONE_CONNECTION]

@@ -188,6 +188,13 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where webhooks may go, and how long their log is."""
+
+    allow_private: bool
+    log_days: int
+
+
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be permitted beyond what this service has itself."""
 
@@ -236,6 +243,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings
+    webhooks: WebhookSettings
     clients: ClientSettings
     mail: MailSettings
     limits: LimitSettings

@@ -12,10 +12,11 @@ from auth_core.kernel import OrganizationId, TeamId, UserId
 
 
 class TeamGrant(msgspec.Struct, frozen=True):
-    """A role in a team."""
+    """A role in a team; ``permissions`` as of `OrganizationGrant`."""
 
     team_id: TeamId
     role: str
+    permissions: tuple[str, ...] | None = None
 
 
 class OrganizationGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,30 +60,29 @@ def subject_of(
 
 
 def _standing(book: RoleBook, grant: OrganizationGrant) -> Standing | None:
-    role = _role(book, grant)
+    role = _role(book, RoleScope.ORGANIZATION, grant.organization_id, grant)
     if grant.active:
-        return Standing(role, {team.team_id: _team_role(book, team) for team in grant.teams})
+        here = grant.organization_id
+        teams = {one.team_id: _role(book, RoleScope.TEAM, here, one) for one in grant.teams}
+        return Standing(role, teams)
     if Permission.ORGANIZATION_MANAGE not in role.permissions:
         return None
     return Standing(msgspec.structs.replace(role, permissions=role.permissions & _RESTORING))
 
 
-def _role(book: RoleBook, grant: OrganizationGrant) -> Role:
+def _role(
+    book: RoleBook,
+    scope: RoleScope,
+    organization_id: OrganizationId,
+    grant: OrganizationGrant | TeamGrant,
+) -> Role:
     if grant.permissions is None:
-        found = book.find(RoleScope.ORGANIZATION, grant.role)
-        return found or _nothing(grant.role, RoleScope.ORGANIZATION)
+        found = book.find(scope, grant.role)
+        return found or Role(name=grant.role, scope=scope, permissions=frozenset())
     return Role(
         name=grant.role,
-        scope=RoleScope.ORGANIZATION,
+        scope=scope,
         # what is not registered any more permits nothing
         permissions=frozenset(each for each in grant.permissions if each in book.registry),
-        organization_id=grant.organization_id,
+        organization_id=organization_id,
     )
-
-
-def _team_role(book: RoleBook, grant: TeamGrant) -> Role:
-    return book.find(RoleScope.TEAM, grant.role) or _nothing(grant.role, RoleScope.TEAM)
-
-
-def _nothing(name: str, scope: RoleScope) -> Role:
-    return Role(name=name, scope=scope, permissions=frozenset())

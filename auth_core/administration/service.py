@@ -7,6 +7,7 @@ from typing import Protocol
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.credentials import CredentialsUnitOfWork, PasswordHasher, PasswordPolicy
 from auth_core.kernel import Clock, EventId, Ids, Secret, SessionId, UserId, acting
+from auth_core.self_service import DeletionFlow
 from auth_core.sessions import (
     AccountLifecycle,
     Ending,
@@ -46,8 +47,10 @@ class Administration:
         users: UserService,
         sessions: SessionService,
         lifecycle: AccountLifecycle,
+        deletion: DeletionFlow,
         hasher: PasswordHasher,
         policy: PasswordPolicy,
+        *,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -55,6 +58,7 @@ class Administration:
         self._users = users
         self._sessions = sessions
         self._lifecycle = lifecycle
+        self._deletion = deletion
         self._hasher = hasher
         self._policy = policy
         self._clock = clock
@@ -133,6 +137,11 @@ class Administration:
         """Close an account for good."""
         with _named(actor):
             return await self._lifecycle.delete(user_id, permit=_ranking(actor))
+
+    async def restore(self, actor: User | None, user_id: UserId) -> User:
+        """Take back that its owner has closed an account, as `DeletionFlow.cancel` does."""
+        with _named(actor):
+            return await self._deletion.cancel(user_id, permit=_ranking(actor))
 
     async def require_password_change(self, actor: User | None, user_id: UserId) -> None:
         """End every session; the password opens nothing until it was replaced."""

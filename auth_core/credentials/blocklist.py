@@ -4,19 +4,22 @@ The filter ships with the package and needs no network. `.ci/blocklist.py` makes
 what. A listed text is always found; another one is taken for listed once in a million times.
 """
 
-import hashlib
 from collections.abc import Iterable
 from functools import cache
+from hashlib import blake2b
 from importlib.resources import files
 from math import ceil, log
+from struct import Struct
 from typing import Protocol, Self
 
 from auth_core.kernel import Misconfigured
 
 FALSE_POSITIVES = 1e-6
-_MAGIC = b"FMBL\x01"
-_HEADER_BYTES = len(_MAGIC) + 1
-_WORD_BYTES = 8
+_MAGIC = b"FMBL\x02"
+_HEADER_BYTES = len(_MAGIC) + 2
+_LONGEST = 255
+_DIGEST_BYTES = 16
+_words = Struct(">QQ").unpack
 
 
 class Blocklist(Protocol):
@@ -30,21 +33,24 @@ class Blocklist(Protocol):
 class BloomFilter:
     """A set of texts in 29 bits each: no text can be read from it."""
 
-    __slots__ = ("_bits", "_probes", "_size")
+    __slots__ = ("_bits", "_longest", "_probes", "_size")
 
     def __init__(self, data: bytes) -> None:
         """Of what `to_bytes` gave. Raises Misconfigured for anything else."""
         if not data.startswith(_MAGIC) or len(data) <= _HEADER_BYTES:
             message = "The password blocklist of this installation is damaged. Reinstall it."
             raise Misconfigured(message)
-        self._probes = data[_HEADER_BYTES - 1]
+        self._probes, self._longest = data[len(_MAGIC) : _HEADER_BYTES]
         self._bits = data[_HEADER_BYTES:]
         self._size = 8 * len(self._bits)
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Self:
-        """A filter that holds exactly ``texts``, but for one false positive in a million."""
-        listed = set(texts)
+        """A filter that holds exactly ``texts``, but for one false positive in a million.
+
+        Texts of more than 255 code points are left out.
+        """
+        listed = {text for text in texts if len(text) <= _LONGEST}
         bits_each = -log(FALSE_POSITIVES) / log(2) ** 2
         bits = bytearray(ceil(max(1, len(listed)) * bits_each / 8))
         probes = round(bits_each * log(2))
@@ -54,13 +60,16 @@ class BloomFilter:
                 place = position % (8 * len(bits))
                 bits[place >> 3] |= 1 << (place & 7)
                 position += step
-        return cls(_MAGIC + bytes([probes]) + bytes(bits))
+        longest = max(map(len, listed), default=0)
+        return cls(_MAGIC + bytes((probes, longest)) + bytes(bits))
 
     def to_bytes(self) -> bytes:
         """What the constructor takes."""
-        return _MAGIC + bytes([self._probes]) + self._bits
+        return _MAGIC + bytes((self._probes, self._longest)) + self._bits
 
     def __contains__(self, text: str) -> bool:
+        if len(text) > self._longest:
+            return False
         position, step = _places(text)
         bits, size = self._bits, self._size
         for _ in range(self._probes):
@@ -79,7 +88,6 @@ def shipped_blocklist() -> BloomFilter:
 
 def _places(text: str) -> tuple[int, int]:
     """Where to look first and how far to go on from there (Kirsch and Mitzenmacher 2006)."""
-    digest = hashlib.blake2b(
-        text.encode(errors="surrogatepass"), digest_size=2 * _WORD_BYTES
-    ).digest()
-    return int.from_bytes(digest[:_WORD_BYTES]), int.from_bytes(digest[_WORD_BYTES:]) | 1
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    position, step = _words(digest)
+    return position, step | 1

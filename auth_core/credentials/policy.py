@@ -119,17 +119,17 @@ class PasswordPolicy:
         return password
 
     def _is_listed(self, folded: str) -> bool:
-        return any(
-            len(base) >= _SHORTEST_NAME and base in self._blocklist for base in set(bases(folded))
-        )
+        listed = self._blocklist
+        return any(len(base) >= _SHORTEST_NAME and base in listed for base in bases(folded))
 
     def _is_personal(self, folded: str, names: set[str]) -> bool:
         for text in (folded, folded[::-1]):
-            rest = text
-            for name in sorted(names, key=len, reverse=True):
-                rest = rest.replace(name, " ")
-            if rest == text:
+            found = [name for name in names if name in text]
+            if not found:
                 continue
+            rest = text
+            for name in sorted(found, key=len, reverse=True):
+                rest = rest.replace(name, " ")
             letters = "".join(part for part in _PARTS.findall(rest) if not part.isdecimal())
             if len(letters) < _SHORTEST_REST or letters in self._blocklist:
                 return True
@@ -149,8 +149,8 @@ class PasswordPolicy:
 def _parts(names: Iterable[str]) -> set[str]:
     """The names and their words: local part, domain labels, first and last name; folded."""
     folded = [fold(name) for name in names]
-    words = {word for name in folded for word in _PARTS.findall(name)}
-    return {part for part in words.union(folded) if len(part) >= _SHORTEST_NAME}
+    words = _PARTS.findall("\n".join(folded))
+    return {part for part in (*folded, *words) if len(part) >= _SHORTEST_NAME}
 
 
 def _refused(field: str, kind: str, message: str) -> InvalidInput:

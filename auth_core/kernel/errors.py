@@ -219,7 +219,10 @@ class LastAdministrator(Conflict):
     """Without this account nobody could administrate."""
 
     code = "last_administrator"
-    default_message = "This is the last administrator. Make another one first."
+    default_message = (
+        "This is the last administrator. Make another one first: give somebody the role, or run"
+        " `fm-auth user promote NAME`."
+    )
 
 
 class PreconditionFailed(AuthCoreError):

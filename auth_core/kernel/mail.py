@@ -50,6 +50,8 @@ class MailTemplate(StrEnum):
     """Sign in. ``code``, ``minutes``."""
     DELETION_SCHEDULED = "deletion_scheduled"
     """The account will be erased. ``date`` (ISO 8601)."""
+    DELETION_CANCELLED = "deletion_cancelled"
+    """A notice: an administrator keeps the account from being erased."""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

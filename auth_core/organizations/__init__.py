@@ -56,6 +56,7 @@ from auth_core.organizations.ports import (
     MembershipsUnitOfWork,
     OrganizationRepository,
     OrganizationsUnitOfWork,
+    RoleLookup,
     TeamRepository,
 )
 from auth_core.organizations.service import OrganizationChanges, OrganizationService
@@ -121,6 +122,7 @@ __all__ = [
     "OrganizationSettings",
     "Organizations",
     "OrganizationsUnitOfWork",
+    "RoleLookup",
     "Slug",
     "SlugTaken",
     "Team",

@@ -1,5 +1,7 @@
 """Who asks, with the roles that they have while the organization is held."""
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from auth_core.access import (
@@ -46,20 +48,6 @@ class Held(msgspec.Struct, frozen=True):
         """The same for a team, whose own roles count, too."""
         self._decide(permission, team_id)
 
-    def require_may_assign(self, role: Role | None, instead_of: Role | None = None) -> None:
-        """That whoever acts may make somebody a ``role``, None is nobody (SEC-57)."""
-        if self.subject is not None:
-            require_may_assign(self.subject, self.organization.id, role=role, instead_of=instead_of)
-
-    def require_may_assign_in_team(
-        self, team_id: TeamId, role: Role | None, instead_of: Role | None = None
-    ) -> None:
-        """The same in a team."""
-        if self.subject is not None:
-            require_may_assign_in_team(
-                self.subject, self.organization.id, team_id, role=role, instead_of=instead_of
-            )
-
     def _decide(self, permission: Permission, team_id: TeamId | None) -> None:
         if self.subject is None:
             return
@@ -102,47 +90,90 @@ class Acting:
         membership = await uow.memberships.get(organization_id, actor_id)
         grants: Grants = ()
         if membership is not None:
-            teams = await uow.teams.memberships_of(organization_id, actor_id)
-            grants = (_grant(membership, tuple(TeamGrant(one.team_id, one.role) for one in teams)),)
+            grants = (await self._grant(uow, membership),)
         subject = subject_of(self._book, actor_id, user.roles, grants)
         resource = AccessResource(type="organization", organization_id=organization_id)
         if decide(subject, Permission.ORGANIZATION_READ, resource).conceals:
             raise OrganizationNotFound
         return Held(organization, subject, membership)
 
-    def role(self, name: str) -> Role:
-        """The role of organizations that is called so. Raises InvalidInput."""
-        return self._known(RoleScope.ORGANIZATION, name)
+    async def require_may_assign(
+        self,
+        uow: OrganizationsUnitOfWork,
+        held: Held,
+        role: str | None,
+        *,
+        instead_of: str | None = None,
+        team_id: TeamId | None = None,
+    ) -> None:
+        """That whoever acts may make somebody a ``role`` of the organization, or of a team of it.
 
-    def team_role(self, name: str) -> Role:
-        """The role of teams that is called so. Raises InvalidInput."""
-        return self._known(RoleScope.TEAM, name)
+        None is nobody; ``instead_of`` is what they are until then (SEC-57). Raises
+        PermissionDenied, and InvalidInput when there is no such role.
+        """
+        where, scope = held.organization.id, RoleScope.TEAM if team_id else RoleScope.ORGANIZATION
+        if team_id is None:
+            held.require(Permission.USERS_MANAGE)
+        else:
+            held.require_in_team(Permission.TEAMS_MANAGE, team_id)
+        names = [(scope, name) for name in (role, instead_of) if name is not None]
+        made = await self._made(uow, where, names)
+        wanted = None if role is None else self._known(scope, role, made)
+        if held.subject is None:
+            return
+        before = None if instead_of is None else self._held(scope, instead_of, made)
+        if team_id is None:
+            require_may_assign(held.subject, where, role=wanted, instead_of=before)
+        else:
+            require_may_assign_in_team(held.subject, where, team_id, role=wanted, instead_of=before)
 
-    def held_role(self, name: str) -> Role:
-        """The role that somebody has; one that nobody knows permits nothing."""
-        return self._book.find(RoleScope.ORGANIZATION, name) or _nothing(
-            name, RoleScope.ORGANIZATION
+    async def role_exists(
+        self, uow: OrganizationsUnitOfWork, organization_id: OrganizationId, name: str
+    ) -> bool:
+        """Whether somebody can have a role of this name in the organization."""
+        if self._book.find(RoleScope.ORGANIZATION, name) is not None:
+            return True
+        return name in await uow.roles.permitted(organization_id, [name])
+
+    async def _grant(
+        self, uow: OrganizationsUnitOfWork, membership: Membership
+    ) -> OrganizationGrant:
+        where = membership.organization_id
+        teams = await uow.teams.memberships_of(where, membership.user_id)
+        names = [(RoleScope.TEAM, one.role) for one in teams]
+        made = await self._made(uow, where, [(RoleScope.ORGANIZATION, membership.role), *names])
+        return OrganizationGrant(
+            organization_id=where,
+            role=membership.role,
+            permissions=made.get(membership.role),
+            teams=tuple(TeamGrant(one.team_id, one.role, made.get(one.role)) for one in teams),
         )
 
-    def held_team_role(self, name: str) -> Role:
-        """The same of a team."""
-        return self._book.find(RoleScope.TEAM, name) or _nothing(name, RoleScope.TEAM)
+    async def _made(
+        self,
+        uow: OrganizationsUnitOfWork,
+        organization_id: OrganizationId,
+        names: Iterable[tuple[RoleScope, str]],
+    ) -> Mapping[str, tuple[str, ...]]:
+        """What those of ``names`` permit that are not built in. Without any, no round trip."""
+        own = {name for scope, name in names if self._book.find(scope, name) is None}
+        return await uow.roles.permitted(organization_id, own) if own else {}
 
-    def _known(self, scope: RoleScope, name: str) -> Role:
+    def _known(self, scope: RoleScope, name: str, made: Mapping[str, tuple[str, ...]]) -> Role:
+        """A role to give, with all that it says: nobody holds what is registered no more."""
         role = self._book.find(scope, name)
-        if role is None:
-            known = ", ".join(each.name for each in self._book.of(scope))
-            raise InvalidInput(
-                FieldProblem(field="role", type="unknown", message=f"one of {known}")
-            )
-        return role
+        if role is not None:
+            return role
+        if name not in made:
+            built_in = ", ".join(each.name for each in self._book.of(scope))
+            message = f"one of {built_in}, or a role that the organization made"
+            raise InvalidInput(FieldProblem(field="role", type="unknown", message=message))
+        return Role(name=name, scope=scope, permissions=frozenset(made[name]))
 
-
-def _grant(membership: Membership, teams: tuple[TeamGrant, ...]) -> OrganizationGrant:
-    return OrganizationGrant(
-        organization_id=membership.organization_id, role=membership.role, teams=teams
-    )
-
-
-def _nothing(name: str, scope: RoleScope) -> Role:
-    return Role(name=name, scope=scope, permissions=frozenset())
+    def _held(self, scope: RoleScope, name: str, made: Mapping[str, tuple[str, ...]]) -> Role:
+        """A role that somebody has, with what it permits now."""
+        role = self._book.find(scope, name)
+        if role is not None:
+            return role
+        permits = self._book.registry.all.intersection(made.get(name, ()))
+        return Role(name=name, scope=scope, permissions=permits)

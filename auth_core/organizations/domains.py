@@ -152,7 +152,8 @@ class DomainService:
     ) -> Held:
         held = await self._acting.hold(uow, organization_id, actor_id)
         held.require(Permission.ORGANIZATION_WRITE)
-        held.require_may_assign(self._acting.held_role(held.organization.settings.domain_role))
+        role = held.organization.settings.domain_role
+        await self._acting.require_may_assign(uow, held, role)
         return held
 
     async def _record(

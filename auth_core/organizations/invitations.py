@@ -81,11 +81,10 @@ class InvitationService:
         if not has_mailbox(email):
             message = "an e-mail address is needed here"
             raise InvalidInput(FieldProblem(field="email", type="missing", message=message))
-        wanted, secret = self._acting.role(role), new_token(self._entropy)
-        token = InvitationToken(organization_id, secret)
+        token = InvitationToken(organization_id, new_token(self._entropy))
         async with self._unit_of_work().for_organization(organization_id) as uow:
             held = await self._acting.hold(uow, organization_id, actor_id)
-            held.require_may_assign(wanted)
+            await self._acting.require_may_assign(uow, held, role)
             invited = await uow.users.find(email)
             if invited and await uow.memberships.get(organization_id, invited.id):
                 raise AlreadyMember
@@ -126,7 +125,7 @@ class InvitationService:
         """Make an invitation void. Raises InvitationNotFound when it is not live."""
         async with self._unit_of_work().for_organization(organization_id) as uow:
             held = await self._acting.hold(uow, organization_id, actor_id)
-            held.require_may_assign(None)
+            await self._acting.require_may_assign(uow, held, None)
             revoked = await uow.invitations.revoke(
                 organization_id, invitation_id, self._clock.now()
             )
@@ -176,7 +175,9 @@ class InvitationService:
         accepted = await uow.invitations.accept(
             organization.id, token.digest, user.email, user.id, self._clock.now()
         )
-        if accepted is None:
+        if accepted is None or not await self._acting.role_exists(
+            uow, organization.id, accepted.role
+        ):
             raise InvalidLink
         if await uow.memberships.get(organization.id, user.id) is not None:
             raise AlreadyMember

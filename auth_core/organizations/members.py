@@ -103,11 +103,11 @@ class MemberService:
 
         Raises InvalidInput (no such role), LimitReached, AlreadyMember, UserNotFound.
         """
-        self._acting.role(role)
 
         async def work() -> Membership:
             async with self._unit_of_work().for_organization(organization_id) as uow:
                 held = await self._acting.hold(uow, organization_id, None)
+                await self._acting.require_may_assign(uow, held, role)
                 added = await self.add_within(
                     uow, held.organization, user_id, role, actor_id=None, reason="by_operator"
                 )
@@ -125,13 +125,12 @@ class MemberService:
         role: str,
     ) -> Membership:
         """Give a member another role. Raises InvalidInput when there is no such role."""
-        wanted = self._acting.role(role)
 
         async def work() -> Membership:
             async with self._unit_of_work().for_organization(organization_id) as uow:
                 held = await self._acting.hold(uow, organization_id, actor_id)
                 before = await _existing(uow, organization_id, user_id)
-                held.require_may_assign(wanted, self._acting.held_role(before.role))
+                await self._acting.require_may_assign(uow, held, role, instead_of=before.role)
                 if before.role == role:
                     return before
                 changed = await self._change(uow, held, before, role, actor_id)
@@ -178,7 +177,7 @@ class MemberService:
                 before = await _existing(uow, organization_id, user_id)
                 leaves = actor_id == user_id
                 if not leaves:
-                    held.require_may_assign(None, self._acting.held_role(before.role))
+                    await self._acting.require_may_assign(uow, held, None, instead_of=before.role)
                 await self._remove(uow, before, actor_id, leaves=leaves)
                 await uow.commit()
             await self._cache.forget_user(user_id)

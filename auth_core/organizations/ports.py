@@ -1,6 +1,6 @@
 """What organizations need from storage. Every method is of one organization, or says why not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -246,6 +246,20 @@ class InvitationRepository(Protocol):
         ...
 
 
+class RoleLookup(Protocol):
+    """What the roles that organizations made permit."""
+
+    async def permitted(
+        self, organization_id: OrganizationId, names: Collection[str]
+    ) -> Mapping[str, tuple[str, ...]]:
+        """What each role of these names permits; there is nothing for a name that no role has.
+
+        Whoever gives a role to somebody holds the organization first: no role goes or changes
+        meanwhile.
+        """
+        ...
+
+
 class DomainRepository(Protocol):
     """The domains that organizations claim."""
 
@@ -312,6 +326,11 @@ class OrganizationsUnitOfWork(
     @property
     def invitations(self) -> InvitationRepository:
         """Their invitations."""
+        ...
+
+    @property
+    def roles(self) -> RoleLookup:
+        """The roles that they made."""
         ...
 
     @property

@@ -187,7 +187,6 @@ class TeamService:
 
         Raises InvalidInput (no such role), MemberNotFound.
         """
-        wanted = self._acting.team_role(role)
         membership = TeamMembership(
             organization_id=organization_id,
             team_id=team_id,
@@ -202,8 +201,9 @@ class TeamService:
                 await _existing(uow, organization_id, team_id)
                 known = await uow.teams.memberships_of(organization_id, user_id)
                 held_role = next((one.role for one in known if one.team_id == team_id), None)
-                instead = None if held_role is None else self._acting.held_team_role(held_role)
-                held.require_may_assign_in_team(team_id, wanted, instead)
+                await self._acting.require_may_assign(
+                    uow, held, role, instead_of=held_role, team_id=team_id
+                )
                 if held_role == role:
                     return
                 before = await uow.teams.put_member(membership)
@@ -230,8 +230,9 @@ class TeamService:
                 if before is None:
                     raise MemberNotFound
                 if actor_id != user_id:
-                    instead = self._acting.held_team_role(before.role)
-                    held.require_may_assign_in_team(team_id, None, instead)
+                    await self._acting.require_may_assign(
+                        uow, held, None, instead_of=before.role, team_id=team_id
+                    )
                 about = self._trail.about(organization_id, actor_id, user_id)
                 await self._trail.record(
                     uow,

@@ -9,12 +9,12 @@ import msgspec
 from auth_core.access import Grants
 from auth_core.audit import AuditUnitOfWork
 from auth_core.kernel import EventId, OrganizationId, RoleId, UserId
-from auth_core.organizations import OrganizationsUnitOfWork
+from auth_core.organizations import OrganizationsUnitOfWork, RoleLookup
 from auth_core.roles.model import CustomRole
 from auth_core.users import UsersUnitOfWork
 
 
-class RoleRepository(Protocol):
+class RoleRepository(RoleLookup, Protocol):
     """Roles that organizations made; their names are unique in each.
 
     Whoever changes one holds its organization first (`OrganizationRepository.hold`), as does
@@ -55,11 +55,14 @@ class RoleRepository(Protocol):
         ...
 
     async def holders(self, organization_id: OrganizationId, name: str) -> list[UserId]:
-        """Every member who has the role of this name."""
+        """Every member who has the role of this name, in the organization or in a team of it.
+
+        Each once, in order of id.
+        """
         ...
 
-    async def is_awaited(self, organization_id: OrganizationId, name: str) -> bool:
-        """Whether an invitation that can still be accepted, sooner or later, gives this role."""
+    async def is_awaited(self, organization_id: OrganizationId, name: str, now: datetime) -> bool:
+        """Whether an invitation that can be accepted at ``now`` gives this role."""
         ...
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from auth_core.access import Permission, Role, RoleBook, RoleScope, Subject, require_may_define
+from auth_core.access import Permission, RoleBook, Subject, require_may_define
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import (
     Clock,
@@ -65,19 +65,6 @@ class RoleService:
         """One role."""
         async with self._unit_of_work().for_organization(organization_id) as uow:
             return await _existing(uow, organization_id, role_id)
-
-    async def find(
-        self, uow: RolesUnitOfWork, organization_id: OrganizationId, name: str
-    ) -> Role | None:
-        """The role that a member of an organization would have by this name, or None.
-
-        For whoever gives it to somebody and therefore holds the organization in ``uow``.
-        """
-        built_in = self._book.find(RoleScope.ORGANIZATION, name)
-        if built_in is not None:
-            return built_in
-        custom = await uow.roles.find(organization_id, name)
-        return None if custom is None else custom.role
 
     async def create(
         self,
@@ -158,8 +145,8 @@ class RoleService:
             require_may_define(
                 granter,
                 organization_id,
-                frozenset(after.permissions),
-                instead_of=frozenset(before.permissions),
+                self._registered(after) if permissions is None else permissions,
+                instead_of=self._registered(before),
             )
             if after is before:
                 return before
@@ -180,10 +167,11 @@ class RoleService:
             require_may_define(
                 granter,
                 organization_id,
-                frozenset(role.permissions),
+                self._registered(role),
                 by=Permission.ROLES_DELETE,
             )
-            awaited = await uow.roles.is_awaited(organization_id, role.name)
+            now = self._clock.now()
+            awaited = await uow.roles.is_awaited(organization_id, role.name, now)
             if awaited or await uow.roles.holders(organization_id, role.name):
                 raise RoleHeld
             await uow.roles.remove(organization_id, role_id)
@@ -211,6 +199,10 @@ class RoleService:
         if description is not None and description != role.description:
             fields["description"] = description
         return role.edited(at=self._clock.now(), **fields) if fields else role
+
+    def _registered(self, role: CustomRole) -> frozenset[str]:
+        """What a role permits now: nobody holds what is registered no more, also not to mend it."""
+        return self._book.registry.all.intersection(role.permissions)
 
     async def _tell(
         self,

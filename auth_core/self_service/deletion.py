@@ -12,7 +12,9 @@ from auth_core.kernel import (
     Clock,
     Email,
     LastAdministrator,
+    LifecycleConflict,
     MailTemplate,
+    UserId,
     Username,
     UserNotFound,
     has_mailbox,
@@ -65,10 +67,11 @@ class DeletionFlow:
         now = self._clock.now()
         delete_after = now + self._grace
         async with self._unit_of_work() as uow:
-            await uow.one_time_secrets.void(user.id, OF_AN_ACCOUNT, now)
-            await uow.users.update(user.leaving(at=now, delete_after=delete_after))
+            # before the row, as `AccountLifecycle` does: the other way round is a deadlock
             if user.administrates and not await uow.users.hold_administrators(user.id):
                 raise LastAdministrator
+            await uow.one_time_secrets.void(user.id, OF_AN_ACCOUNT, now)
+            await uow.users.update(user.leaving(at=now, delete_after=delete_after))
             await require_no_sole_owner(uow, user.id)
             ended = await self._sessions.end_all_within(uow, user.id, EndReason.USER_DELETED)
             acted = await self._sessions.end_impersonations_within(
@@ -109,18 +112,42 @@ class DeletionFlow:
                 user = await self._stay(uow, user, reason="by_owner")
             return await self._start.commit(uow, user, origin, keys)
 
-    async def cancel(self, user: User) -> User:
-        """Undo it for somebody, as an administrator; nobody is signed in.
+    async def cancel(self, user_id: UserId, *, permit: Callable[[User], None]) -> User:
+        """Undo it for somebody, as an administrator; their owner is told by mail.
 
-        Raises UserNotFound for an account that is not leaving; ConcurrentUpdate, Unavailable.
+        Nobody is signed in: sessions, links and codes of before stay dead. An account that was
+        disabled meanwhile stays so. Raises UserNotFound, what ``permit`` raises, LifecycleConflict
+        when it is not leaving or the grace is over; ConcurrentUpdate, Unavailable.
         """
-        if user.delete_after is None or not self._may_return(user):
-            raise UserNotFound
+        return await asyncio.shield(self._cancel(user_id, permit))
+
+    async def _cancel(self, user_id: UserId, permit: Callable[[User], None]) -> User:
         async with self._unit_of_work() as uow:
+            user = await uow.users.get(user_id)
+            if user is None:
+                raise UserNotFound
+            permit(user)
+            self._require_leaving(user)
             stayed = await self._stay(uow, user, reason="by_administrator")
+            to = user.email if has_mailbox(user.email) else NOBODY
+            await self._mailed.write(
+                uow, MailTemplate.DELETION_CANCELLED, to, {}, locale=user.locale
+            )
             await uow.commit()
-        await self._sessions.began(user.id)  # what is cached about the user is old
+        await self._sessions.began(user_id)  # what is cached about the user is old
         return stayed
+
+    def _require_leaving(self, user: User) -> None:
+        """Raises LifecycleConflict. What is due may be erased at any moment: too late."""
+        if user.status is UserStatus.DELETED:
+            message = "The account was deleted for good."
+        elif user.delete_after is None:
+            message = "The account is not on its way out."
+        elif self._clock.now() >= user.delete_after:
+            message = "It is too late: the account is due to be erased."
+        else:
+            return
+        raise LifecycleConflict(message)
 
     async def _stay(self, uow: SelfServiceUnitOfWork, user: User, *, reason: str) -> User:
         stayed = user.stayed(at=self._clock.now())

@@ -25,6 +25,7 @@ from auth_core.testing.organizations import (
 )
 from auth_core.testing.personal_data import InMemoryPersonalDataRepository
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
+from auth_core.testing.receivers import InMemoryReceivers
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.roles import InMemoryGrantsReader, InMemoryRoleRepository
 from auth_core.testing.session_cache import InMemorySessionCache
@@ -37,7 +38,6 @@ from auth_core.testing.unit_of_work import (
     InMemoryUnitOfWork,
 )
 from auth_core.testing.users import InMemoryUserRepository
-from auth_core.testing.webhooks import InMemoryReceivers
 
 __all__ = [
     "DeterministicIds",

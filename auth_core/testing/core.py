@@ -15,6 +15,7 @@ from auth_core.testing.crypto import (
 )
 from auth_core.testing.domain_names import InMemoryDomainNames
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
+from auth_core.testing.receivers import InMemoryReceivers
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
 from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter
@@ -48,6 +49,7 @@ class InMemoryCore(Core):
         self.entropy = entropy
         self.names = InMemoryDomainNames()
         self.hasher = ToyPasswordHasher(entropy)
+        self.receivers = InMemoryReceivers()
         self.ports = Ports(
             unit_of_work=self.unit_of_work,
             refresh_counter=InMemoryRefreshCounter(store),
@@ -63,6 +65,7 @@ class InMemoryCore(Core):
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
             domain_names=self.names,
+            webhook_sender=self.receivers,
         )
         store.vault = LetterVault(self.ports.sealer)
         super().__init__(self.ports, options)

@@ -90,6 +90,16 @@ class InMemoryOrganizationRepository:
         rows.team_memberships.drop_where(lambda key, _: key[0] == organization_id)
         rows.invitations.drop_where(lambda key, _: key[0] == organization_id)
         rows.domains.drop_where(lambda _, domain: domain.organization_id == organization_id)
+        theirs = [
+            each.id
+            for each in rows.webhook_endpoints.values()
+            if each.organization_id == organization_id
+        ]
+        deliveries = [
+            each.id for _, each in rows.webhook_deliveries.values() if each.endpoint_id in theirs
+        ]
+        await rows.delete(rows.webhook_deliveries, deliveries)
+        await rows.delete(rows.webhook_endpoints, theirs)
 
     async def _take_slug(self, organization: Organization) -> None:
         await self._transaction.lock(("slug", organization.slug))

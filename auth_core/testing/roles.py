@@ -1,6 +1,6 @@
 """Roles of organizations, and what people were granted, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -77,23 +77,34 @@ class InMemoryRoleRepository:
         return True
 
     async def holders(self, organization_id: OrganizationId, name: str) -> list[UserId]:
-        """The members with this role, in order of id."""
+        """The members with this role, there or in a team, in order of id."""
         await self._transaction.statement("roles.holders")
         found = self._transaction.memberships.where(
             lambda each: each.organization_id == organization_id and each.role == name
         )
-        return sorted(each.user_id for each in found)
+        in_teams = self._transaction.team_memberships.where(
+            lambda each: each.organization_id == organization_id and each.role == name
+        )
+        return sorted({each.user_id for each in found} | {each.user_id for each in in_teams})
 
-    async def is_awaited(self, organization_id: OrganizationId, name: str) -> bool:
-        """Whether there is an invitation that is neither accepted nor revoked."""
+    async def permitted(
+        self, organization_id: OrganizationId, names: Collection[str]
+    ) -> Mapping[str, tuple[str, ...]]:
+        """By name, of those that there are."""
+        await self._transaction.statement("roles.permitted")
+        return {
+            each.name: each.permissions for each in self._all(organization_id) if each.name in names
+        }
+
+    async def is_awaited(self, organization_id: OrganizationId, name: str, now: datetime) -> bool:
+        """Whether there is a live invitation."""
         await self._transaction.statement("roles.is_awaited")
         return bool(
             self._transaction.invitations.where(
                 lambda each: (
                     each.organization_id == organization_id
                     and each.role == name
-                    and each.accepted_at is None
-                    and each.revoked_at is None
+                    and each.is_live(now)
                 )
             )
         )
@@ -148,9 +159,8 @@ def grants_of(transaction: Transaction, user_id: UserId) -> Grants:
 def _grant(transaction: Transaction, membership: Membership) -> OrganizationGrant:
     here = membership.organization_id
     organization = transaction.organizations.get(here)
-    custom = transaction.roles.where(
-        lambda each: each.organization_id == here and each.name == membership.role
-    )
+    made = transaction.roles.where(lambda each: each.organization_id == here)
+    permits = {each.name: each.permissions for each in made}
     teams = transaction.team_memberships.where(
         lambda each: each.organization_id == here and each.user_id == membership.user_id
     )
@@ -158,8 +168,8 @@ def _grant(transaction: Transaction, membership: Membership) -> OrganizationGran
     return OrganizationGrant(
         organization_id=here,
         role=membership.role,
-        permissions=custom[0].permissions if custom else None,
-        teams=tuple(TeamGrant(each.team_id, each.role) for each in teams),
+        permissions=permits.get(membership.role),
+        teams=tuple(TeamGrant(each.team_id, each.role, permits.get(each.role)) for each in teams),
         active=organization is not None and organization.is_active,
     )
 

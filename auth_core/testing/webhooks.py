@@ -1,6 +1,6 @@
-"""Webhooks in memory: endpoints and deliveries of one transaction, and receivers under control."""
+"""Webhooks in memory: endpoints and deliveries of one transaction."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,11 @@ from auth_core.webhooks import (
     NewDelivery,
     Verdict,
     WebhookEndpoint,
-    WebhookSender,
-    parse_target,
 )
 
 _CHANGEABLE = (
     *("url", "event_types", "description", "sealed_secret", "sealed_previous_secret"),
-    *("previous_expires_at", "disabled", "updated_at"),
+    *("previous_expires_at", "disabled", "enabled_since", "updated_at"),
 )
 
 
@@ -89,7 +87,7 @@ class InMemoryEndpoints(_Table):
     ) -> list[WebhookEndpoint]:
         """Those of one scope."""
         await self._transaction.statement("webhooks.page")
-        return [each for each in self._of(scope) if after is None or each.id > after][:limit]
+        return _after(self._of(scope), after)[:limit]
 
     async def update(self, endpoint: WebhookEndpoint) -> None:
         """Replace what people decide."""
@@ -111,17 +109,17 @@ class InMemoryEndpoints(_Table):
     ) -> list[WebhookEndpoint]:
         """Those of every scope."""
         await self._transaction.statement("webhooks.all")
-        every = sorted(self._transaction.webhook_endpoints.values(), key=lambda each: each.id)
-        return [each for each in every if after is None or each.id > after][:limit]
+        every = self._transaction.webhook_endpoints.values()
+        return _after(every, after)[:limit]
 
     async def listeners(self, organizations: Collection[OrganizationId]) -> list[Listener]:
         """Those that may want something."""
         await self._transaction.statement("webhooks.listeners")
+        scopes = {None, *organizations}
         return [
-            Listener(each.id, each.organization_id, each.event_types)
+            Listener(each.id, each.organization_id, each.event_types, each.enabled_since)
             for each in self._transaction.webhook_endpoints.values()
-            if each.enabled
-            and (each.organization_id is None or each.organization_id in organizations)
+            if each.enabled and each.organization_id in scopes
         ]
 
     async def wake(self, endpoint_id: EndpointId, now: datetime) -> None:
@@ -135,9 +133,7 @@ class InMemoryEndpoints(_Table):
 
     def _of(self, scope: OrganizationId | None) -> list[WebhookEndpoint]:
         every = self._transaction.webhook_endpoints.values()
-        return sorted(
-            (each for each in every if each.organization_id == scope), key=lambda each: each.id
-        )
+        return [each for each in every if each.organization_id == scope]
 
 
 class InMemoryDeliveries(_Table):
@@ -255,11 +251,17 @@ class InMemoryDeliveries(_Table):
         return row[1] if row is not None and row[1].endpoint_id == endpoint_id else None
 
     async def page(
-        self, endpoint_id: EndpointId, *, before: DeliveryId | None = None, limit: int = 100
+        self,
+        endpoint_id: EndpointId,
+        *,
+        dead: bool = False,
+        before: DeliveryId | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
         """Newest first."""
         await self._transaction.statement("deliveries.page")
-        found = [delivery for _, delivery in self._rows(endpoint_id)]
+        rows = self._rows(endpoint_id)
+        found = [delivery for _, delivery in rows if delivery.dead_at is not None or not dead]
         older = [each for each in found if before is None or each.id < before]
         return sorted(older, key=lambda each: each.id, reverse=True)[:limit]
 
@@ -308,23 +310,9 @@ class InMemoryDeliveries(_Table):
         self._change(endpoint_id, due_at=due)
 
 
-class InMemoryReceivers:
-    """Takes every delivery, or answers as it is told."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[str, Mapping[str, str], bytes]] = []
-        self.answering: Callable[[str, bytes], int] = lambda url, body: 200  # noqa: ARG005
-        """Called with each delivery; returns a status or raises WebhookFailure."""
-
-    async def check(self, url: str) -> None:
-        """Judge the URL; no name is looked up."""
-        parse_target(url)
-
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """Keep it if it is taken."""
-        status = self.answering(url, body)
-        self.received.append((url, headers, body))
-        return status
+def _after(endpoints: Iterable[WebhookEndpoint], after: EndpointId | None) -> list[WebhookEndpoint]:
+    chosen = (each for each in endpoints if after is None or each.id > after)
+    return sorted(chosen, key=lambda each: each.id)
 
 
 def _open(delivery: Delivery) -> bool:
@@ -342,4 +330,3 @@ def _made_before(delivery_id: DeliveryId, before: datetime) -> bool:
 if TYPE_CHECKING:
     _endpoints: type[EndpointRepository] = InMemoryEndpoints
     _deliveries: type[DeliveryQueue] = InMemoryDeliveries
-    _sender: type[WebhookSender] = InMemoryReceivers

@@ -41,6 +41,7 @@ from auth_core.webhooks.signing import (
 )
 from auth_core.webhooks.target import Target, parse_target, permitted
 from auth_core.webhooks.vault import SecretVault
+from auth_core.webhooks.webhooks import Webhooks
 
 __all__ = [
     "TEST_TYPE",
@@ -80,6 +81,7 @@ __all__ = [
     "WebhookRefused",
     "WebhookSender",
     "WebhookService",
+    "Webhooks",
     "WebhooksUnitOfWork",
     "new_secret",
     "parse_patterns",

@@ -60,6 +60,7 @@ class DeliveryLog:
                 type=TEST_TYPE,
                 subject=str(event_id),  # it waits for nothing
                 organization_id=scope,
+                occurred_at=now,
                 body=_test_event(self._source, event_id, endpoint, now).encoded().decode(),
             )
             await uow.deliveries.enqueue(
@@ -78,13 +79,14 @@ class DeliveryLog:
         scope: OrganizationId | None,
         endpoint_id: EndpointId,
         *,
+        dead: bool = False,
         before: DeliveryId | None = None,
         limit: int = 100,
     ) -> list[Delivery]:
-        """The delivery log, newest first."""
+        """The delivery log, newest first; ``dead``: only what was given up."""
         async with within(self._unit_of_work(), scope) as uow:
             await found(uow, scope, endpoint_id)
-            return await uow.deliveries.page(endpoint_id, before=before, limit=limit)
+            return await uow.deliveries.page(endpoint_id, dead=dead, before=before, limit=limit)
 
     async def redeliver(
         self,

@@ -29,6 +29,7 @@ _SUCCESS = range(200, 300)
 _REDIRECT = range(300, 400)
 _OURS = "cannot_"
 """How the words of failures begin that are not the receiver's fault."""
+_STOPPED = "cannot_wait"
 
 
 class DispatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +38,15 @@ class DispatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     ``lease_time``: after this an endpoint whose dispatcher has not reported is taken for one of a
     crashed process; longer than the sender takes at most. ``slots``: endpoints served at once by
     one process. ``per_endpoint``: deliveries to one of them at once, over all processes.
-    ``look_seconds``: how often it looks for work while some is under way.
+    ``look_seconds``: how often it looks for work while some is under way. ``finish_seconds``: how
+    long receivers still have when it is to stop.
     """
 
     lease_time: timedelta = timedelta(seconds=60)
     slots: int = 32
     per_endpoint: int = 8
     look_seconds: float = 0.8
+    finish_seconds: float = 2.0
     retry: RetryPolicy = RetryPolicy()
     circuit: CircuitPolicy = CircuitPolicy()
 
@@ -55,6 +58,8 @@ class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     health: Health
     disabled: DisabledReason | None = None
+    opened: bool = False
+    """Whether the circuit is open from now on."""
 
 
 class WebhookDispatcher:
@@ -82,8 +87,20 @@ class WebhookDispatcher:
         self._ids = ids
         self._entropy = entropy
         self._policy = policy
+        self._patience: set[asyncio.Timeout] = set()
+        self._stopping = False
         self.told: Callable[[Dispatched], None] = lambda _: None
         """Called with what became of each turn, as soon as it is recorded."""
+
+    def stop(self) -> None:
+        """Begin nothing more, in the loop of `run`: one that is under way returns within seconds.
+
+        What no receiver has answered by then is given back, and due at once for others.
+        """
+        self._stopping = True
+        deadline = asyncio.get_running_loop().time() + self._policy.finish_seconds
+        for patience in self._patience:
+            patience.reschedule(deadline)
 
     async def run(self) -> int:
         """Send until nothing is due any more; returns how many deliveries were taken.
@@ -117,7 +134,7 @@ class WebhookDispatcher:
     async def _filled(self, busy: set[asyncio.Task[int]]) -> Exception | None:
         """Begin with as many endpoints as there are free slots; what came in between, if any."""
         try:
-            while len(busy) < self._policy.slots:
+            while len(busy) < self._policy.slots and not self._stopping:
                 lease = await self._lease()
                 if lease is None:
                     break
@@ -159,7 +176,9 @@ class WebhookDispatcher:
             error=error,
         )
         again_at = None
-        if error is not None and status != _GONE:
+        if error == _STOPPED:
+            again_at = now
+        elif error is not None and status != _GONE:
             again_at = self._policy.retry.next_attempt(delivery, now, chance=self._chance())
         return Verdict(delivery=delivery, attempt=attempt, again_at=again_at)
 
@@ -173,12 +192,17 @@ class WebhookDispatcher:
             return None, "cannot_open_secret"
         body = delivery.body.encode()
         headers = signed_headers(secrets, str(delivery.event_id), now, body)
+        patience = asyncio.timeout(self._policy.finish_seconds if self._stopping else None)
         try:
-            status = await self._sender.send(endpoint.url, headers, body)
+            async with patience:
+                self._patience.add(patience)
+                status = await self._sender.send(endpoint.url, headers, body)
         except WebhookFailure as failure:
             return None, failure.reason
         except Exception as error:  # noqa: BLE001 - no delivery is lost to a bug
-            return None, f"cannot_send_{type(error).__name__}"
+            return None, _STOPPED if patience.expired() else f"cannot_send_{type(error).__name__}"
+        finally:
+            self._patience.discard(patience)
         if status in _SUCCESS:
             return status, None
         return status, "redirect" if status in _REDIRECT else f"http_{status}"
@@ -190,6 +214,7 @@ class WebhookDispatcher:
             if not word.startswith(_OURS):
                 health = self._policy.circuit.after(health, now, failed=bool(word))
         disabled = self._to_disable(verdicts, health, now)
+        is_open = self._policy.circuit.is_open
         async with self._unit_of_work().for_platform() as uow:
             standing = await uow.deliveries.settle(endpoint, verdicts, health, now)
             if standing and disabled is not None:
@@ -201,6 +226,7 @@ class WebhookDispatcher:
                 verdicts=verdicts,
                 health=health,
                 disabled=disabled if standing else None,
+                opened=is_open(health) and not is_open(endpoint.health),
             )
         )
         return len(verdicts)

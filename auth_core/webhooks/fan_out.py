@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from auth_core.events import CloudEvent, EventPublisher
-from auth_core.kernel import Clock, EventId, Ids, OrganizationId
+from auth_core.events import CloudEvent, EventPublisher, PublishingFailed
+from auth_core.kernel import Clock, EventId, Ids, OrganizationId, Unavailable
 from auth_core.webhooks.model import DeliveryId, Listener, NewDelivery, WebhookMessage
 from auth_core.webhooks.patterns import wants
 from auth_core.webhooks.ports import WebhooksUnitOfWork
@@ -14,8 +14,8 @@ from auth_core.webhooks.ports import WebhooksUnitOfWork
 class WebhookFanOut:
     """The publisher that writes deliveries, all of a call in one commit.
 
-    The relay of events calls it again after a crash: an endpoint has each event once, whatever is
-    repeated.
+    The relay of events calls it again after a crash, or for a replay: an endpoint has each event
+    once as long as the delivery log shows it, and after that again under the same id.
     """
 
     name = "webhooks"
@@ -28,8 +28,11 @@ class WebhookFanOut:
         self._ids = ids
 
     async def publish(self, events: Sequence[CloudEvent]) -> None:
-        """Queue events for whoever wants them. Raises Unavailable; then all of them come again."""
-        await self.spread([_message(event) for event in events])
+        """Queue events for whoever wants them. Raises PublishingFailed; all of them come again."""
+        try:
+            await self.spread([_message(event) for event in events])
+        except Unavailable as error:
+            raise PublishingFailed("database_unavailable") from error
 
     async def spread(self, messages: Sequence[WebhookMessage]) -> int:
         """Queue messages, in their order, for the endpoints that want them; returns how many.
@@ -61,9 +64,14 @@ class WebhookFanOut:
 
 
 def _is_for(message: WebhookMessage, listener: Listener) -> bool:
-    """An organization's endpoint gets what happens in it and nothing else; the platform's, all."""
+    """An organization's endpoint gets what happens in it and nothing else; the platform's, all.
+
+    By the time of the event, not of its relaying: a publisher that is behind, or was set back,
+    tells nobody what happened before they listened.
+    """
     own = listener.organization_id is None or listener.organization_id == message.organization_id
-    return own and wants(listener.event_types, message.type)
+    listened = listener.since <= message.occurred_at
+    return own and listened and wants(listener.event_types, message.type)
 
 
 def _message(event: CloudEvent) -> WebhookMessage:
@@ -75,6 +83,7 @@ def _message(event: CloudEvent) -> WebhookMessage:
         organization_id=(
             None if organization_id is None else OrganizationId(UUID(organization_id))
         ),
+        occurred_at=event.time,
         body=event.encoded().decode(),
     )
 

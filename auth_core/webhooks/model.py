@@ -52,6 +52,8 @@ class WebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     sealed_secret: bytes
     created_at: datetime
     updated_at: datetime
+    enabled_since: datetime
+    """It gets what happened then or later: nothing from before it was made, or while disabled."""
     sealed_previous_secret: bytes | None = None
     previous_expires_at: datetime | None = None
     disabled: DisabledReason | None = None
@@ -76,6 +78,7 @@ class Listener(msgspec.Struct, frozen=True):
     id: EndpointId
     organization_id: OrganizationId | None
     event_types: tuple[str, ...]
+    since: datetime
 
 
 class WebhookMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ class WebhookMessage(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     subject: str
     organization_id: OrganizationId | None
+    occurred_at: datetime
     body: str
     """CloudEvents 1.0 JSON; it names people by ids only."""
 

@@ -41,7 +41,7 @@ class EndpointRepository(Protocol):
         ...
 
     async def update(self, endpoint: WebhookEndpoint) -> None:
-        """Store url, types, description, secrets, ``disabled`` and ``updated_at``.
+        """Store url, types, description, secrets, ``disabled``, ``enabled_since``, ``updated_at``.
 
         Not its health, nor when it is due. A no-op when it is gone.
         """
@@ -115,9 +115,17 @@ class DeliveryQueue(Protocol):
         ...
 
     async def page(
-        self, endpoint_id: EndpointId, *, before: DeliveryId | None = None, limit: int = 100
+        self,
+        endpoint_id: EndpointId,
+        *,
+        dead: bool = False,
+        before: DeliveryId | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
-        """Deliveries of one endpoint, newest first, those older than ``before``."""
+        """Deliveries of one endpoint, newest first, those older than ``before``.
+
+        ``dead``: only those that were given up.
+        """
         ...
 
     async def again(self, endpoint_id: EndpointId, delivery_id: DeliveryId, now: datetime) -> bool:

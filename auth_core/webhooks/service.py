@@ -48,7 +48,8 @@ class WebhookPolicy(msgspec.Struct, frozen=True, kw_only=True):
     most_endpoints: int = 20
     overlap: timedelta = timedelta(hours=24)
     """How long a secret that was replaced signs as well."""
-    retention: timedelta = timedelta(days=14)
+    retention: timedelta = timedelta(days=30)
+    """As long as the outbox keeps events: then a replay of them repeats nothing."""
 
 
 class WebhookService:
@@ -103,6 +104,7 @@ class WebhookService:
             sealed_secret=self._vault.seal(endpoint_id, secret),
             created_at=now,
             updated_at=now,
+            enabled_since=now,
         )
         async with within(self._unit_of_work(), scope) as uow:
             if not await uow.webhooks.add(endpoint, most=self._policy.most_endpoints):
@@ -133,9 +135,9 @@ class WebhookService:
         *,
         actor: UserId | None = None,
     ) -> WebhookEndpoint:
-        """Change an endpoint; one that is enabled again begins with a clean health.
+        """Change an endpoint; enabled again, or at another URL, it begins with a clean health.
 
-        While it is disabled it gets no new events; what waits, waits on. Raises InvalidInput.
+        What happens while it is disabled it never gets; what waits, waits on. Raises InvalidInput.
         """
         given = {
             name: getattr(changes, name)
@@ -154,11 +156,14 @@ class WebhookService:
             if changes.enabled is not None:
                 stays = before.disabled or DisabledReason.REQUESTED
                 given["disabled"] = None if changes.enabled else stays
+            changed = ",".join(sorted(given))
+            woken = given.get("disabled", before.disabled) is None and not before.enabled
+            if woken:
+                given["enabled_since"] = now
             after = msgspec.structs.replace(before, **given, updated_at=now)
             await uow.webhooks.update(after)
-            if after.enabled and not before.enabled:
+            if woken or after.url != before.url:
                 await uow.webhooks.wake(endpoint_id, now)
-            changed = ",".join(sorted(given))
             await self._trail.append(uow, AuditAction.WEBHOOK_CHANGED, after, actor, changed)
             await uow.commit()
         return after

@@ -77,7 +77,7 @@ PROTECTED = {
     *((method, f"{USERS}/{{user_id}}") for method in ("get", "patch", "delete")),
     *(
         ("post", f"{USERS}/{{user_id}}/{change}")
-        for change in ("disable", "enable", "require-password-change", "impersonate")
+        for change in ("disable", "enable", "restore", "require-password-change", "impersonate")
     ),
 }
 FORMS = {("post", f"{AUTH}/introspect"), ("post", f"{AUTH}/revoke")}

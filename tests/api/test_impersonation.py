@@ -99,6 +99,7 @@ async def test_what_is_the_users_own_is_refused(client: Client, people: People) 
         ("DELETE", f"{USERS}/{one.id}", None),
         ("POST", f"{USERS}/{one.id}/disable", None),
         ("POST", f"{USERS}/{one.id}/enable", None),
+        ("POST", f"{USERS}/{one.id}/restore", None),
         ("POST", f"{USERS}/{one.id}/require-password-change", None),
         ("DELETE", f"{AUTH}/users/{one.name}", None),
         ("POST", f"{AUTH}/users/{one.id}/revoke-tokens", None),

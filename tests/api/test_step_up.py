@@ -18,6 +18,7 @@ def sensitive(one: Person) -> list[tuple[str, str, dict[str, Any] | None]]:
         ("POST", USERS, {"username": "somebody.new"}),
         ("PATCH", f"{USERS}/{one.id}", {"roles": ["admin"]}),
         ("DELETE", f"{USERS}/{one.id}", None),
+        ("POST", f"{USERS}/{one.id}/restore", None),
         ("POST", f"{USERS}/{one.id}/impersonate", {"reason": "ticket 4711"}),
     ]
 

@@ -14,7 +14,7 @@ from tests.serving import Client
 ACCOUNT = {
     *("user_id", "username", "email", "display_name", "created_at", "is_dev_user", "is_active"),
     *("roles", "is_admin", "status", "email_verified", "last_login", "updated_at", "version"),
-    *("organization_id", "locale", "time_zone", "picture_url", "claims"),
+    *("delete_after", "organization_id", "locale", "time_zone", "picture_url", "claims"),
 }
 
 
@@ -247,8 +247,8 @@ async def test_nobody_grants_or_edits_beyond_themselves(
 
 
 @pytest.mark.sec("SEC-58")
-@pytest.mark.parametrize("change", ["disable", "delete", "demote"])
-async def test_two_administrators_who_remove_each_other_leave_one(
+@pytest.mark.parametrize("change", ["disable", "delete", "demote", "leave"])
+async def test_two_administrators_who_remove_each_other_or_leave_are_one_then(
     client: Client,
     second_worker: Client,
     people: People,
@@ -267,8 +267,10 @@ async def test_two_administrators_who_remove_each_other_leave_one(
                 "disable": ("POST", f"{USERS}/{other.id}/disable"),
                 "delete": ("DELETE", f"{USERS}/{other.id}"),
                 "demote": ("PATCH", f"{USERS}/{other.id}"),
+                "leave": ("DELETE", f"{AUTH}/me"),
             }[change]
-            body = {"roles": ["user"]} if change == "demote" else {}
+            bodies = {"demote": {"roles": ["user"]}, "leave": {"password": PASSWORD}}
+            body = bodies.get(change, {})
             requests.append(ask_at_once([worker], method, path, [one.token | body]))
 
         answers = [found for [found] in await asyncio.gather(*requests)]
@@ -278,7 +280,7 @@ async def test_two_administrators_who_remove_each_other_leave_one(
         assert {answer.status_code for answer in answers if not answer.is_success} <= {401, 409}
         query = (
             "SELECT count(*) FROM users WHERE roles && '{admin,platform_admin}'"
-            " AND status = 'active'"
+            " AND status = 'active' AND delete_after IS NULL"
         )
         assert 1 == await database.fetchval(query)
 
@@ -295,9 +297,12 @@ async def test_the_last_administrator_is_told_to_stay(
         ("DELETE", f"{USERS}/{last.id}", None),
         ("PATCH", f"{USERS}/{last.id}", {"roles": ["user"]}),
         ("DELETE", f"{AUTH}/users/{last.name}", None),
+        ("DELETE", f"{AUTH}/me", {"password": PASSWORD}),
     ):
         answer = await client.request(method, path, json=body, headers=last.token)
         expect_problem(answer, 409, "last_administrator")
+        assert "fm-auth user promote" in answer.json()["detail"]
+    assert 200 == (await client.get(f"{AUTH}/me", headers=last.token)).status_code
 
 
 @pytest.mark.parametrize(

@@ -103,5 +103,40 @@ def test_the_last_administrator_stays(deployed: Service) -> None:
     name = new_name()
     run(deployed, "create", name, "--admin")
 
-    for words in (("demote", name), ("disable", name), ("delete", name, "--yes")):
-        assert "This is the last administrator" in refused(deployed, *words)
+    for words in (
+        *(("demote", name), ("disable", name)),
+        *(("delete", name, "--yes"), ("erase", name, "--yes")),
+    ):
+        assert "fm-auth user promote NAME" in refused(deployed, *words)
+    other = new_name()
+    run(deployed, "create", other)
+    run(deployed, "promote", other)
+    assert "is erased" in run(deployed, "erase", name, "--yes")
+
+
+@pytest.mark.sec("SEC-29")
+def test_a_deletion_by_its_owner_is_taken_back(deployed: Service) -> None:
+    run(deployed, "create", new_name(), "--admin")
+    name = new_name()
+    run(deployed, "create", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+    body = {"username": name, "password": PASSWORD}
+    token = deployed.post("login", body).json()["access_token"]
+    assert "not on its way out" in refused(deployed, "restore", name)
+    left = deployed.client.request(
+        "DELETE",
+        "/api/v1/auth/me",
+        json={"password": PASSWORD},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert 200 == left.status_code, left.text
+    shown = json.loads(run(deployed, "show", name, "--json"))
+    assert ("active", True) == (shown["status"], shown["delete_after"] is not None)
+    assert f"closed by its owner, erased after {shown['delete_after']}" in run(
+        deployed, "show", name
+    )
+
+    assert run(deployed, "restore", name).endswith("  active\n")
+
+    assert not is_signed_in(deployed, token)
+    assert 200 == deployed.post("login", body).status_code
+    assert "not on its way out" in refused(deployed, "restore", name)

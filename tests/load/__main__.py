@@ -9,11 +9,13 @@ from types import FrameType
 from typing import NoReturn
 
 from tests.load.bench import Place, servers
+from tests.load.checking import checking
 from tests.load.client import BenchError
 from tests.load.deciding import deciding
 from tests.load.machine import processor
 from tests.load.report import (
     Findings,
+    checking_lines,
     deciding_lines,
     start_lines,
     table,
@@ -61,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "decide" in options.only:
                 found.deciding = deciding(place)
                 _say(["", *deciding_lines(found.deciding)])
+            if "policy" in options.only:
+                found.checking = checking(place)
+                _say(["", *checking_lines(found.checking)])
             wanted = [name for name in NAMES if name in options.only]
             if wanted:
                 with session(place, connections=options.connections) as under_way:
@@ -77,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide")
+    parts = (*NAMES, "start", "verify", "decide", "policy")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from tests.load.checking import Checking
 from tests.load.counting import Counts
 from tests.load.deciding import Deciding
 from tests.load.rounds import Rounds
@@ -27,6 +28,8 @@ COLD_RATIO = 1.3
 REVOCATIONS_MB = 25.0
 FELT_MS = 1000.0
 DECISIONS_PER_SECOND = 500_000
+CHECK_US = 20.0
+"""What the blocklist may add to the check of a password."""
 
 _HEAD = (
     f"{'scenario':<22}{'req/s':>7}{'CPU ms':>8}{'(lowest-highest)':>18}{'p50 ms':>8}{'p99 ms':>8}"
@@ -46,6 +49,7 @@ class Findings:
         self.startup: Startup | None = None
         self.verifying: Verifying | None = None
         self.deciding: Deciding | None = None
+        self.checking: Checking | None = None
 
 
 def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
@@ -90,6 +94,12 @@ def deciding_lines(found: Deciding) -> Iterator[str]:
     yield f"  of the slowest kind                  {found.slowest_per_second:>9.0f}"
 
 
+def checking_lines(found: Checking) -> Iterator[str]:
+    """What the password policy costs in process."""
+    yield f"blocklist, us for each password        {found.mean_us:>9.1f}"
+    yield f"  for the slowest                      {found.slowest_us:>9.1f}"
+
+
 def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
@@ -111,6 +121,8 @@ def verdicts(found: Findings) -> Iterator[str]:
     if found.deciding is not None:
         each, allowed = 1e6 / found.deciding.slowest_per_second, 1e6 / DECISIONS_PER_SECOND
         yield verdict("decision, the slowest kind: CPU", each, allowed, " us")
+    if found.checking is not None:
+        yield verdict("blocklist, slowest check: CPU", found.checking.slowest_us, CHECK_US, " us")
 
 
 def _verifying(found: Verifying) -> Iterator[str]:

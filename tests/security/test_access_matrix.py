@@ -138,6 +138,8 @@ BY_HAND: list[tuple[str, str, Somebody, int]] = [
     ("PATCH", ONE_USER, ADMIN, PASSED),
     ("DELETE", ONE_USER, USER, 403),
     ("DELETE", ONE_USER, ADMIN, PASSED),
+    ("POST", f"{ONE_USER}/restore", HERE["owner"], 403),
+    ("POST", f"{ONE_USER}/restore", ADMIN, PASSED),
     ("POST", f"{ONE_USER}/impersonate", HERE["owner"], 403),
     ("POST", f"{ONE_USER}/impersonate", ADMIN, PASSED),
     ("GET", "/api/v1/auth/users", USER, 403),

@@ -149,16 +149,41 @@ class RoleRepositoryContract:
         holders = [await stored_member(unit_of_work, organization, role.name) for _ in range(2)]
         await stored_member(unit_of_work, organization, VIEWER)
         await stored_member(unit_of_work, other, role.name)
+        in_team = await stored_member(unit_of_work, organization)
+        team, at = await stored_team(unit_of_work, organization), now()
+        for user in (in_team, holders[0]):
+            await _put(unit_of_work, user, team, role=role.name)
+        invitation = new_invitation(organization, role=role.name)
 
         async with unit_of_work().for_organization(organization.id) as uow:
             held = await uow.roles.holders(organization.id, role.name)
-            assert sorted(user.id for user in holders) == held
-            assert not await uow.roles.is_awaited(organization.id, role.name)
-            await uow.invitations.issue(new_invitation(organization, role=role.name))
+            assert sorted(user.id for user in (*holders, in_team)) == held
+            assert not await uow.roles.is_awaited(organization.id, role.name, at)
+            await uow.invitations.issue(invitation)
             await uow.commit()
         async with unit_of_work().for_organization(organization.id) as uow:
-            assert await uow.roles.is_awaited(organization.id, role.name)
-            assert not await uow.roles.is_awaited(organization.id, VIEWER)
+            assert await uow.roles.is_awaited(organization.id, role.name, at)
+            assert not await uow.roles.is_awaited(organization.id, VIEWER, at)
+            late = invitation.expires_at
+            assert not await uow.roles.is_awaited(organization.id, role.name, late)
+            await uow.invitations.revoke(organization.id, invitation.id, at)
+            assert not await uow.roles.is_awaited(organization.id, role.name, at)
+
+    @pytest.mark.sec("SEC-56")
+    async def test_what_roles_permit_is_told_of_those_that_there_are(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        organization = await stored_organization(unit_of_work)
+        other = await stored_organization(unit_of_work)
+        one, two = [await stored_role(unit_of_work, organization) for _ in range(2)]
+        elsewhere = await stored_role(unit_of_work, other)
+        names = [one.name, two.name, elsewhere.name, VIEWER]
+
+        async with unit_of_work().for_organization(organization.id) as uow:
+            permitted = await uow.roles.permitted(organization.id, names)
+            assert {} == await uow.roles.permitted(organization.id, [])
+
+        assert {one.name: one.permissions, two.name: two.permissions} == permitted
 
 
 class GrantsReaderContract:
@@ -186,7 +211,9 @@ class GrantsReaderContract:
             [await stored_team(unit_of_work, two) for _ in range(2)], key=lambda each: each.id
         )
         await stored_team(unit_of_work, one)
-        await _lead(unit_of_work, user, two, *teams)
+        own = await stored_role(unit_of_work, two)
+        for team, name in zip(teams, ("lead", own.name), strict=True):
+            await _put(unit_of_work, user, team, role=name)
         session = await stored_session(unit_of_work, user)
 
         expected = (
@@ -195,7 +222,10 @@ class GrantsReaderContract:
                 organization_id=two.id,
                 role=role.name,
                 permissions=("cases:read", "cases:write"),
-                teams=tuple(TeamGrant(team.id, "lead") for team in teams),
+                teams=(
+                    TeamGrant(teams[0].id, "lead"),
+                    TeamGrant(teams[1].id, own.name, own.permissions),
+                ),
             ),
         )
         assert expected == await _of(unit_of_work, user.id)
@@ -260,18 +290,14 @@ async def _of(unit_of_work: UnitOfWorkFactory, user_id: UserId) -> Grants:
         return await uow.grants.of(user_id)
 
 
-async def _lead(
-    unit_of_work: UnitOfWorkFactory, user: User, organization: Organization, *teams: Team
-) -> None:
-    async with unit_of_work().for_organization(organization.id) as uow:
-        for team in teams:
-            await uow.teams.put_member(
-                TeamMembership(
-                    organization_id=organization.id,
-                    team_id=team.id,
-                    user_id=user.id,
-                    role="lead",
-                    created_at=now(),
-                )
-            )
+async def _put(unit_of_work: UnitOfWorkFactory, user: User, team: Team, *, role: str) -> None:
+    membership = TeamMembership(
+        organization_id=team.organization_id,
+        team_id=team.id,
+        user_id=user.id,
+        role=role,
+        created_at=now(),
+    )
+    async with unit_of_work().for_organization(team.organization_id) as uow:
+        await uow.teams.put_member(membership)
         await uow.commit()

@@ -1,6 +1,7 @@
 """The contract of `EndpointRepository`: each scope has its own."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -17,6 +18,7 @@ from auth_core.testing.contracts.webhook_making import (
     queue,
     stored_endpoint,
 )
+from auth_core.unit_of_work import CoreUnitOfWork
 from auth_core.webhooks import (
     DisabledReason,
     EndpointId,
@@ -100,6 +102,7 @@ class WebhookEndpointContract:
             sealed_previous_secret=b"old",
             previous_expires_at=at + LEASE,
             disabled=DisabledReason.GONE,
+            enabled_since=at + LEASE,
             updated_at=at + LEASE,
             health=Health(consecutive_failures=9),
         )
@@ -116,8 +119,9 @@ class WebhookEndpointContract:
         self, unit_of_work: WebhooksFactory
     ) -> None:
         one, other = OrganizationId(fresh_id()), OrganizationId(fresh_id())
+        since = now() - LEASE
         wanted = {
-            (await stored_endpoint(unit_of_work, scope=one)).id,
+            (await stored_endpoint(unit_of_work, scope=one, enabled_since=since)).id,
             (await stored_endpoint(unit_of_work)).id,
         }
         unwanted = {
@@ -133,6 +137,7 @@ class WebhookEndpointContract:
         assert not unwanted & set(found)
         assert {one, None} == {found[each].organization_id for each in wanted}
         assert {("session.created", "user.*")} == {found[each].event_types for each in wanted}
+        assert since in {found[each].since for each in wanted}
         assert 1 == len(wanted & of_nobody)
 
     async def test_removing_an_endpoint_removes_its_deliveries(
@@ -151,3 +156,19 @@ class WebhookEndpointContract:
             assert None is await uow.deliveries.find(endpoint.id, delivery_id)
             assert None is not await uow.deliveries.find(other.id, kept)
         await queue(unit_of_work, endpoint, new_message())
+
+    async def test_an_organization_takes_its_endpoints_with_it(
+        self, unit_of_work: Callable[[], CoreUnitOfWork]
+    ) -> None:
+        scope = OrganizationId(fresh_id())
+        endpoint = await stored_endpoint(unit_of_work, scope=scope)
+        other = await stored_endpoint(unit_of_work, scope=OrganizationId(fresh_id()))
+        [delivery_id] = await queue(unit_of_work, endpoint, new_message())
+        async with unit_of_work() as uow:
+            await uow.organizations.remove(scope)
+            await uow.commit()
+
+        async with unit_of_work() as uow:
+            assert None is await uow.webhooks.get(scope, endpoint.id)
+            assert None is await uow.deliveries.find(endpoint.id, delivery_id)
+            assert other == await uow.webhooks.get(other.organization_id, other.id)

@@ -40,6 +40,7 @@ def new_endpoint(scope: OrganizationId | None = None, **changes: Any) -> Webhook
         sealed_secret=bytes(range(256)),
         created_at=at,
         updated_at=at,
+        enabled_since=at,
     )
     return msgspec.structs.replace(endpoint, **changes)
 
@@ -51,6 +52,7 @@ def new_message(subject: str = "somebody", **changes: Any) -> WebhookMessage:
         type="user.updated",
         subject=subject,
         organization_id=None,
+        occurred_at=now(),
         body='{"data": "ünï 🦊\\u0000\\\\"}',
     )
     return msgspec.structs.replace(message, **changes)

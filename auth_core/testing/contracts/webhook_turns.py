@@ -139,6 +139,24 @@ class WebhookTurnContract:
             rest = await uow.deliveries.page(endpoint.id, before=newest[-1].id)
         assert made[::-1] == [each.id for each in [*newest, *rest]]
 
+    async def test_a_page_of_dead_ones_has_no_others(self, unit_of_work: WebhooksFactory) -> None:
+        endpoint, at = await stored_endpoint(unit_of_work), now()
+        first, _, second, _ = await queue(
+            unit_of_work, endpoint, *(new_message(str(number)) for number in range(4)), at=at
+        )
+        leased, taken = await take(unit_of_work, endpoint, at, limit=3)
+        verdicts = [
+            failed(each, at, None) if each.id in {first, second} else taken_well(each, at)
+            for each in taken
+        ]
+        await settle(unit_of_work, leased, verdicts, at)
+
+        async with unit_of_work() as uow:
+            dead = await uow.deliveries.page(endpoint.id, dead=True)
+            [older] = await uow.deliveries.page(endpoint.id, dead=True, before=dead[0].id)
+        assert sorted([first, second], reverse=True) == [each.id for each in dead]
+        assert dead[1] == older
+
     async def test_a_sweep_removes_old_ones_that_wait_for_nothing(
         self, unit_of_work: WebhooksFactory
     ) -> None:

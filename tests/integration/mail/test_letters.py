@@ -17,6 +17,7 @@ TOKEN = "to/ken+with&every<thing>"
 VALUES = {
     MailTemplate.REGISTRATION_EXISTS: {},
     MailTemplate.PASSWORD_CHANGED: {},
+    MailTemplate.DELETION_CANCELLED: {},
     MailTemplate.USERNAME_TAKEN: {"username": "jo.hn"},
     MailTemplate.EMAIL_CHANGED: {"new_email": "n***@example.com"},
     MailTemplate.SIGN_IN_CODE: {"code": "048261", "minutes": "10"},

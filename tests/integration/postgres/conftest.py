@@ -13,8 +13,12 @@ from adapters.crypto import EnvelopeSealer
 from adapters.embedded.servers import EmbeddedServers
 from adapters.postgres import Database, PostgresUnitOfWork
 from adapters.postgres.url import dsn
+from adapters.system import SystemClock, SystemEntropy, SystemIds
+from auth_core.core import Core, Options, Ports
 from auth_core.kernel import Secret
 from auth_core.mail import LetterVault
+from auth_core.self_service import SelfServicePolicy
+from auth_core.testing import in_memory_core
 from tests.service_role import as_service, migrate
 
 VAULT = LetterVault(EnvelopeSealer(Secret(b"k" * 32)))
@@ -81,6 +85,26 @@ async def database(service_url: Secret[str]) -> AsyncIterator[Database]:
 @pytest.fixture
 def unit_of_work(database: Database) -> Callable[[], PostgresUnitOfWork]:
     return lambda: PostgresUnitOfWork(database, VAULT)
+
+
+@pytest.fixture
+async def core(
+    unit_of_work: Callable[[], PostgresUnitOfWork], observer: asyncpg.Connection
+) -> Core:
+    """A core whose truth is PostgreSQL; sessions are cached in memory, passwords cost nothing."""
+    await observer.execute("TRUNCATE signing_keys, departed_keys")  # toy keys are nobody else's
+    memory = in_memory_core()
+    ports = {name: getattr(memory.ports, name) for name in Ports.__struct_fields__}
+    real = {
+        "unit_of_work": unit_of_work,
+        "sealer": EnvelopeSealer(Secret(b"k" * 32)),
+        "clock": SystemClock(),
+        "ids": SystemIds(),
+        "entropy": SystemEntropy(),
+    }
+    return Core(
+        Ports(**(ports | real)), Options(self_service=SelfServicePolicy(email_sign_in=True))
+    )
 
 
 @pytest.fixture

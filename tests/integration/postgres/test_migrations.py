@@ -186,7 +186,7 @@ async def test_an_index_that_was_left_half_made_is_made_anew(make_database) -> N
 async def test_indexes_that_0007_made_are_kept_and_half_made_ones_made_anew(make_database) -> None:
     """Where 0007 and 0008 still made them; and where a run of 0019 was cut off."""
     url = await make_database()
-    await asyncio.to_thread(migrate, url)
+    await asyncio.to_thread(migrate, url, "0019")
     made, query = await catalog(url), "SELECT 'ix_users_display_name'::regclass::oid"
     kept = await fetch(url, query)
     for number in range(2):
@@ -198,7 +198,7 @@ async def test_indexes_that_0007_made_are_kept_and_half_made_ones_made_anew(make
         await fetch(url, "CREATE UNIQUE INDEX CONCURRENTLY ix_users_roles ON users (roles)")
     await fetch(url, "UPDATE alembic_version SET version_num = '0018'")
 
-    await asyncio.to_thread(migrate, url)
+    await asyncio.to_thread(migrate, url, "0019")
 
     assert made == await catalog(url)
     assert kept == await fetch(url, query)

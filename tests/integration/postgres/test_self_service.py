@@ -8,12 +8,9 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from adapters.crypto import EnvelopeSealer
-from adapters.postgres import PostgresUnitOfWork
 from adapters.postgres.transaction import Transaction
-from adapters.system import SystemClock, SystemEntropy, SystemIds
 from app.container import Container
-from auth_core.core import Core, Options, Ports
+from auth_core.core import Core
 from auth_core.credentials import parse_password
 from auth_core.kernel import (
     AuthenticationFailed,
@@ -22,12 +19,9 @@ from auth_core.kernel import (
     InvalidLink,
     MailTemplate,
     ReauthenticationFailed,
-    Secret,
     Unavailable,
 )
-from auth_core.self_service import SelfServicePolicy
 from auth_core.sessions import SessionOrigin
-from auth_core.testing import in_memory_core
 from auth_core.testing.contracts.making import fresh_name
 from auth_core.users import Registration, User
 from tests.mailbox import Mailbox
@@ -35,29 +29,6 @@ from tests.mailbox import Mailbox
 PASSWORD = "correct horse battery staple"
 NEW_PASSWORD = "an altogether different sentence"
 ORIGIN = SessionOrigin()
-
-
-@pytest.fixture
-def core(unit_of_work: Callable[[], PostgresUnitOfWork]) -> Core:
-    """A core whose truth is PostgreSQL; sessions are cached in memory, passwords cost nothing."""
-    memory = in_memory_core()
-    ports = {name: getattr(memory.ports, name) for name in Ports.__struct_fields__}
-    real = {
-        "unit_of_work": unit_of_work,
-        "sealer": EnvelopeSealer(Secret(b"k" * 32)),
-        "clock": SystemClock(),
-        "ids": SystemIds(),
-        "entropy": SystemEntropy(),
-    }
-    return Core(
-        Ports(**(ports | real)), Options(self_service=SelfServicePolicy(email_sign_in=True))
-    )
-
-
-@pytest.fixture(autouse=True)
-async def _no_keys(observer: asyncpg.Connection) -> None:
-    """The toy keys of these cores are nobody else's."""
-    await observer.execute("TRUNCATE signing_keys, departed_keys")
 
 
 @pytest.fixture

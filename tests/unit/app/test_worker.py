@@ -136,9 +136,17 @@ async def test_the_tasks_of_a_deployment_tend_its_keys_and_sweep_its_tables():
         "keys": {"keys": 0},
         "audit": {},
         "audit_retention": {"audit_records": 0},
-        "retention": {"sessions": 0, "events": 0, "one_time_secrets": 0, "letters": 0},
+        "retention": {
+            "sessions": 0,
+            "events": 0,
+            "one_time_secrets": 0,
+            "letters": 0,
+            "deliveries": 0,
+        },
         "erasure": {"accounts": 0},
         "organizations": {"organizations": 0, "invitations": 0},
+        "events_webhooks": {},
+        "webhooks": {"deliveries": 0, "failed": 0, "dead": 0},
     } == {task.name: await task.run() for task in tasks_of(core)}
 
 

@@ -115,6 +115,7 @@ INTEGERS = {
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
     "AUTH_EVENT_STREAM_LENGTH": (0, 1_000_000_000),
     "AUTH_AUDIT_RETENTION_DAYS": (0, 36500),
+    "AUTH_WEBHOOK_LOG_DAYS": (1, 3650),
     "RATE_LIMIT_REQUESTS": (1, 1_000_000),
     "RATE_LIMIT_PERIOD": (1, 86_400),
     "AUTH_PROXY_HOPS": (1, 32),
@@ -213,6 +214,7 @@ TEXTS = {
     "AUTH_TRUSTED_PROXIES": ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", ",", "*"],
     "AUTH_PROXY_HEADER": ["X-Client-IP"],
     "AUTH_EMBEDDED_WORKER": ["sometimes"],
+    "AUTH_WEBHOOK_ALLOW_PRIVATE": ["10.0.0.0/8"],
     "DASHBOARD_USERNAME": ["ab", "a\x00bc", "x" * 255],
     "DASHBOARD_PASSWORD": ["canary", "canary-\x00-canary", "canary" * 500],
     "AUTH_PROFILE_CLAIMS_SCHEMA": [
@@ -463,6 +465,7 @@ def test_redis_url_and_parts_say_the_same():
             {**MAIL, "SMTP_SECURITY": "none", "SMTP_USERNAME": "a", "SMTP_PASSWORD": "canary"},
             "SMTP_SECURITY=none would send SMTP_PASSWORD unencrypted",
         ),
+        ({"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}, "webhooks needs two connections"),
     ],
 )
 def test_settings_that_do_not_go_together(change, message):

@@ -7,7 +7,7 @@ from auth_core.access import (
     TeamGrant,
     subject_of,
 )
-from tests.unit.auth_core.access.people import BOOK, ELSEWHERE, HERE, ME, TEAM
+from tests.unit.auth_core.access.people import BOOK, ELSEWHERE, HERE, ME, OTHER_TEAM, TEAM
 
 
 def held(grant: OrganizationGrant) -> frozenset[str]:
@@ -44,6 +44,21 @@ def test_a_custom_role_permits_what_it_says_as_far_as_it_is_registered() -> None
     assert {"cases:read"} == held(grant)
     book = RoleBook(PermissionRegistry({"incidents": ["close"]}))
     assert {"cases:read", "incidents:close"} == subject_of(book, ME, (), (grant,)).held_in(HERE)
+
+
+def test_a_custom_role_in_a_team_permits_what_it_says_there_and_nowhere_else() -> None:
+    team = TeamGrant(TEAM, "clerk", ("cases:manage", "teams:manage", "incidents:close"))
+    grant = OrganizationGrant(organization_id=HERE, role="viewer", teams=(team,))
+
+    subject = subject_of(BOOK, ME, (), (grant,))
+
+    more = subject.held_in(HERE, TEAM) - subject.held_in(HERE)
+    assert {"cases:manage", "teams:manage"} == more
+    assert "cases:manage" not in subject.held_in(HERE, OTHER_TEAM)
+    assert (HERE, frozenset()) == (
+        subject.organizations[HERE].teams[TEAM].organization_id,
+        subject.organizations[HERE].teams[TEAM].beneath,
+    )
 
 
 def test_in_a_deleted_organization_only_its_managers_have_something_left() -> None:

@@ -31,6 +31,7 @@ def changes(actor, administration, user_id):
         "roles": lambda: administration.edit(actor, user_id, roles=("user",)),
         "disable": lambda: administration.disable(actor, user_id),
         "delete": lambda: administration.delete(actor, user_id),
+        "restore": lambda: administration.restore(actor, user_id),
         "reset": lambda: administration.require_password_change(actor, user_id),
         "end": lambda: administration.end_sessions(actor, user_id),
     }

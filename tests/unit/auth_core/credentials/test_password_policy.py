@@ -58,6 +58,8 @@ def refusal(text, minimum=8, **options):
         "onlylettersofonecase",
         "john.doe likes tea a lot",
         "my faultmaven account is blue",
+        "abcdefgh and then nothing",
+        "staple tea staple tea staple",
     ],
 )
 async def test_anything_long_that_nobody_guesses_will_do(text):
@@ -86,6 +88,7 @@ def test_a_second_factor_makes_eight_characters_enough():
         "letmein letmein letmein",
         "qazwsxedcrfvtgb",
         "12345 sunshine 12345",
+        "…любовь…",
     ],
 )
 def test_what_everybody_tries_is_common_also_in_disguise(text):
@@ -103,6 +106,8 @@ def test_what_everybody_tries_is_common_also_in_disguise(text):
         "fedcba9876543210",
         "qwertyuiopasdfgh",
         "aaaaaaaaaaaaaaa!1",
+        "абвгдежзийклмно",
+        "abcdefgh hgfedcba",
         "🦊" * 15,
         " " * 15,
     ],
@@ -168,9 +173,11 @@ def test_a_filter_holds_what_it_was_made_of_and_hardly_more():
     assert all(text in made for text in listed)
     assert 3 > sum(f"other-{number}" in made for number in range(100_000))
     assert made.to_bytes() == BloomFilter(made.to_bytes()).to_bytes()
+    assert "long" * 63 in BloomFilter.of(["long" * 63])
+    assert "long" * 64 not in BloomFilter.of(["long" * 64])
 
 
-@pytest.mark.parametrize("damaged", [b"", b"FMBL", b"FMBL\x01\x14", b"XXXX\x01\x14bits"])
+@pytest.mark.parametrize("damaged", [b"", b"FMBL", b"FMBL\x02\x14!", b"FMBL\x01\x14bits"])
 def test_a_damaged_filter_is_told_to_the_operator(damaged):
     with pytest.raises(Misconfigured):
         BloomFilter(damaged)

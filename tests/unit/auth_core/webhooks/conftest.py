@@ -90,6 +90,7 @@ class World:
             type=type,
             subject=subject,
             organization_id=organization_id,
+            occurred_at=self.clock.now(),
             body=f'{{"id":"{event_id}"}}',
         )
 

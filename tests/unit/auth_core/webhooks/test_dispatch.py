@@ -174,10 +174,12 @@ async def test_the_circuit_opens_then_one_delivery_tries_and_success_closes_it(w
     health = world.stored(endpoint).health
     assert (8, world.clock.now()) == (health.consecutive_failures, health.failing_since)
     assert 0 == await world.dispatcher.run()
+    assert [True] == [told.opened for told in world.told]
 
     world.clock.set(health.paused_until)
     assert 1 == await world.dispatcher.run()
     assert 9 == world.stored(endpoint).health.consecutive_failures
+    assert not world.told[-1].opened
 
     world.receivers.answering = answer(200)
     world.clock.advance(10 * MINUTE)
@@ -432,6 +434,53 @@ async def test_a_cancelled_dispatcher_leaves_its_work_to_others(world):
     assert 0 == await world.new_dispatcher().run()
 
     world.clock.advance(MINUTE)
+    assert 1 == await world.new_dispatcher().run()
+
+
+async def test_a_stopped_dispatcher_gives_back_what_no_receiver_has_answered(world):
+    endpoint = await world.endpoint()
+    await world.spread(world.message())
+    under_way, takes = asyncio.Event(), world.receivers.send
+
+    async def hang(url, headers, body):
+        under_way.set()
+        await asyncio.Event().wait()
+
+    world.receivers.send = hang
+    dispatcher = world.new_dispatcher(DispatchPolicy(finish_seconds=0))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.wait_for(under_way.wait(), 30)
+    dispatcher.stop()
+    assert 1 == await asyncio.wait_for(running, 30)
+
+    [delivery] = world.deliveries(endpoint)
+    assert (DeliveryStatus.WAITING, "cannot_wait") == (delivery.status, delivery.log[0].error)
+    assert 0 == world.stored(endpoint).health.consecutive_failures
+    world.receivers.send = takes
+    assert 1 == await world.new_dispatcher().run()  # at once, and with the same id
+    assert [str(delivery.event_id)] == world.received()
+
+
+async def test_a_stopped_dispatcher_finishes_what_it_is_at_and_begins_nothing_more(world):
+    await world.endpoint(SLOW)
+    await world.endpoint(QUICK)
+    await world.spread(world.message())
+    under_way, gate, takes = asyncio.Event(), asyncio.Event(), world.receivers.send
+
+    async def wait(url, headers, body):
+        under_way.set()
+        await gate.wait()
+        return await takes(url, headers, body)
+
+    world.receivers.send = wait
+    dispatcher = world.new_dispatcher(DispatchPolicy(slots=1, finish_seconds=60))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.wait_for(under_way.wait(), 30)
+    dispatcher.stop()
+    gate.set()
+    assert 1 == await asyncio.wait_for(running, 30)
+
+    assert 1 == len(world.received())
     assert 1 == await world.new_dispatcher().run()
 
 

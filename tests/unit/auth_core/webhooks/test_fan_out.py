@@ -1,12 +1,17 @@
 """Who gets which event."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
-from auth_core.events import EventRelay, EventRelayPolicy
+from auth_core.events import EventRelay, EventRelayPolicy, PublishingFailed, RecordedEvent
 from auth_core.kernel import EventId, OrganizationId, Unavailable, UserId
+from auth_core.testing.contracts.event_publisher import new_event
 from auth_core.users import UserUpdated
 from auth_core.webhooks import EndpointChanges
+
+SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.sec("SEC-56")
@@ -59,6 +64,30 @@ async def test_a_disabled_endpoint_gets_nothing_new(world):
     assert [] == world.deliveries(endpoint)
 
 
+@pytest.mark.sec("SEC-65")
+async def test_a_publisher_that_is_behind_tells_nobody_what_was_before_they_listened(world):
+    """It begins with all that the outbox still holds, and after an outage with what has waited."""
+    before = world.message("before")
+    world.clock.advance(SECOND)
+    endpoint = await world.endpoint()
+    off, on = EndpointChanges(enabled=False), EndpointChanges(enabled=True)
+    while_on = world.message("while it was enabled")
+    world.clock.advance(SECOND)
+    await world.service.change(None, endpoint.id, off)
+    while_off = world.message("while it was disabled")
+    world.clock.advance(SECOND)
+    await world.service.change(None, endpoint.id, on)
+    again = world.message("enabled again")
+    world.clock.advance(SECOND)
+    await world.service.change(None, endpoint.id, on)  # it is already: nothing begins anew
+
+    assert 1 == await world.fan_out.spread([before, while_on, while_off, again])
+    assert [again.id] == [each.event_id for each in world.deliveries(endpoint)]
+    late = await world.endpoint()
+    assert 0 == await world.fan_out.spread([before, while_on, while_off, again])
+    assert [] == world.deliveries(late)
+
+
 async def test_with_nobody_to_tell_it_writes_nothing(world):
     statements = []
     world.store.on_statement = statements.append
@@ -83,6 +112,31 @@ async def test_when_storage_fails_nothing_was_queued_and_a_repeat_queues_all(wor
     assert [] == world.deliveries(endpoint)
 
     assert 2 == await world.fan_out.spread(messages)
+
+
+@pytest.mark.sec("SEC-65")
+async def test_a_replay_repeats_what_the_log_has_forgotten_under_the_id_that_it_had(world):
+    await world.endpoint()
+    [message] = await world.spread(world.message())
+    await world.dispatcher.run()
+    assert 0 == await world.fan_out.spread([message])
+
+    world.clock.advance(world.policy.retention + SECOND)
+    assert 1 == await world.log.sweep()
+    assert 1 == await world.fan_out.spread([message])
+    await world.dispatcher.run()
+
+    assert [str(message.id)] * 2 == world.received()
+
+
+async def test_without_its_storage_it_says_why_and_the_events_come_again(world):
+    def fail(statement):
+        raise Unavailable
+
+    world.store.on_statement = fail
+    event = world.source.told(RecordedEvent.of(new_event(UserId(world.ids.uuid())), 1))
+    with pytest.raises(PublishingFailed, match="database_unavailable"):
+        await world.fan_out.publish([event])
 
 
 @pytest.mark.sec("SEC-65")

@@ -163,6 +163,19 @@ async def test_a_change_changes_what_it_says(world):
     )
 
 
+async def test_another_url_begins_with_a_clean_health_and_what_waits_goes_there_at_once(world):
+    endpoint = await world.endpoint("https://a.example/")
+    world.receivers.answering = lambda url, body: 500 if url.startswith("https://a") else 200
+    await world.spread(*(world.message(str(number)) for number in range(8)))
+    await world.dispatcher.run()
+    assert 8 == world.stored(endpoint).health.consecutive_failures
+
+    await world.service.change(None, endpoint.id, EndpointChanges(url="https://b.example/"))
+
+    assert 8 == await world.dispatcher.run()
+    assert 8 == len(world.received("https://b.example/"))
+
+
 async def test_disabling_keeps_the_reason_that_there_was(world):
     endpoint = await world.endpoint()
     off = EndpointChanges(enabled=False)
@@ -295,7 +308,7 @@ async def test_a_sweep_removes_what_is_older_than_the_retention(world):
     endpoint = await world.endpoint()
     await world.spread(*(world.message(str(number)) for number in range(3)))
     await world.dispatcher.run()
-    world.clock.advance(timedelta(days=14, seconds=1))
+    world.clock.advance(world.policy.retention + timedelta(seconds=1))
     await world.spread(world.message())
 
     assert [3, 0] == [await world.log.sweep(), await world.log.sweep()]

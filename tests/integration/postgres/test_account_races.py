@@ -1,0 +1,145 @@
+"""Accounts that several people change at once, on PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import combinations_with_replacement
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres import PostgresUnitOfWork
+from auth_core.core import Core
+from auth_core.credentials import parse_password
+from auth_core.kernel import (
+    ConcurrentUpdate,
+    LastAdministrator,
+    LifecycleConflict,
+    UserNotFound,
+)
+from auth_core.testing.contracts.making import fresh_name, now
+from auth_core.users import Registration, User
+
+PASSWORD = "correct horse battery staple"
+ROUNDS = 10
+
+WAYS_OUT: dict[str, Callable[[Core, User], Awaitable[Any]]] = {
+    "leave": lambda core, user: core.self_service.deletion.schedule(user, PASSWORD),
+    "demote": lambda core, user: core.administration.edit(None, user.id, roles=("user",)),
+    "disable": lambda core, user: core.administration.disable(None, user.id),
+    "delete": lambda core, user: core.administration.delete(None, user.id),
+    "erase": lambda core, user: core.personal_data.erase(user.id),
+}
+
+
+async def administrator(core: Core) -> User:
+    user = await core.accounts.create(
+        Registration.parse(username=fresh_name()), password=parse_password(PASSWORD)
+    )
+    return await core.administration.edit(None, user.id, roles=("admin",))
+
+
+async def left(core: Core, *users: User) -> list[User]:
+    """Those who could still administrate."""
+    found = [await find(core, user) for user in users]
+    return [user for user in found if user is not None and user.administrates]
+
+
+async def find(core: Core, user: User) -> User | None:
+    try:
+        return await core.users.get(user.id)
+    except UserNotFound:
+        return None
+
+
+@pytest.mark.sec("SEC-58")
+@pytest.mark.parametrize(("first", "second"), [*combinations_with_replacement(WAYS_OUT, 2)])
+async def test_of_the_last_two_administrators_who_go_at_once_one_stays(
+    core: Core, observer: asyncpg.Connection, first: str, second: str
+) -> None:
+    await observer.execute("UPDATE users SET roles = '{user}'")
+    one, two = await administrator(core), await administrator(core)
+
+    outcomes = await asyncio.gather(
+        WAYS_OUT[first](core, one), WAYS_OUT[second](core, two), return_exceptions=True
+    )
+
+    refused = [each for each in outcomes if isinstance(each, BaseException)]
+    assert [LastAdministrator] == [type(each) for each in refused]
+    assert 1 == len(await left(core, one, two))
+
+
+@pytest.mark.sec("SEC-58")
+@pytest.mark.parametrize("way", WAYS_OUT)
+async def test_the_last_administrator_stays_and_is_told_what_helps(
+    core: Core, observer: asyncpg.Connection, way: str
+) -> None:
+    await observer.execute("UPDATE users SET roles = '{user}'")
+    last = await administrator(core)
+
+    with pytest.raises(LastAdministrator, match="fm-auth user promote"):
+        await WAYS_OUT[way](core, last)
+
+    assert [last.id] == [user.id for user in await left(core, last)]
+
+
+@pytest.mark.parametrize("way", ["demote", "disable", "delete"])
+async def test_who_leaves_while_somebody_changes_the_account_waits_for_nobody_in_a_circle(
+    core: Core, way: str
+) -> None:
+    """Both take the lock of the administrators and the row: a deadlock would be Unavailable."""
+    await administrator(core)
+    for _ in range(ROUNDS):
+        user = await administrator(core)
+
+        outcomes = await asyncio.gather(
+            WAYS_OUT["leave"](core, user), WAYS_OUT[way](core, user), return_exceptions=True
+        )
+
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        assert [] == [each for each in errors if not isinstance(each, ConcurrentUpdate)]
+        assert len(errors) < len(outcomes)
+
+
+@pytest.mark.sec("SEC-71")
+async def test_an_account_that_is_erased_and_restored_at_once_is_one_of_both(core: Core) -> None:
+    await administrator(core)
+    for _ in range(ROUNDS):
+        user = await administrator(core)
+        await WAYS_OUT["leave"](core, user)
+
+        restored, erased = await asyncio.gather(
+            core.administration.restore(None, user.id),
+            core.personal_data.erase(user.id),
+            return_exceptions=True,
+        )
+
+        found = await find(core, user)
+        if isinstance(erased, BaseException):
+            assert isinstance(erased, ConcurrentUpdate)
+            assert not isinstance(restored, BaseException)
+            assert found is not None
+            assert found.is_active
+        else:
+            assert None is found
+            if isinstance(restored, BaseException):
+                assert isinstance(restored, ConcurrentUpdate | LifecycleConflict | UserNotFound)
+
+
+async def test_who_restores_what_is_being_erased_is_too_late(
+    core: Core, unit_of_work: Callable[[], PostgresUnitOfWork]
+) -> None:
+    """The clock of the worker that erases may be ahead."""
+    await administrator(core)
+    user = await administrator(core)
+    await WAYS_OUT["leave"](core, user)
+
+    async with unit_of_work() as uow:
+        assert await uow.personal_data.erase(user.id, endings_since=now()) is not None
+        restoring = asyncio.create_task(core.administration.restore(None, user.id))
+        await asyncio.wait([restoring], timeout=0.05)  # to wait for the row, or to begin after it
+        await uow.commit()
+
+    with pytest.raises((ConcurrentUpdate, UserNotFound)):
+        await restoring
+    assert None is await find(core, user)
