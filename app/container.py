@@ -247,7 +247,7 @@ def options(settings: Settings) -> Options:
         retention=_retention(settings),
         audit_retention=timedelta(days=settings.worker.audit_days) or None,
         mail_retention=timedelta(days=settings.mail.retention_days),
-        event_schemas=f"{_own_address(settings)}/events/schemas",
+        event_schemas=f"{own_address(settings)}/events/schemas",
         webhooks=WebhookPolicy(retention=timedelta(days=settings.webhooks.log_days)),
         mail_relay=_mail_relay(settings),
         passwords=PasswordRules(
@@ -287,14 +287,15 @@ def _mail_relay(settings: Settings) -> RelayPolicy:
     return RelayPolicy(claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK)
 
 
-def _own_address(settings: Settings) -> str:
+def own_address(settings: Settings) -> str:
+    """Where others reach this service, without a slash at the end; never from a request."""
     return (settings.public_url or settings.tokens.issuer).rstrip("/")
 
 
 def _retention(settings: Settings) -> RetentionPolicy:
     return RetentionPolicy(
         sessions=timedelta(days=settings.worker.session_days),
-        events=timedelta(days=settings.worker.event_days),
+        events=timedelta(days=settings.events.retention_days),
     )
 
 

@@ -201,6 +201,8 @@ def handle_http_error(request: Request[Any, Any, Any], error: HTTPException) -> 
         return problem(
             request, 422, "validation_failed", detail or _FRAMEWORK[422][1], errors=errors
         )
+    if misnamed := _misnamed(error):
+        return handle_http_error(request, ValidationException(extra=[misnamed]))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return handle_unexpected_error(request, error)
     code, detail = _FRAMEWORK.get(error.status_code, _FRAMEWORK[400])
@@ -236,16 +238,27 @@ def _challenge(error: Unauthenticated) -> str:
     return bearer_challenge(error)
 
 
+def _misnamed(error: HTTPException) -> dict[str, str] | None:
+    """What is wrong with a field of the body that is named like one of our dependencies.
+
+    Litestar takes it for a fault of the dependency, which would be ours.
+    """
+    if not isinstance(error.__cause__, msgspec.ValidationError):
+        return None
+    message, _, place = str(error.__cause__).partition(" - at `$.data.")
+    return {"message": message, "key": place.rstrip("`")} if place else None
+
+
 def _field_error(extra: dict[str, str]) -> AuthFieldError:
     message = extra.get("message", "not valid")
     if message == "'data'":  # how Litestar says that there is no body
         return AuthFieldError(("body",), "a body is required", "missing")
     source = extra.get("source") or "body"
-    missing = _MISSING_FIELD.search(message)
-    if missing:
-        return AuthFieldError((source, missing[1]), "this field is required", "missing")
     key = extra.get("key", "")
     path = () if key in {"", "data"} else tuple(key.split("."))
+    missing = _MISSING_FIELD.search(message)
+    if missing:
+        return AuthFieldError((source, *path, missing[1]), "this field is required", "missing")
     return AuthFieldError((source, *path), message, "type_error")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from adapters.breach import RangeApi
 from adapters.crypto import (
@@ -34,6 +34,7 @@ from adapters.system import SystemClock, SystemEntropy, SystemIds
 from adapters.webhooks import HttpWebhookSender, SystemResolver
 from app.settings import (
     DatabaseSettings,
+    EventSettings,
     MailSettings,
     OrganizationSettings,
     PasswordSettings,
@@ -45,6 +46,7 @@ from app.settings import (
 )
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import BreachLookup, OnLookupFailure
+from auth_core.events import EventPublisher
 from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
 from auth_core.keys import SigningKey
 from auth_core.mail import LetterVault
@@ -95,13 +97,19 @@ class ConnectedCore(Core):
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
             domain_names=_domain_names(settings.organizations),
-            event_publishers=self._publishers(redis_url, settings.worker.event_stream_length),
+            event_publishers=self._publishers(redis_url, settings.events),
         )
         super().__init__(self.ports, options)
 
-    def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
-        self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
-        return self._event_streams
+    def _publishers(
+        self, redis_url: Secret[str], events: EventSettings
+    ) -> tuple[EventPublisher, ...]:
+        self._event_streams: list[_EventStream] = []
+        if events.stream_length:
+            self._event_streams.append(RedisEventStream(redis_url, max_length=events.stream_length))
+        if events.nats_url is not None:
+            self._event_streams.append(_nats(events.nats_url, events))
+        return tuple(self._event_streams)
 
     def _webhook_sender(self, webhooks: WebhookSettings) -> HttpWebhookSender:
         self._names = SystemResolver()
@@ -169,6 +177,20 @@ async def open_core(
         yield core
     finally:
         await core.close()
+
+
+class _EventStream(EventPublisher, Protocol):
+    async def close(self) -> None: ...
+
+
+def _nats(url: Secret[str], events: EventSettings) -> _EventStream:
+    try:
+        from adapters.nats import NatsEventStream  # noqa: PLC0415 - an extra that few need
+    except ModuleNotFoundError as error:
+        raise Misconfigured(
+            "AUTH_NATS_URL needs the extra nats: pip install 'fm-auth-service[nats]'"
+        ) from error
+    return NatsEventStream(url, stream=events.nats_stream, max_length=events.nats_stream_length)
 
 
 def _database(database: DatabaseSettings) -> Database:

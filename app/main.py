@@ -15,9 +15,10 @@ from litestar.types import Scope
 
 from app.access import RouteAccess, require_declared
 from app.api import CONTROLLERS
+from app.api.authzen import AuthZenConfiguration
 from app.api.docs import OwnDocsPlugin
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
-from app.container import Container
+from app.container import Container, own_address
 from app.cross_origin import CrossOrigin
 from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
@@ -149,6 +150,7 @@ def _constants(container: Container) -> dict[str, object]:
         "organizations": core.organizations,
         "reauthentication": core.reauthentication,
         "keys": core.keys,
+        "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
         "event_schemas": EventSchemas(container.options.event_schemas),
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,

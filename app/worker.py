@@ -147,6 +147,7 @@ class Courier:
                 publisher=name,
                 reason=problem,
                 effect="events wait in the outbox, in their order",
+                **({"advice": self._relay.advice} if self._relay.advice else {}),
             )
         elif told and not problem:
             _log.info("event_publisher_available_again", publisher=name, after=told)

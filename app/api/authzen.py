@@ -1,7 +1,7 @@
 """The AuthZEN Authorization API 1.0 (§6, §7): the same decisions in the shape of gateways."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,8 @@ from app.security import BY_BEARER_OR_CLIENT, PEOPLE_OR_CLIENTS
 from auth_core.access import Decision
 from auth_core.kernel import FieldProblem, InvalidInput, PermissionDenied, UserId
 from auth_core.roles import CHECKS_MAX, Asker, PermissionChecks, Question
+
+PATH = "/access/v1"
 
 _Text = Annotated[str, msgspec.Meta(max_length=255)]
 _NOBODY = UserId(UUID(int=0))
@@ -102,10 +104,27 @@ class AuthZenDecisions(msgspec.Struct, frozen=True, kw_only=True):
     evaluations: tuple[AuthZenDecision, ...]
 
 
+class AuthZenConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the decisions are (§9.1). There is no search here: its endpoints are left out."""
+
+    policy_decision_point: str
+    access_evaluation_endpoint: str
+    access_evaluations_endpoint: str
+
+    @classmethod
+    def at(cls, address: str) -> Self:
+        """That of the service at this address, which is its identifier."""
+        return cls(
+            policy_decision_point=address,
+            access_evaluation_endpoint=f"{address}{PATH}/evaluation",
+            access_evaluations_endpoint=f"{address}{PATH}/evaluations",
+        )
+
+
 class AuthZenController(Controller):
     """Evaluations."""
 
-    path = "/access/v1"
+    path = PATH
     tags = ("Access",)
     opt = PEOPLE_OR_CLIENTS | LIMIT_READ
     security = BY_BEARER_OR_CLIENT

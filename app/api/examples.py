@@ -255,6 +255,12 @@ DISCOVERY: Final[Json] = {
     ],
 }
 
+DECISION_POINT: Final[Json] = {
+    "policy_decision_point": _ISSUER,
+    "access_evaluation_endpoint": f"{_ISSUER}/access/v1/evaluation",
+    "access_evaluations_endpoint": f"{_ISSUER}/access/v1/evaluations",
+}
+
 _ORGANIZATION_ID: Final = "0198f4b0-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
 PERMISSION_CHECK: Final[Json] = {
     "permission": "cases:write",

@@ -7,8 +7,9 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
+from app.api.authzen import AuthZenConfiguration
 from app.api.conditional import entity_tag, is_not_modified
-from app.api.examples import DISCOVERY, JWKS
+from app.api.examples import DECISION_POINT, DISCOVERY, JWKS
 from app.api.responses import answer, errors
 from app.limits import LIMIT_NONE
 from app.security import BY_ANYBODY, PUBLIC
@@ -81,3 +82,14 @@ class WellKnownController(Controller):
                 *("email_verified", "roles", "scopes", "organization_id"),
             ),
         )
+
+    @get(
+        "/authzen-configuration",
+        responses={200: answer(AuthZenConfiguration, DECISION_POINT), **errors()},
+        summary="Read where decisions are made",
+    )
+    async def decision_point(
+        self, decision_point: NamedDependency[AuthZenConfiguration]
+    ) -> AuthZenConfiguration:
+        """Read the metadata of the policy decision point (AuthZEN 1.0). It follows the settings."""
+        return decision_point

@@ -3,6 +3,7 @@
 """
 
 from app.settings import clients, connect, parse, profile, resources
+from app.settings.events import EVENTS
 from app.settings.field import Field, later
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
@@ -269,20 +270,6 @@ _WORKER = (
         description="How long a session that is over is kept, to recognise the reuse of its tokens",
     ),
     Field(
-        name="AUTH_EVENT_RETENTION_DAYS",
-        attribute="worker.event_days",
-        kind=parse.integer(1, 3650),
-        default="30",
-        description="How long events are kept in the outbox, relayed or not, for replays",
-    ),
-    Field(
-        name="AUTH_EVENT_STREAM_LENGTH",
-        attribute="worker.event_stream_length",
-        kind=parse.integer(0, 1_000_000_000),
-        default="100000",
-        description="About how many events the Redis stream `auth:events` keeps; 0 turns it off",
-    ),
-    Field(
         name="AUTH_AUDIT_RETENTION_DAYS",
         attribute="worker.audit_days",
         kind=parse.integer(0, 36500),
@@ -324,6 +311,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Organizations", ORGANIZATIONS),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
+    ("Events", EVENTS),
     ("Webhooks", WEBHOOKS),
     ("Callers", _CLIENTS),
     ("Limits", LIMITS),

@@ -129,10 +129,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     embedded: bool
     session_days: int
-    event_days: int
-    event_stream_length: int
-    """About how many entries the Redis stream of events keeps; 0 for no stream."""
     audit_days: int
+
+
+class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who gets events, and how long they are kept for replays."""
+
+    retention_days: int
+    stream_length: int
+    """About how many entries the Redis stream of events keeps; 0 for no stream."""
+    nats_url: Secret[str] | None
+    """Servers of one cluster, separated by commas; None for no events to NATS."""
+    nats_stream: str
+    nats_stream_length: int
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +252,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings
+    events: EventSettings
     webhooks: WebhookSettings
     clients: ClientSettings
     mail: MailSettings

@@ -48,6 +48,8 @@ class EventRelay:
         self._stopping = False
         self.problem = ""
         """Why the publisher takes nothing, for an operator: a code; "" while all is well."""
+        self.advice = ""
+        """What to do about it, if that is known."""
 
     @property
     def publisher(self) -> str:
@@ -108,21 +110,21 @@ class EventRelay:
             try:
                 await self._publisher.publish([self._source.told(event) for event in events])
             except PublishingFailed as failure:
-                self._rest(failure.reason)
+                self._rest(failure.reason, failure.advice)
                 return 0
             except Exception as error:  # noqa: BLE001 - no event is lost to a bug, none overtakes
                 self._rest(f"error_{type(error).__name__}")
                 return 0
             await uow.event_log.advance(self.publisher, events[-1].sequence)
             await uow.commit()
-        self._failures, self._paused_until, self.problem = 0, None, ""
+        self._failures, self._paused_until, self.problem, self.advice = 0, None, "", ""
         return len(events)
 
-    def _rest(self, reason: str) -> None:
+    def _rest(self, reason: str, advice: str = "") -> None:
         pause = _FIRST_PAUSE * (1 << min(self._failures, 20))
         self._paused_until = self._clock.now() + min(pause, self._policy.longest_pause)
         self._failures += 1
-        self.problem = reason
+        self.problem, self.advice = reason, advice
 
 
 class Events:

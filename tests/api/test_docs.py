@@ -117,6 +117,7 @@ PUBLIC = {
     ("get", "/health/ready"),
     ("get", "/.well-known/jwks.json"),
     ("get", "/.well-known/openid-configuration"),
+    ("get", "/.well-known/authzen-configuration"),
     ("get", "/events/schemas"),
     ("get", "/events/schemas/{event_type}"),
 }

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.api.asking import AUTH, header_of, sign_up, unbase64
+from tests.api.asking import AUTH, claims_of, header_of, sign_up, unbase64
 from tests.serving import Client, serving
 
 JWKS = "/.well-known/jwks.json"
@@ -108,3 +108,31 @@ async def test_issuer_and_audience_follow_the_settings(
     assert "https://sso.example.com/" == discovery["issuer"]
     assert "https://sso.example.com/.well-known/jwks.json" == discovery["jwks_uri"]
     assert 200 == me.status_code
+
+
+@pytest.mark.sec("SEC-15")
+async def test_where_decisions_are_made_follows_the_settings_and_is_answered_there(
+    client: Client, environ: dict[str, str], new_name: Callable[[], str]
+) -> None:
+    path = "/.well-known/authzen-configuration"
+    own = {"AUTH_PUBLIC_URL": "https://sso.example.com/auth/"}
+    async with serving(environ | own) as other:
+        told = (await other.get(path, headers={"Host": "evil.example"})).json()
+    answer = await client.get(path)
+
+    assert {
+        "policy_decision_point": "https://sso.example.com/auth",
+        "access_evaluation_endpoint": "https://sso.example.com/auth/access/v1/evaluation",
+        "access_evaluations_endpoint": "https://sso.example.com/auth/access/v1/evaluations",
+    } == told
+    token = (await sign_up(client, new_name()))["access_token"]
+    question = {
+        "subject": {"type": "user", "id": claims_of(token)["sub"]},
+        "action": {"name": "read"},
+        "resource": {"type": "cases"},
+    }
+    assert "application/json" == answer.headers["content-type"]
+    for endpoint in ("access_evaluation_endpoint", "access_evaluations_endpoint"):
+        asked = answer.json()[endpoint].removeprefix(answer.json()["policy_decision_point"])
+        said = await client.post(asked, json=question, headers={"Authorization": f"Bearer {token}"})
+        assert (200, False) == (said.status_code, said.json()["decision"])

@@ -158,6 +158,7 @@ DOCUMENTS = [
     "/docs",
     "/.well-known/jwks.json",
     "/.well-known/openid-configuration",
+    "/.well-known/authzen-configuration",
     f"{AUTH}/config",
     f"{AUTH}/me",
     "/nothing/here",
