@@ -19,11 +19,13 @@ from tests.load.report import (
     deciding_lines,
     start_lines,
     table,
+    told_lines,
     verdicts,
     verifying_lines,
 )
 from tests.load.session import session
 from tests.load.startup import startup
+from tests.load.telling import telling
 from tests.load.verifying import verifying
 
 NAMES = (
@@ -66,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "policy" in options.only:
                 found.checking = checking(place)
                 _say(["", *checking_lines(found.checking)])
+            if "tell" in options.only:
+                found.told = telling(place, options.samples)
+                _say(["", *told_lines(found.told)])
             wanted = [name for name in NAMES if name in options.only]
             if wanted:
                 with session(place, connections=options.connections) as under_way:
@@ -82,12 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide", "policy")
+    parts = (*NAMES, "start", "verify", "decide", "policy", "tell")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="at once (%(default)s)")
     parser.add_argument("--starts", type=int, default=5, help="start-ups (%(default)s)")
+    parser.add_argument("--samples", type=int, default=2000, help="of each kind (%(default)s)")
     parser.add_argument(
         "--only", nargs="+", choices=parts, default=parts, metavar="NAME", help=", ".join(parts)
     )
@@ -95,6 +101,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.requests, options.rounds, options.starts = 400, 2, 1
+        options.samples = 200
     return options
 
 

@@ -16,7 +16,7 @@ from auth_core.kernel import SessionId, UserId, uuid7
 
 _YEAR = timedelta(days=365)
 _SESSION_LIFE = timedelta(days=30)
-_USER_COLUMNS = (
+USER_COLUMNS = (
     "id",
     "username",
     "email",
@@ -79,7 +79,7 @@ async def load(
     chance = random.Random(population.seed)
     ids = [_id(chance, moment) for moment in _moments(population.users, now - _YEAR, now)]
     await connection.copy_records_to_table(
-        "users", records=_users(ids), columns=_USER_COLUMNS, timeout=600
+        "users", records=_users(ids), columns=USER_COLUMNS, timeout=600
     )
     await connection.copy_records_to_table(
         "sessions",
