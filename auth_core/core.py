@@ -30,6 +30,7 @@ from auth_core.privacy import PersonalDataService
 from auth_core.roles import GrantsWatch, PermissionChecks, RoleService, Subjects
 from auth_core.self_service import (
     NewPassword,
+    OwnerCheck,
     SelfService,
 )
 from auth_core.sessions import (
@@ -161,6 +162,9 @@ class Core:
 
     def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
         development = options.sign_in.development
+        passwords = NewPassword(
+            self.password_policy, enabled=options.sign_in.passwords or development
+        )
         return SelfService(
             ports.unit_of_work,
             users=self.users,
@@ -175,11 +179,10 @@ class Core:
             ids=ports.ids,
             entropy=ports.entropy,
             policy=options.self_service,
-            passwords=NewPassword(
-                self.password_policy, enabled=options.sign_in.passwords or development
+            passwords=passwords,
+            again=OwnerCheck(
+                ports.unit_of_work, self.password_proof, passwords, development=development
             ),
-            proof=self.password_proof,
-            development=development,
         )
 
     def _administration(self, ports: Ports) -> Administration:

@@ -4,6 +4,7 @@ from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
 from auth_core.self_service.new_password import NewPassword
+from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.policy import RegistrationMode, SelfServicePolicy
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.registration import RegistrationFlow
@@ -18,6 +19,7 @@ __all__ = [
     "DeletionFlow",
     "MailSignInFlow",
     "NewPassword",
+    "OwnerCheck",
     "RegistrationFlow",
     "RegistrationMode",
     "ResetPasswordFlow",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from auth_core.credentials import PasswordHasher, PasswordProof
+from auth_core.credentials import PasswordHasher
 from auth_core.kernel import Clock, Entropy, Ids
 from auth_core.keys import Sealer
 from auth_core.organizations import DomainMembership
@@ -45,20 +45,17 @@ class SelfService:
         entropy: Entropy,
         policy: SelfServicePolicy,
         passwords: NewPassword,
-        proof: PasswordProof,
-        development: bool,
+        again: OwnerCheck,
     ) -> None:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
         start = SessionStart(sessions, tokens)
-        again = OwnerCheck(unit_of_work, proof, passwords, development=development)
-        mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
+        enabled, grace = policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
             *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),
             joining=joining,
             trail=trail,
-            mode=mode,
+            mode=policy.registration,
         )
-        self.verify_email = VerifyEmailFlow(unit_of_work, mailed, joining, trail, cache, clock)
         self.reset_password = ResetPasswordFlow(
             *(unit_of_work, sessions, hasher, mailed, passwords, trail, clock)
         )
@@ -67,9 +64,9 @@ class SelfService:
             trail=trail,
             clock=clock,
         )
-        self.change_email = ChangeEmailFlow(
-            unit_of_work, again, mailed, joining, trail, cache, clock
-        )
+        addresses = (mailed, joining, trail, cache, clock)
+        self.verify_email = VerifyEmailFlow(unit_of_work, *addresses)
+        self.change_email = ChangeEmailFlow(unit_of_work, again, *addresses)
         self.sign_in = MailSignInFlow(unit_of_work, mailed, start, trail, clock, enabled=enabled)
         self.deletion = DeletionFlow(
             unit_of_work, sessions, again, mailed, start, trail, clock, grace=grace
