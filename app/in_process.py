@@ -32,6 +32,7 @@ from adapters.redis import (
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
 from adapters.webhooks import HttpWebhookSender, SystemResolver
+from app.observability import REQUEST_ID
 from app.settings import (
     DatabaseSettings,
     EventSettings,
@@ -47,7 +48,15 @@ from app.settings import (
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import BreachLookup, OnLookupFailure
 from auth_core.events import EventPublisher
-from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Metrics,
+    Misconfigured,
+    Secret,
+    SessionId,
+    UserId,
+)
 from auth_core.keys import SigningKey
 from auth_core.mail import LetterVault
 
@@ -62,19 +71,19 @@ class ConnectedCore(Core):
     The caller starts ``session_cache`` once the database answers, and calls `close`.
     """
 
-    def __init__(self, settings: Settings, options: Options) -> None:
+    def __init__(self, settings: Settings, options: Options, metrics: Metrics = NO_METRICS) -> None:
         """Raises Misconfigured when ``settings`` lack a server or the master key."""
-        self.database = _database(settings.database)
+        self.database = _database(settings.database, metrics)
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
         redis_url = _required(settings.redis.url, "REDIS_URL")
         self.session_cache = RedisSessionCache(
-            redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
+            redis_url, self._recently_ended, ttl=self._cache_lifetime, metrics=metrics
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
         self.rate_limiter, spread = self._counters(settings, master_key)
         self.clock, self.ids = SystemClock(), SystemIds()
-        self._hasher = _hasher(settings.passwords)
+        self._hasher = _hasher(settings.passwords, metrics)
         self._range_api = _range_api(settings.passwords)
         self.options = options
         self._vault = LetterVault(sealer := _sealer(settings.security))
@@ -92,6 +101,7 @@ class ConnectedCore(Core):
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            metrics=metrics,
             webhook_sender=self._webhook_sender(settings.webhooks),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
@@ -193,12 +203,18 @@ def _nats(url: Secret[str], events: EventSettings) -> _EventStream:
     return NatsEventStream(url, stream=events.nats_stream, max_length=events.nats_stream_length)
 
 
-def _database(database: DatabaseSettings) -> Database:
+def _in_request() -> bool:
+    return REQUEST_ID.get() != ""
+
+
+def _database(database: DatabaseSettings, metrics: Metrics) -> Database:
     return Database(
         _required(database.url, "DATABASE_URL"),
         pool_size=database.pool_size,
         max_overflow=database.max_overflow,
         allow_newer_schema=database.allow_newer_schema,
+        metrics=metrics,
+        in_request=_in_request,
     )
 
 
@@ -208,12 +224,13 @@ def _sealer(security: SecuritySettings) -> EnvelopeSealer:
     )
 
 
-def _hasher(passwords: PasswordSettings) -> Argon2Hasher:
+def _hasher(passwords: PasswordSettings, metrics: Metrics) -> Argon2Hasher:
     return Argon2Hasher(
         memory_kib=passwords.memory_kib,
         passes=passwords.passes,
         lanes=passwords.lanes,
         pepper=passwords.pepper or (),
+        metrics=metrics,
     )
 
 

@@ -17,6 +17,7 @@ from app.access import RouteAccess, require_declared
 from app.api import CONTROLLERS
 from app.api.authzen import AuthZenConfiguration
 from app.api.docs import OwnDocsPlugin
+from app.api.metrics import MetricsPage
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container, own_address
 from app.cross_origin import CrossOrigin
@@ -51,6 +52,7 @@ _TAGS = {
     "Administration": "What platform administrators may do.",
     "Organizations": "Organizations, their members, teams and invitations.",
     "Access": "Who may do what, and the roles that say so.",
+    "Webhooks": "Events to receivers over HTTP, and what became of them.",
     "Profile": "The signed-in user.",
     "Development": "Routes that exist in development only.",
     "Tokens": "What registered callers may ask about tokens.",
@@ -113,7 +115,7 @@ def _proxies(container: Container) -> Proxies:
 
 def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Call) -> Gate:
     core, settings = container.core, container.settings
-    limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
+    limits = RouteLimits(core.limits, proxies, settings.limits)
     return Gate(
         core.authenticator,
         container.clients,
@@ -129,7 +131,6 @@ def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Cal
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
     core, service = container.core, container.settings.service
-    policy, mode = container.options.sign_in, container.options.self_service.registration
     return {
         "sign_in": core.sign_in,
         "self_service": core.self_service,
@@ -148,6 +149,7 @@ def _constants(container: Container) -> dict[str, object]:
         "administration": core.administration,
         "impersonation": core.impersonation,
         "organizations": core.organizations,
+        "webhooks": core.webhooks,
         "reauthentication": core.reauthentication,
         "keys": core.keys,
         "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
@@ -155,17 +157,23 @@ def _constants(container: Container) -> dict[str, object]:
         "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
         "options": container.options,
         "clock": container.clock,
+        "metrics_page": MetricsPage(container.metrics_page),
         "health": container.health,
         "info": AuthServiceInfo(version=VERSION),
         "liveness": AuthLiveness(version=VERSION, environment=service.environment),
-        "configuration": AuthConfiguration.of(
-            development=service.is_development,
-            # by invitation is not for everybody who reads this
-            registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
-            and (policy.development or policy.passwords),
-            passwords=policy.passwords,
-        ),
+        "configuration": _configuration(container),
     }
+
+
+def _configuration(container: Container) -> AuthConfiguration:
+    policy, mode = container.options.sign_in, container.options.self_service.registration
+    return AuthConfiguration.of(
+        development=container.settings.service.is_development,
+        # by invitation is not for everybody who reads this
+        registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
+        and (policy.development or policy.passwords),
+        passwords=policy.passwords,
+    )
 
 
 def _of_scope(container: Container, proxies: Proxies, access: RouteAccess) -> dict[str, OfScope]:

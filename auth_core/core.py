@@ -15,6 +15,7 @@ from auth_core.credentials import (
 )
 from auth_core.deployment import Options, Ports
 from auth_core.events import EventRelay, Events, EventSource
+from auth_core.kernel import CountedLimits
 from auth_core.keys import (
     KeyService,
     KeyUse,
@@ -29,9 +30,12 @@ from auth_core.organizations import Organizations
 from auth_core.privacy import PersonalDataService
 from auth_core.roles import GrantsWatch, PermissionChecks, RoleService, Subjects
 from auth_core.self_service import (
+    MailedSecrets,
     NewPassword,
     OwnerCheck,
     SelfService,
+    SessionStart,
+    Trail,
 )
 from auth_core.sessions import (
     AccountLifecycle,
@@ -88,14 +92,13 @@ class Core:
         self.grants_watch = GrantsWatch(ports.unit_of_work, ports.session_cache, clock)
         self.personal_data = self._personal_data(ports, options)
         self.organizations = self._organizations(ports, options)
-        self.attempts = _attempts(ports, options)
+        self.limits = CountedLimits(ports.rate_limiter, ports.metrics)
+        self.attempts = self._attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
         self.self_service = self._self_service(ports, options, issuer)
         self.step_up = StepUp(clock, max_age=options.step_up_max_age)
-        self.reauthentication = Reauthentication(
-            ports.unit_of_work, self.sessions, issuer, self.password_proof, clock
-        )
+        self.reauthentication = self._reauthentication(ports, issuer)
         self.administration = self._administration(ports)
         self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
@@ -136,6 +139,7 @@ class Core:
             ),
             VerifiedTokens(),
             ports.clock,
+            metrics=ports.metrics,
         )
 
     def _personal_data(self, ports: Ports, options: Options) -> PersonalDataService:
@@ -158,6 +162,7 @@ class Core:
             self.password_policy,
             self.password_proof,
             options.sign_in,
+            metrics=ports.metrics,
         )
 
     def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
@@ -170,19 +175,33 @@ class Core:
             users=self.users,
             sessions=self.sessions,
             sign_in=self.sign_in,
-            tokens=issuer,
+            start=SessionStart(self.sessions, issuer, self.sign_in),
             hasher=ports.password_hasher,
-            sealer=ports.sealer,
             cache=ports.session_cache,
             joining=self.organizations.joining,
             clock=ports.clock,
-            ids=ports.ids,
-            entropy=ports.entropy,
             policy=options.self_service,
+            mailed=MailedSecrets(ports.clock, ports.ids, ports.entropy, ports.sealer),
+            trail=Trail(ports.clock, ports.ids),
             passwords=passwords,
             again=OwnerCheck(
                 ports.unit_of_work, self.password_proof, passwords, development=development
             ),
+        )
+
+    def _attempts(self, ports: Ports, options: Options) -> SignInAttempts:
+        return SignInAttempts(
+            ports.unit_of_work,
+            self.limits,
+            ports.failure_spread,
+            ports.clock,
+            ports.ids,
+            options.attempts,
+        )
+
+    def _reauthentication(self, ports: Ports, issuer: TokenIssuer) -> Reauthentication:
+        return Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, self.password_proof, ports.clock
         )
 
     def _administration(self, ports: Ports) -> Administration:
@@ -205,6 +224,7 @@ class Core:
             ports.session_cache,
             ports.clock,
             access_lifetime=options.access_lifetime,
+            metrics=ports.metrics,
         )
 
     def _sessions(self, ports: Ports, options: Options) -> SessionService:
@@ -216,6 +236,7 @@ class Core:
             self.revocations,
             idle_lifetime=options.session_idle_lifetime,
             absolute_lifetime=options.session_lifetime,
+            metrics=ports.metrics,
         )
 
     def _issuer(self, ports: Ports, options: Options) -> TokenIssuer:
@@ -227,6 +248,7 @@ class Core:
             issuer=options.issuer,
             audience=options.audience,
             access_lifetime=options.access_lifetime,
+            metrics=ports.metrics,
         )
 
     def _rotation(self, ports: Ports, options: Options) -> RefreshRotation:
@@ -239,6 +261,7 @@ class Core:
             self.revocations,
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
+            metrics=ports.metrics,
         )
 
 
@@ -247,7 +270,9 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     renderer, mailer, policy = ports.letter_renderer, ports.mailer, options.mail_relay
     if renderer is None or mailer is None:
         return None
-    return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
+    return MailRelay(
+        *(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy), metrics=ports.metrics
+    )
 
 
 def _source(options: Options) -> EventSource:
@@ -270,6 +295,7 @@ def _events(ports: Ports, options: Options, webhooks: Webhooks) -> Events:
         EventRelay(
             *(ports.unit_of_work, publisher, _source(options)),
             *(ports.clock, options.event_relay),
+            metrics=ports.metrics,
         )
         for publisher in (*ports.event_publishers, webhooks.fan_out)
     )
@@ -278,7 +304,8 @@ def _events(ports: Ports, options: Options, webhooks: Webhooks) -> Events:
 
 def _password_proof(ports: Ports, options: Options) -> PasswordProof:
     return PasswordProof(
-        ports.unit_of_work, ports.password_hasher, ports.clock, ports.ids, options.failures
+        *(ports.unit_of_work, ports.password_hasher, ports.clock, ports.ids, options.failures),
+        metrics=ports.metrics,
     )
 
 
@@ -288,17 +315,6 @@ def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
         minimum = min(rules.minimum, DEVELOPMENT_PASSWORD_MIN)
         rules = msgspec.structs.replace(rules, minimum=minimum)
     return PasswordPolicy(shipped_blocklist(), rules, lookup=ports.breach_lookup)
-
-
-def _attempts(ports: Ports, options: Options) -> SignInAttempts:
-    return SignInAttempts(
-        ports.unit_of_work,
-        ports.rate_limiter,
-        ports.failure_spread,
-        ports.clock,
-        ports.ids,
-        options.attempts,
-    )
 
 
 def _keys(ports: Ports, options: Options) -> KeyService:

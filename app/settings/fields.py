@@ -4,12 +4,13 @@
 
 from app.settings import clients, connect, parse, profile, resources
 from app.settings.events import EVENTS
-from app.settings.field import Field, later
+from app.settings.field import Field
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
 from app.settings.organizations import ORGANIZATIONS
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
+from app.settings.telemetry import TELEMETRY
 from app.settings.webhooks import WEBHOOKS
 
 EXAMPLE_PASSWORD = "changeme-please"  # noqa: S105  (documented, and refused outside development)
@@ -287,14 +288,9 @@ _CLIENTS = (
         default="[]",
         default_note="none",
         secret=True,
-        description="Services that may introspect or revoke tokens or follow the revocation feed,"
-        " and can bind the sessions that they begin to themselves",
+        description="Services that may introspect or revoke tokens, follow the revocation feed or"
+        " read metrics, and can bind the sessions that they begin to themselves",
     ),
-)
-
-_LATER = (
-    later("ENABLE_METRICS", "Prometheus metrics"),
-    later("ENABLE_TRACING", "OpenTelemetry traces"),
 )
 
 GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
@@ -316,6 +312,6 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Callers", _CLIENTS),
     ("Limits", LIMITS),
     ("Proxies", PROXIES),
-    ("Telemetry", _LATER),
+    ("Telemetry", TELEMETRY),
 )
 FIELDS: tuple[Field, ...] = tuple(field for _, fields in GROUPS for field in fields)

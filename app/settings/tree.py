@@ -197,6 +197,14 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Metrics. ``port`` None means: on the port of the API, for registered callers."""
+
+    enabled: bool
+    port: int | None
+    host: str
+
+
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where webhooks may go, and how long their log is."""
 
@@ -258,6 +266,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail: MailSettings
     limits: LimitSettings
     proxies: ProxySettings
+    metrics: MetricsSettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from auth_core.events.metrics import PUBLISHED, RELAY_ERRORS
 from auth_core.events.model import Backlog, EventSource, PublishingFailed
 from auth_core.events.ports import EventPublisher, EventsUnitOfWork
-from auth_core.kernel import Clock
+from auth_core.kernel import NO_METRICS, Clock, Metrics
 
 _FIRST_PAUSE = timedelta(milliseconds=500)
 
@@ -37,12 +38,15 @@ class EventRelay:
         source: EventSource,
         clock: Clock,
         policy: EventRelayPolicy,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._publisher = publisher
         self._source = source
         self._clock = clock
         self._policy = policy
+        self._metrics = metrics
         self._paused_until: datetime | None = None
         self._failures = 0
         self._stopping = False
@@ -118,6 +122,7 @@ class EventRelay:
             await uow.event_log.advance(self.publisher, events[-1].sequence)
             await uow.commit()
         self._failures, self._paused_until, self.problem, self.advice = 0, None, "", ""
+        self._metrics.count(PUBLISHED, self.publisher, by=len(events))
         return len(events)
 
     def _rest(self, reason: str, advice: str = "") -> None:
@@ -125,6 +130,7 @@ class EventRelay:
         self._paused_until = self._clock.now() + min(pause, self._policy.longest_pause)
         self._failures += 1
         self.problem, self.advice = reason, advice
+        self._metrics.count(RELAY_ERRORS, self.publisher)
 
 
 class Events:

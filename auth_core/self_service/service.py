@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from auth_core.credentials import PasswordHasher
-from auth_core.kernel import Clock, Entropy, Ids
-from auth_core.keys import Sealer
+from auth_core.kernel import Clock
 from auth_core.organizations import DomainMembership
 from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
@@ -21,7 +20,7 @@ from auth_core.self_service.sign_in_by_mail import MailSignInFlow
 from auth_core.self_service.trail import Trail
 from auth_core.self_service.verify_email import VerifyEmailFlow
 from auth_core.sessions import SessionService
-from auth_core.tokens import SignIn, TokenIssuer
+from auth_core.tokens import SignIn
 from auth_core.users import UserCache, UserService
 
 
@@ -35,20 +34,17 @@ class SelfService:
         users: UserService,
         sessions: SessionService,
         sign_in: SignIn,
-        tokens: TokenIssuer,
+        start: SessionStart,
         hasher: PasswordHasher,
-        sealer: Sealer,
         cache: UserCache,
         joining: DomainMembership,
         clock: Clock,
-        ids: Ids,
-        entropy: Entropy,
         policy: SelfServicePolicy,
         passwords: NewPassword,
         again: OwnerCheck,
+        mailed: MailedSecrets,
+        trail: Trail,
     ) -> None:
-        mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
-        start = SessionStart(sessions, tokens)
         enabled, grace = policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
             *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),

@@ -14,6 +14,7 @@ from auth_core.testing.crypto import (
     ToySealer,
 )
 from auth_core.testing.domain_names import InMemoryDomainNames
+from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.receivers import InMemoryReceivers
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
@@ -46,6 +47,7 @@ class InMemoryCore(Core):
         self.clock = clock
         self.stream = InMemoryRevocationStream()
         self.rate_limiter = InMemoryRateLimiter(clock)
+        self.metrics = InMemoryMetrics()
         self.entropy = entropy
         self.names = InMemoryDomainNames()
         self.hasher = ToyPasswordHasher(entropy)
@@ -65,6 +67,7 @@ class InMemoryCore(Core):
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
             domain_names=self.names,
+            metrics=self.metrics,
             webhook_sender=self.receivers,
         )
         store.vault = LetterVault(self.ports.sealer)

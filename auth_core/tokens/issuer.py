@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.kernel import Clock, Ids, SessionId, Unavailable
+from auth_core.kernel import NO_METRICS, Clock, Ids, Metrics, SessionId, Unavailable
 from auth_core.keys import KeyService, KeyUse, SigningKey
 from auth_core.sessions import Session
 from auth_core.tokens.claims import (
@@ -14,6 +14,7 @@ from auth_core.tokens.claims import (
     ActorClaim,
     RefreshClaims,
 )
+from auth_core.tokens.metrics import ISSUED
 from auth_core.tokens.ports import TokenSigner
 from auth_core.users import User
 
@@ -56,6 +57,7 @@ class TokenIssuer:
         issuer: str,
         audience: str,
         access_lifetime: timedelta,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._keys = keys
         self._signer = signer
@@ -64,6 +66,7 @@ class TokenIssuer:
         self._issuer = issuer
         self._audience = audience
         self._access_lifetime = int(access_lifetime.total_seconds())
+        self._metrics = metrics
 
     async def signing_keys(self) -> SigningKeys:
         """The keys to `issue` with. Ask before the commit: without keys nothing may be written.
@@ -91,6 +94,7 @@ class TokenIssuer:
             exp=_epoch(session.expires_at),
             jti=f"{session.id}.{session.refresh_counter}",
         )
+        self._metrics.count(ISSUED)
         return TokenPair(
             access_token=self._signer.sign(access, key=keys.access, typ=ACCESS_TYPE),
             refresh_token=self._signer.sign(refresh, key=keys.refresh, typ=REFRESH_TYPE),
