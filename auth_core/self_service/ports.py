@@ -4,6 +4,7 @@ from typing import Protocol
 
 from auth_core.credentials import CredentialsUnitOfWork, OneTimeSecretsUnitOfWork
 from auth_core.organizations import OrganizationsUnitOfWork
+from auth_core.roles import GrantsUnitOfWork
 from auth_core.sessions import SessionsUnitOfWork
 
 
@@ -12,6 +13,7 @@ class SelfServiceUnitOfWork(
     OneTimeSecretsUnitOfWork,
     SessionsUnitOfWork,
     OrganizationsUnitOfWork,
+    GrantsUnitOfWork,
     Protocol,
 ):
     """A transaction over an account, its secrets and sessions, its organizations, and letters."""
