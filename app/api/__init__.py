@@ -28,6 +28,7 @@ from app.api.token_queries import TokenQueryController
 from app.api.user_directory import UserDirectoryController
 from app.api.user_restore import UserRestoreController
 from app.api.users import UsersController
+from app.api.webhooks import OrganizationWebhooksController, WebhooksController
 from app.api.well_known import WellKnownController
 
 CONTROLLERS = [
@@ -60,6 +61,8 @@ CONTROLLERS = [
     OrganizationRolesController,
     AuditController,
     OrganizationAuditController,
+    WebhooksController,
+    OrganizationWebhooksController,
     TokenQueryController,
     RevocationController,
     WellKnownController,

@@ -39,6 +39,10 @@ _HEAD = (
     f"{'Redis':>9}{'at load':>9}{'SQL':>6}{'rows':>6}"
 )
 
+TOLD_HEAD = (
+    f"{'nobody, beside':<26}{'samples':>8}{'ms':>16}{'AUC (95 %)':>22}{'CPU ms':>16}{'AUC':>8}"
+)
+
 
 class Findings:
     """What was measured, by the scenario's name. Anything may be missing."""
@@ -104,17 +108,14 @@ def checking_lines(found: Checking) -> Iterator[str]:
     yield f"  for the slowest                      {found.slowest_us:>9.1f}"
 
 
-def told_lines(found: list[Told]) -> Iterator[str]:
+def told_line(told: Told) -> str:
     """What the time of an answer tells of an account, beside one that nobody has."""
-    head = f"{'nobody, beside':<26}{'samples':>8}{'ms':>16}{'AUC (95 %)':>22}"
-    yield f"{head}{'CPU ms':>16}{'AUC':>8}"
-    for each in found:
-        times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (each.time_ms, each.cpu_ms))
-        interval = f"{each.time.value:.3f} ({each.time.low:.3f}-{each.time.high:.3f})"
-        yield (
-            f"{f'{each.flow}: {each.kind}':<26}{each.samples:>8}{times:>16}{interval:>22}"
-            f"{cpu:>16}{each.cpu.value:>8.3f}"
-        )
+    times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (told.time_ms, told.cpu_ms))
+    interval = f"{told.time.value:.3f} ({told.time.low:.3f}-{told.time.high:.3f})"
+    return (
+        f"{f'{told.flow}: {told.kind}':<26}{told.samples:>8}{times:>16}{interval:>22}"
+        f"{cpu:>16}{told.cpu.value:>8.3f}"
+    )
 
 
 def verdicts(found: Findings) -> Iterator[str]:
