@@ -32,6 +32,7 @@ from app.proxies import Proxies
 from app.security import Call, Gate, origin_of, principal_of, source_of
 from app.settings import CorsSettings
 from auth_core.access import Subject
+from auth_core.core import Core
 from auth_core.event_types import EventSchemas
 from auth_core.self_service import RegistrationMode
 
@@ -130,14 +131,29 @@ def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Cal
 
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
-    core, service = container.core, container.settings.service
+    service = container.settings.service
+    return _services(container.core) | {
+        "clients": container.clients,
+        "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
+        "event_schemas": EventSchemas(container.options.event_schemas),
+        "mailbox": DevelopmentMailbox(container.core.mail, container.core.ports.letter_renderer),
+        "options": container.options,
+        "clock": container.clock,
+        "metrics_page": MetricsPage(container.metrics_page),
+        "health": container.health,
+        "info": AuthServiceInfo(version=VERSION),
+        "liveness": AuthLiveness(version=VERSION, environment=service.environment),
+        "configuration": _configuration(container),
+    }
+
+
+def _services(core: Core) -> dict[str, object]:
     return {
         "sign_in": core.sign_in,
         "self_service": core.self_service,
         "attempts": core.attempts,
         "refresh": core.refresh,
         "introspection": core.introspection,
-        "clients": container.clients,
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
@@ -151,17 +167,8 @@ def _constants(container: Container) -> dict[str, object]:
         "organizations": core.organizations,
         "webhooks": core.webhooks,
         "reauthentication": core.reauthentication,
+        "organization_switch": core.organization_switch,
         "keys": core.keys,
-        "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
-        "event_schemas": EventSchemas(container.options.event_schemas),
-        "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
-        "options": container.options,
-        "clock": container.clock,
-        "metrics_page": MetricsPage(container.metrics_page),
-        "health": container.health,
-        "info": AuthServiceInfo(version=VERSION),
-        "liveness": AuthLiveness(version=VERSION, environment=service.environment),
-        "configuration": _configuration(container),
     }
 
 

@@ -44,6 +44,7 @@ from auth_core.sessions import (
 from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
+    OrganizationSwitch,
     Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
@@ -95,6 +96,7 @@ class Core:
         self.self_service = self._self_service(ports, options, issuer)
         self.step_up = StepUp(clock, max_age=options.step_up_max_age)
         self.reauthentication = self._reauthentication(ports, issuer)
+        self.organization_switch = _organization_switch(ports, issuer)
         self.administration = self._administration(ports)
         self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
@@ -256,6 +258,12 @@ class Core:
             parallel_window=options.refresh_parallel_window,
             metrics=ports.metrics,
         )
+
+
+def _organization_switch(ports: Ports, issuer: TokenIssuer) -> OrganizationSwitch:
+    return OrganizationSwitch(
+        ports.unit_of_work, ports.session_cache, issuer, ports.clock, ports.ids
+    )
 
 
 def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:

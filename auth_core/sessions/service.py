@@ -6,11 +6,18 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import NO_METRICS, Clock, EventId, Ids, Metrics, SessionId, UserId
 from auth_core.sessions.events import SessionCreated, SessionRevoked
 from auth_core.sessions.metrics import CACHE_READS
-from auth_core.sessions.model import Ending, EndReason, Session, SessionState
+from auth_core.sessions.model import (
+    Ending,
+    EndReason,
+    Session,
+    SessionState,
+    first_organization,
+)
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.sessions.ports import ENDED, SessionCache, SessionsUnitOfWork
 from auth_core.sessions.revocations import EndedSession, RevocationAnnouncer
@@ -50,17 +57,18 @@ class SessionService:
         user: User,
         origin: SessionOrigin,
         *,
+        grants: Grants = (),
         amr: tuple[str, ...] = (),
         by: str | None = None,
     ) -> tuple[User, Session]:
         """Add a session and its login to ``uow``; the caller commits and then calls `began`.
 
-        ``amr`` says how the person proved who they are (RFC 8176 §2), ``by`` what the trail is to
-        say instead. The commit raises ConcurrentUpdate when all sessions of the user were ended
-        meanwhile.
+        ``grants`` say where it may begin: see `first_organization`. ``amr`` says how the person
+        proved who they are (RFC 8176 §2), ``by`` what the trail is to say instead. The commit
+        raises ConcurrentUpdate when all sessions of the user were ended meanwhile.
         """
         now = self._clock.now()
-        session = self._new(user, origin, now, self._absolute_lifetime, amr=amr)
+        session = self._new(user, origin, now, self._absolute_lifetime, grants, amr=amr)
         await uow.sessions.add(session)
         await uow.users.record_login(user.id, now, epoch=user.epoch)
         logged_in = UserLoggedIn(
@@ -78,6 +86,7 @@ class SessionService:
         user: User,
         origin: SessionOrigin,
         *,
+        grants: Grants,
         impersonator_id: UserId,
         reason: str,
         lifetime: timedelta,
@@ -87,7 +96,7 @@ class SessionService:
         It ends after ``lifetime``, however often it is refreshed, and is no login of the user.
         """
         session = msgspec.structs.replace(
-            self._new(user, origin, self._clock.now(), lifetime),
+            self._new(user, origin, self._clock.now(), lifetime, grants),
             impersonator_id=impersonator_id,
             impersonation_reason=reason,
         )
@@ -118,6 +127,7 @@ class SessionService:
         origin: SessionOrigin,
         now: datetime,
         lifetime: timedelta,
+        grants: Grants,
         *,
         amr: tuple[str, ...] = (),
     ) -> Session:
@@ -125,7 +135,7 @@ class SessionService:
         return Session(
             id=SessionId(self._ids.uuid()),
             user_id=user.id,
-            organization_id=user.organization_id,
+            organization_id=first_organization(user, grants),
             created_at=now,
             expires_at=min(now + self._idle_lifetime, absolute_expires_at),
             absolute_expires_at=absolute_expires_at,

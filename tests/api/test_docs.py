@@ -74,6 +74,7 @@ PROTECTED = {
     ("delete", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
     ("post", f"{AUTH}/reauthenticate"),
+    ("post", f"{AUTH}/switch-organization"),
     ("get", f"{AUTH}/users"),
     ("delete", f"{AUTH}/users/{{username}}"),
     ("post", f"{AUTH}/users/{{user_id}}/revoke-tokens"),
@@ -228,6 +229,8 @@ async def test_every_error_answer_is_described_as_the_problem_that_it_is(
         assert "500" in errors
         assert (where in PROTECTED | CLIENTS) <= ("401" in errors)
         assert ("requestBody" in operation) == ({"413", "415", "422"} <= errors)
+        asks = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
+        assert not asks or "422" in errors, where
         for status in errors:
             content = operation["responses"][status]["content"]
             assert ["application/problem+json"] == list(content)
@@ -336,13 +339,14 @@ async def test_every_body_has_an_example_that_the_service_takes(
         token = answer.json().get("access_token", token)
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_access.py, …
+    elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_switching.py, …
         *((OF_ORGANIZATIONS | OF_WEBHOOKS) & described),
         *PEOPLE_OR_CLIENTS,
         ("post", ROLES),
         ("patch", f"{ROLES}/{{role_id}}"),
         ("post", f"{AUTH}/register"),
         ("post", f"{AUTH}/reauthenticate"),
+        ("post", f"{AUTH}/switch-organization"),
         ("post", USERS),
         ("patch", f"{USERS}/{{user_id}}"),
         ("post", f"{USERS}/{{user_id}}/impersonate"),

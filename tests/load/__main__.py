@@ -13,13 +13,16 @@ from tests.load.checking import checking
 from tests.load.client import BenchError
 from tests.load.deciding import deciding
 from tests.load.machine import processor
+from tests.load.relaying import relaying
 from tests.load.report import (
+    TOLD_HEAD,
     Findings,
     checking_lines,
     deciding_lines,
+    relaying_lines,
     start_lines,
     table,
-    told_lines,
+    told_line,
     verdicts,
     verifying_lines,
 )
@@ -56,26 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with servers() as place:
             _say(_introduction(place, options))
-            if "start" in options.only:
-                found.startup = startup(place, options.starts)
-                _say(["", *start_lines(found.startup)])
-            if "verify" in options.only:
-                found.verifying = verifying(place)
-                _say(["", *verifying_lines(found.verifying)])
-            if "decide" in options.only:
-                found.deciding = deciding(place)
-                _say(["", *deciding_lines(found.deciding)])
-            if "policy" in options.only:
-                found.checking = checking(place)
-                _say(["", *checking_lines(found.checking)])
-            if "tell" in options.only:
-                found.told = telling(place, options.samples)
-                _say(["", *told_lines(found.told)])
-            wanted = [name for name in NAMES if name in options.only]
-            if wanted:
-                with session(place, connections=options.connections) as under_way:
-                    under_way.measure(wanted, options.rounds, options.requests, found)
-                    _say(["", *table(under_way.chosen(wanted), found)])
+            _without_load(place, options, found)
+            _under_load(place, options, found)
     except BenchError as error:
         _say([f"the benchmark failed: {error}"])
         return 1
@@ -86,8 +71,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _without_load(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What is measured by itself, or one request at a time."""
+    if "start" in options.only:
+        found.startup = startup(place, options.starts)
+        _say(["", *start_lines(found.startup)])
+    if "verify" in options.only:
+        found.verifying = verifying(place)
+        _say(["", *verifying_lines(found.verifying)])
+    if "decide" in options.only:
+        found.deciding = deciding(place)
+        _say(["", *deciding_lines(found.deciding)])
+    if "policy" in options.only:
+        found.checking = checking(place)
+        _say(["", *checking_lines(found.checking)])
+    if "relay" in options.only:
+        found.relaying = relaying(place)
+        _say(["", *relaying_lines(found.relaying)])
+    if "tell" in options.only:
+        _say(["", TOLD_HEAD])
+        for told in telling(place, options.samples):
+            found.told.append(told)
+            _say([told_line(told)])
+
+
+def _under_load(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What many requests at once cost."""
+    wanted = [name for name in NAMES if name in options.only]
+    if wanted:
+        with session(place, connections=options.connections) as under_way:
+            under_way.measure(wanted, options.rounds, options.requests, found)
+            _say(["", *table(under_way.chosen(wanted), found)])
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide", "policy", "tell")
+    parts = (*NAMES, "start", "verify", "decide", "policy", "relay", "tell")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")

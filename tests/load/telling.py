@@ -93,7 +93,7 @@ class Told:
     cpu_ms: tuple[float, float]
 
 
-def telling(place: Place, samples: int) -> list[Told]:
+def telling(place: Place, samples: int) -> Iterator[Told]:
     """Ask all flows, each ``samples`` times for every kind. Raises BenchError."""
     own = own_database(place, "telling", **_SETTINGS)
     asyncio.run(_move_in(own.database_url, samples + _WARM))
@@ -104,11 +104,9 @@ def telling(place: Place, samples: int) -> list[Told]:
         ) as service,
         helper(place.cores.rest) as pool,
     ):
-        found = []
         for flow in FLOWS:
             asked = Asked(service.port, service.worker, flow.status, _rounds(flow, samples))
-            found += _compared(flow, samples, pool.submit(ask, asked).result())
-        return found
+            yield from _compared(flow, samples, pool.submit(ask, asked).result())
 
 
 def auc(one: Sequence[float], other: Sequence[float]) -> Auc:
