@@ -226,7 +226,7 @@ async def _register(
     registration = Registration.parse(
         username=data.username, email=data.email, display_name=data.display_name
     )
-    if self_service.registration.sends_letters:
+    if self_service.registration.writes_to(registration.email):
         await attempts.letter(registration.email)
     signed_in = await self_service.registration.register(
         registration, data.password, invitation=data.invitation_token, origin=origin

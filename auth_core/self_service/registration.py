@@ -29,7 +29,7 @@ from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail
 from auth_core.sessions import SessionOrigin
-from auth_core.tokens import SignedIn, SignIn
+from auth_core.tokens import BY_PASSWORD, SignedIn, SignIn
 from auth_core.users import Registration, User, UserService
 
 
@@ -71,9 +71,10 @@ class RegistrationFlow:
         self._trail = trail
         self._mode = mode
 
-    @property
-    def sends_letters(self) -> bool:
-        """Whether `register` answers with a letter."""
+    def writes_to(self, email: Email) -> bool:
+        """Whether `register` sends a letter there."""
+        if self._mode is RegistrationMode.OPEN:
+            return not self._sign_in.development and has_mailbox(email)
         return self._mode is RegistrationMode.VERIFIED
 
     async def register(
@@ -86,10 +87,13 @@ class RegistrationFlow:
     ) -> SignedIn | None:
         """An account with its first session; None when a letter was sent instead.
 
+        In mode ``open`` outside development a letter asks to prove the address besides.
         Raises RegistrationClosed, PermissionDenied, InvalidInput, InvalidLink (invitation),
         UsernameTaken and EmailTaken (not in mode ``verified``), Unavailable.
         """
         match self._mode:
+            case RegistrationMode.OPEN if self.writes_to(registration.email):
+                return await self._at_once(registration, password, origin)
             case RegistrationMode.OPEN:
                 return await self._sign_in.register(registration, password, origin=origin)
             case RegistrationMode.VERIFIED:
@@ -155,6 +159,24 @@ class RegistrationFlow:
             user = await self._take(uow, registration, password_hash, invitation)
             await uow.commit()
         return user
+
+    async def _at_once(
+        self, registration: Registration, password: str | None, origin: SessionOrigin
+    ) -> SignedIn:
+        """What `SignIn.register` does, with a letter in its commit: nothing waits for the proof."""
+        self._sign_in.require_open()
+        accepted = await self._passwords.accept(
+            password, names=_names(registration), field="password"
+        )
+        password_hash = await self._hasher.hash(accepted)
+        keys = await self._start.keys()
+        async with self._unit_of_work() as uow:
+            user = await self._users.create(uow, registration)
+            await uow.credentials.set_password(user.id, password_hash)
+            await self._mailed.send_link(uow, Purpose.VERIFY_EMAIL, user.email, user_id=user.id)
+            return await self._start.commit(
+                uow, user, origin, keys, amr=BY_PASSWORD, by="registration"
+            )
 
     async def _ask_for_proof(self, registration: Registration, password: str | None) -> None:
         self._sign_in.require_a_way_in()

@@ -20,14 +20,21 @@ class SessionStart:
         return await self._tokens.signing_keys()
 
     async def commit(
-        self, uow: SelfServiceUnitOfWork, user: User, origin: SessionOrigin, keys: SigningKeys
+        self,
+        uow: SelfServiceUnitOfWork,
+        user: User,
+        origin: SessionOrigin,
+        keys: SigningKeys,
+        *,
+        amr: tuple[str, ...] = (),
+        by: str = "mail",
     ) -> SignedIn:
-        """Add a session to ``uow`` and commit it all.
+        """Add a session to ``uow`` and commit it all; ``amr`` and ``by`` as for `SessionService`.
 
         Raises Unavailable, also when every session of the user was ended meanwhile.
         """
         try:
-            user, session = await self._sessions.begin(uow, user, origin, by="mail")
+            user, session = await self._sessions.begin(uow, user, origin, amr=amr, by=by)
             await uow.commit()
         except ConcurrentUpdate as error:
             raise Unavailable from error

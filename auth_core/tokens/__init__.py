@@ -16,11 +16,18 @@ from auth_core.tokens.ports import TokenSigner
 from auth_core.tokens.reauthentication import Reauthentication
 from auth_core.tokens.refresh import RefreshGrant
 from auth_core.tokens.refresh_token import RefreshTokenReader
-from auth_core.tokens.sign_in import SignedIn, SignIn, SignInPolicy, SignInUnitOfWork
+from auth_core.tokens.sign_in import (
+    BY_PASSWORD,
+    SignedIn,
+    SignIn,
+    SignInPolicy,
+    SignInUnitOfWork,
+)
 from auth_core.tokens.verified import VerifiedTokens
 
 __all__ = [
     "ACCESS_TYPE",
+    "BY_PASSWORD",
     "REFRESH_TYPE",
     "AccessClaims",
     "AccessTokenVerification",

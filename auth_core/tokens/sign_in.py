@@ -76,6 +76,11 @@ class SignIn:
         self._proof = proof
         self._policy = policy
 
+    @property
+    def development(self) -> bool:
+        """Whether accounts without a password open by name here."""
+        return self._policy.development
+
     async def register(
         self,
         registration: Registration,
@@ -88,9 +93,7 @@ class SignIn:
         Raises RegistrationClosed, InvalidInput (password missing or not acceptable), UsernameTaken,
         EmailTaken, Unavailable.
         """
-        if not self._policy.registration:
-            raise RegistrationClosed
-        self.require_a_way_in()
+        self.require_open()
         password_hash = None
         if password is not None:
             admitted = await self._passwords.check(password, names=registration.names)
@@ -177,6 +180,14 @@ class SignIn:
         if self._opens_by_name(account):  # and yet it is not active
             account = None
         return await self._proof.prove(account, password)
+
+    def require_open(self) -> None:
+        """Raises RegistrationClosed unless everybody may register, and what `require_a_way_in`
+        raises.
+        """
+        if not self._policy.registration:
+            raise RegistrationClosed
+        self.require_a_way_in()
 
     def require_a_way_in(self) -> None:
         """Raises PermissionDenied when nobody could sign in to a new account."""

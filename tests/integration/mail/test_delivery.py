@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +19,11 @@ from app.settings import load_settings
 from auth_core.kernel import Letter, MailTemplate, Secret
 from auth_core.mail import Fate, LetterStatus
 from auth_core.testing.contracts.mail_outbox import new_letter
+from tests.api.asking import claims_of
 from tests.e2e.running import FM_AUTH, environment, fm_auth, free_port, services_in
 from tests.integration.mail.conftest import PASSWORD, USERNAME, MailServer
 from tests.service_role import as_service, migrate
+from tests.serving import bearer, serving
 
 SECONDS = 60
 BLOCKED = (
@@ -115,6 +118,38 @@ async def test_a_committed_letter_reaches_its_reader_and_leaves_nothing(
     for part in taken.iter_parts():
         assert link in part.get_content()
     assert 0 == await observer.fetchval("SELECT count(*) FROM mail_outbox")
+
+
+async def test_who_registers_where_it_is_open_proves_the_address_by_a_letter(
+    serve, database_url, redis_url, observer
+):
+    auth, name = "/api/v1/auth", f"jane-{uuid4().hex[:12]}"
+    body = {"username": name, "email": f"{name}@example.com", "password": "nine lanterns at sea"}
+    async with serve() as server:
+        settings = settings_of(database_url, redis_url, server.port) | {
+            "REGISTRATION_MODE": "open",
+            "AUTH_EMBEDDED_WORKER": "false",
+        }
+        async with serving(settings) as client, core_of(settings) as core:
+            made = await client.post(f"{auth}/register", json=body)
+            without = await client.post(
+                f"{auth}/register", json={**body, "username": f"{name}.x", "email": None}
+            )
+            assert [201, 201] == [made.status_code, without.status_code], made.text
+            await core.mail_relay.run()
+
+            [taken] = server.taken
+            assert body["email"] == taken["To"]
+            link = re.search(
+                r"https://id\.example\.com/account/verify-email\?token=(\S+)",
+                taken.get_body(("plain",)).get_content(),
+            )
+            proved = await client.post(f"{auth}/verify-email", json={"token": link[1]})
+            me = await client.get(f"{auth}/me", headers=bearer(made.json()["access_token"]))
+
+    assert 200 == proved.status_code, proved.text
+    before, after = claims_of(made.json()["access_token"]), me.json()
+    assert (False, True) == (before["email_verified"], after["email_verified"])
 
 
 async def test_a_mail_server_that_is_down_and_comes_back(serve, database_url, redis_url, observer):

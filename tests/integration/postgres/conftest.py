@@ -88,13 +88,13 @@ def unit_of_work(database: Database) -> Callable[[], PostgresUnitOfWork]:
 
 
 @pytest.fixture
-async def core(
+async def ports(
     unit_of_work: Callable[[], PostgresUnitOfWork], observer: asyncpg.Connection
-) -> Core:
-    """A core whose truth is PostgreSQL; sessions are cached in memory, passwords cost nothing."""
+) -> Ports:
+    """The truth is PostgreSQL; sessions are cached in memory, passwords cost nothing."""
     await observer.execute("TRUNCATE signing_keys, departed_keys")  # toy keys are nobody else's
     memory = in_memory_core()
-    ports = {name: getattr(memory.ports, name) for name in Ports.__struct_fields__}
+    toys = {name: getattr(memory.ports, name) for name in Ports.__struct_fields__}
     real = {
         "unit_of_work": unit_of_work,
         "sealer": EnvelopeSealer(Secret(b"k" * 32)),
@@ -102,9 +102,13 @@ async def core(
         "ids": SystemIds(),
         "entropy": SystemEntropy(),
     }
-    return Core(
-        Ports(**(ports | real)), Options(self_service=SelfServicePolicy(email_sign_in=True))
-    )
+    return Ports(**(toys | real))
+
+
+@pytest.fixture
+def core(ports: Ports) -> Core:
+    """A core on those, where mail signs in."""
+    return Core(ports, Options(self_service=SelfServicePolicy(email_sign_in=True)))
 
 
 @pytest.fixture

@@ -9,14 +9,18 @@ import asyncpg
 import pytest
 
 from adapters.postgres import PostgresUnitOfWork
-from auth_core.core import Core
+from auth_core.core import Core, Options, Ports
 from auth_core.credentials import parse_password
 from auth_core.kernel import (
     ConcurrentUpdate,
+    EmailTaken,
     LastAdministrator,
     LifecycleConflict,
+    UsernameTaken,
     UserNotFound,
 )
+from auth_core.self_service import RegistrationMode, SelfServicePolicy
+from auth_core.sessions import SessionOrigin
 from auth_core.testing.contracts.making import fresh_name, now
 from auth_core.users import Registration, User
 
@@ -99,6 +103,32 @@ async def test_who_leaves_while_somebody_changes_the_account_waits_for_nobody_in
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         assert [] == [each for each in errors if not isinstance(each, ConcurrentUpdate)]
         assert len(errors) < len(outcomes)
+
+
+@pytest.mark.sec("SEC-61")
+async def test_of_many_open_registrations_of_one_identity_one_has_an_account_and_its_letter(
+    ports: Ports, observer: asyncpg.Connection
+) -> None:
+    policy = SelfServicePolicy(registration=RegistrationMode.OPEN)
+    register = Core(ports, Options(self_service=policy)).self_service.registration.register
+    name = fresh_name()
+    person = Registration.parse(username=name, email=f"{name}@example.com")
+
+    outcomes = await asyncio.gather(
+        *(register(person, PASSWORD, origin=SessionOrigin()) for _ in range(10)),
+        return_exceptions=True,
+    )
+
+    errors = [each for each in outcomes if isinstance(each, BaseException)]
+    assert [] == [each for each in errors if not isinstance(each, UsernameTaken | EmailTaken)]
+    assert 9 == len(errors)
+    counts = await observer.fetchrow(
+        "SELECT (SELECT count(*) FROM users WHERE email = $1),"
+        " (SELECT count(*) FROM one_time_secrets WHERE email = $1),"
+        " (SELECT count(*) FROM mail_outbox WHERE recipient = $1)",
+        person.email.value,
+    )
+    assert (1, 1, 1) == tuple(counts)
 
 
 @pytest.mark.sec("SEC-71")

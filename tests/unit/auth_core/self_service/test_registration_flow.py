@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from auth_core.audit import AuditAction
+from auth_core.core import Core, Options
 from auth_core.credentials import Purpose
 from auth_core.kernel import (
     NOBODY,
@@ -17,7 +18,8 @@ from auth_core.kernel import (
     Unavailable,
     UsernameTaken,
 )
-from auth_core.self_service import RegistrationMode
+from auth_core.self_service import RegistrationMode, SelfServicePolicy
+from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration
 from tests.unit.auth_core.self_service.people import (
     ORIGIN,
@@ -250,12 +252,71 @@ async def test_whoever_holds_the_link_can_see_which_name_it_is_for(core):
     assert {} == core.store.users
 
 
-async def test_open_registration_signs_in_at_once():
+async def test_open_registration_signs_in_at_once_and_asks_for_a_proof():
     core = deployment(RegistrationMode.OPEN)
 
     signed_in = await register(core)
 
     assert not signed_in.user.email_verified
+    session = core.store.sessions[signed_in.tokens.session_id]
+    assert ("pwd",) == session.amr
+    assert ["registration"] == [record.reason for record in core.signed_in]
+    (letter,) = core.letters
+    assert ("alice@example.com", MailTemplate.VERIFY_EMAIL) == (letter.to.value, letter.template)
+    await core.self_service.verify_email.confirm(token_in(core, MailTemplate.VERIFY_EMAIL))
+    principal = await core.authenticator.authenticate(signed_in.tokens.access_token)
+    assert principal.user.email_verified
+
+
+@pytest.mark.parametrize(
+    ("development", "email"), [(True, "alice@example.com"), (False, None), (True, None)]
+)
+async def test_in_development_and_without_a_mailbox_nothing_is_mailed(development, email):
+    core = deployment(RegistrationMode.OPEN, development=development)
+    person = Registration.parse(username="alice", email=email)
+
+    assert not core.self_service.registration.writes_to(person.email)
+    assert await core.self_service.registration.register(person, PASSWORD, origin=ORIGIN)
+
+    assert ([], {}) == (core.letters, core.store.one_time_secrets)
+
+
+@pytest.mark.parametrize("step", ["mail.enqueue", "commit"])
+async def test_an_open_registration_that_breaks_off_leaves_neither_account_nor_letter(step):
+    core = deployment(RegistrationMode.OPEN)
+
+    def crash(statement):
+        if statement == step:
+            raise Unavailable
+
+    core.store.on_statement = crash
+    with pytest.raises(Unavailable):
+        await register(core)
+    core.store.on_statement = None
+
+    store = core.store
+    assert ({}, {}, {}, []) == (store.users, store.sessions, store.one_time_secrets, core.letters)
+    assert await register(core)
+
+
+@pytest.mark.parametrize("password", [None, "too short"])
+async def test_openly_too_a_password_that_will_not_do_is_refused(password):
+    core = deployment(RegistrationMode.OPEN)
+
+    with pytest.raises(InvalidInput, match="password"):
+        await core.self_service.registration.register(registration(), password, origin=ORIGIN)
+
+    assert ({}, []) == (core.store.users, core.letters)
+
+
+async def test_open_in_one_place_and_closed_in_the_other_is_closed(core):
+    options = Options(
+        sign_in=SignInPolicy(registration=False),
+        self_service=SelfServicePolicy(registration=RegistrationMode.OPEN),
+    )
+
+    with pytest.raises(RegistrationClosed):
+        await register(Core(core.ports, options))
 
 
 async def test_closed_registration_is_closed():
