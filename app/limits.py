@@ -27,7 +27,7 @@ class RouteClass(StrEnum):
     all of their users from one address, and each costs less than a count in Redis would.
     """
     GENERAL = "general"
-    """Counts per user and organization with a bearer token, per address without one."""
+    """Counts per user and active organization with a bearer token, per address without one."""
     SIGN_IN = "sign-in"
     """Checks a credential."""
     REGISTER = "register"
@@ -69,7 +69,7 @@ def route_class(opt: Mapping[str, Any], method: str) -> RouteClass:
 
 
 class RouteLimits:
-    """Counts a request for its user and their organization, or for its address."""
+    """Counts a request for its user and the organization that is active, or for its address."""
 
     def __init__(self, limiter: RateLimiter, proxies: Proxies, settings: LimitSettings) -> None:
         self._limiter = limiter
@@ -108,10 +108,10 @@ class RouteLimits:
             source = self._proxies.source(scope).limited
             return [Hit(limit, source) for limit in limits]
         # by user: nobody else at their address, gateways above all, uses up what they have
-        user = principal.user
-        hits = [Hit(limit, user.id.hex) for limit in limits]
-        if user.organization_id is not None:
-            hits.append(Hit(self._organization, user.organization_id.hex))
+        hits = [Hit(limit, principal.user.id.hex) for limit in limits]
+        active = principal.organization
+        if active is not None:
+            hits.append(Hit(self._organization, active.organization_id.hex))
         return hits
 
 

@@ -149,6 +149,7 @@ def _constants(container: Container) -> dict[str, object]:
         "impersonation": core.impersonation,
         "organizations": core.organizations,
         "reauthentication": core.reauthentication,
+        "organization_switch": core.organization_switch,
         "keys": core.keys,
         "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
         "event_schemas": EventSchemas(container.options.event_schemas),

@@ -43,6 +43,7 @@ from auth_core.sessions import (
 from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
+    OrganizationSwitch,
     Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
@@ -92,9 +93,8 @@ class Core:
         self.sign_in = self._sign_in(ports, options, issuer)
         self.self_service = self._self_service(ports, options, issuer)
         self.step_up = StepUp(clock, max_age=options.step_up_max_age)
-        self.reauthentication = Reauthentication(
-            ports.unit_of_work, self.sessions, issuer, self.password_proof, clock
-        )
+        self.reauthentication = self._reauthentication(ports, issuer)
+        self.organization_switch = _organization_switch(ports, issuer)
         self.administration = self._administration(ports)
         self.impersonation = Impersonation(ports.unit_of_work, self.sessions, issuer, ids)
         reader, rotation = RefreshTokenReader(self.keys, clock), self._rotation(ports, options)
@@ -117,6 +117,11 @@ class Core:
             ports.session_cache,
             ports.clock,
             ports.ids,
+        )
+
+    def _reauthentication(self, ports: Ports, issuer: TokenIssuer) -> Reauthentication:
+        return Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, self.password_proof, ports.clock
         )
 
     def _lifecycle(self, ports: Ports) -> AccountLifecycle:
@@ -235,6 +240,12 @@ class Core:
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
         )
+
+
+def _organization_switch(ports: Ports, issuer: TokenIssuer) -> OrganizationSwitch:
+    return OrganizationSwitch(
+        ports.unit_of_work, ports.session_cache, issuer, ports.clock, ports.ids
+    )
 
 
 def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | None:

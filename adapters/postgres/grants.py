@@ -70,6 +70,7 @@ def grants_column(user_id: ColumnElement[UUID]) -> ColumnElement[str]:
             _objects(
                 memberships.c.organization_id,
                 organization_id=memberships.c.organization_id,
+                name=organizations.c.name,
                 role=memberships.c.role,
                 permissions=func.to_jsonb(roles.c.permissions),
                 teams=func.coalesce(in_teams, literal_column("'[]'::jsonb")),

@@ -40,6 +40,9 @@ _HOLD = Statement(
     select(*ORGANIZATION_COLUMNS).where(_THIS).with_for_update(key_share=True),
     writes=True,
 )
+_HOLD_WITH_OTHERS = Statement(
+    select(*ORGANIZATION_COLUMNS).where(_THIS).with_for_update(read=True), writes=True
+)
 _UPDATE = Statement(
     update(organizations)
     .where(_THIS, _columns.version == bindparam("stored_version"))
@@ -89,6 +92,10 @@ class PostgresOrganizationRepository:
 
     async def hold(self, organization_id: OrganizationId) -> Organization | None:
         row = await self._transaction.row(_HOLD, organization_id=organization_id)
+        return None if row is None else organization_from(row)
+
+    async def hold_with_others(self, organization_id: OrganizationId) -> Organization | None:
+        row = await self._transaction.row(_HOLD_WITH_OTHERS, organization_id=organization_id)
         return None if row is None else organization_from(row)
 
     async def update(self, organization: Organization) -> None:

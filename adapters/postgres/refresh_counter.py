@@ -2,11 +2,23 @@
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from sqlalchemy import DateTime, bindparam, column, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.database import Database
+from adapters.postgres.grants import grants_column, grants_from
 from adapters.postgres.session_row import SESSION_COLUMNS, session_from
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import sessions, users
@@ -37,6 +49,8 @@ _recent: Any = func.array(
     .scalar_subquery(),
     type_=ARRAY(_MOMENT),
 )
+# not the column itself: a sub-select would join the table anew instead of looking at this row
+_holder: ColumnElement[UUID] = literal_column("sessions.user_id", Uuid())
 _ADVANCE = Statement(
     update(sessions)
     .where(
@@ -57,7 +71,8 @@ _ADVANCE = Statement(
         expires_at=func.least(bindparam("idle_end", type_=_MOMENT), sessions.c.absolute_expires_at),
         recent_rotations=func.array_append(_recent, _NOW),
     )
-    .returning(*USER_COLUMNS, *SESSION_COLUMNS)
+    .returning(*USER_COLUMNS, *SESSION_COLUMNS, grants_column(_holder)),
+    crosses_tenants=True,  # somebody's grants are of all of their tenants
 )
 
 
@@ -98,7 +113,11 @@ class PostgresRefreshCounter:
             await transaction.end()
         if row is None:
             return None
-        return Rotated(user=user_from(row), session=session_from(row[USER_WIDTH:]))
+        return Rotated(
+            user=user_from(row),
+            session=session_from(row[USER_WIDTH:-1]),
+            grants=grants_from(row[-1]),
+        )
 
 
 if TYPE_CHECKING:

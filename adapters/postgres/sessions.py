@@ -24,7 +24,7 @@ from adapters.postgres.statement import Statement
 from adapters.postgres.tables import erased_sessions, sessions, users
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.user_row import USER_COLUMNS, USER_WIDTH, user_from
-from auth_core.kernel import SessionId, UserId
+from auth_core.kernel import OrganizationId, SessionId, UserId
 from auth_core.sessions import (
     EndedSession,
     Ending,
@@ -33,6 +33,7 @@ from auth_core.sessions import (
     Session,
     SessionRepository,
     SessionState,
+    Switched,
 )
 
 _ADD = Statement(insert(sessions))
@@ -124,6 +125,18 @@ _PROVE = Statement(
     )
     .values(authenticated_at=bindparam("at"), amr=bindparam("new_amr"))
     .returning(*SESSION_COLUMNS)
+)
+_chosen = (
+    select(sessions.c.id, sessions.c.organization_id.label("previous"))
+    .where(sessions.c.id == bindparam("session_id"), *_live_at("now"))
+    .with_for_update(key_share=True)
+    .cte("chosen")
+)
+_SWITCH = Statement(
+    update(sessions)
+    .where(sessions.c.id == _chosen.c.id)
+    .values(organization_id=bindparam("new_organization"))
+    .returning(_chosen.c.previous, *SESSION_COLUMNS)
 )
 _EXPIRE = Statement(
     update(sessions)
@@ -279,6 +292,22 @@ class PostgresSessionRepository:
             _PROVE, user_id=user_id, session_id=session_id, at=at, new_amr=amr
         )
         return None if row is None else session_from(row)
+
+    async def switch(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        organization_id: OrganizationId | None,
+        now: datetime,
+    ) -> Switched | None:
+        row = await self._transaction.row(
+            _SWITCH,
+            user_id=user_id,
+            session_id=session_id,
+            new_organization=organization_id,
+            now=now,
+        )
+        return None if row is None else Switched(session=session_from(row[1:]), previous=row[0])
 
     async def expire(self, session_id: SessionId, at: datetime) -> bool:
         row = await self._transaction.row(

@@ -18,7 +18,15 @@ from adapters.postgres.user_search import (
     counting,
     searching,
 )
-from auth_core.kernel import ConcurrentUpdate, Email, EmailTaken, UserId, Username, UsernameTaken
+from auth_core.kernel import (
+    ConcurrentUpdate,
+    Email,
+    EmailTaken,
+    OrganizationId,
+    UserId,
+    Username,
+    UsernameTaken,
+)
 from auth_core.users import User, UserQuery, UserRepository
 
 _FIRST = UUID(int=0)
@@ -39,7 +47,6 @@ _PAGE = Statement(
     .limit(bindparam("limit", type_=Integer))
 )
 _PROFILE = (
-    "organization_id",
     "username",
     "email",
     "email_verified",
@@ -71,6 +78,18 @@ _RECORD_LOGIN = Statement(
         epoch=case((users.c.epoch == bindparam("known_epoch"), users.c.epoch)),
     )
 )
+# Whoever holds the account may be waiting for what this transaction holds: so it does not wait.
+_REMEMBER_ORGANIZATION = Statement(
+    update(users)
+    .where(
+        users.c.id
+        == select(users.c.id)
+        .where(users.c.id == bindparam("user_id"))
+        .with_for_update(skip_locked=True, key_share=True)
+        .scalar_subquery()
+    )
+    .values(organization_id=bindparam("organization_id"))
+)
 _BEGIN_EPOCH = Statement(
     update(users)
     .where(users.c.id == bindparam("user_id"))
@@ -83,6 +102,7 @@ def user_values(user: User) -> dict[str, object]:
     return {
         "id": user.id,
         "created_at": user.created_at,
+        "organization_id": user.organization_id,
         "last_login_at": user.last_login_at,
         "epoch": user.epoch,
         **_profile(user),
@@ -148,6 +168,13 @@ class PostgresUserRepository:
             _RECORD_LOGIN, user_id=user_id, last_login_at=at, known_epoch=epoch
         )
 
+    async def remember_organization(
+        self, user_id: UserId, organization_id: OrganizationId | None
+    ) -> None:
+        await self._transaction.defer(
+            _REMEMBER_ORGANIZATION, user_id=user_id, organization_id=organization_id
+        )
+
     async def begin_epoch(self, user_id: UserId) -> None:
         await self._transaction.defer(_BEGIN_EPOCH, user_id=user_id)
 
@@ -155,7 +182,6 @@ class PostgresUserRepository:
 def _profile(user: User) -> dict[str, object]:
     """All that `UserRepository.update` stores."""
     return {
-        "organization_id": user.organization_id,
         "username": user.username.value,
         "email": user.email.value,
         "email_verified": user.email_verified,

@@ -97,12 +97,21 @@ def fill_command(
 
 
 def end_command(
-    generation: str, user_id: UserId, session_ids: Sequence[SessionId], *, ttl_ms: int
+    generation: str,
+    user_id: UserId,
+    session_ids: Sequence[SessionId],
+    *,
+    ttl_ms: int,
+    over: bool = True,
 ) -> bytes:
-    """Void the lease, drop the user's state and these sessions', set tombstones: atomically."""
+    """Void the lease, drop the user's state and these sessions', set tombstones: atomically.
+
+    No tombstones unless they are ``over``.
+    """
     states = [lease_key(generation, user_id), user_key(generation, user_id)]
     states += [session_key(generation, user_id, session_id) for session_id in session_ids]
-    tombstones = [tombstone_key(generation, user_id, session_id) for session_id in session_ids]
+    buried = session_ids if over else ()
+    tombstones = [tombstone_key(generation, user_id, session_id) for session_id in buried]
     keys = states + tombstones
     return pack("EVAL", _END, len(keys), *keys, ttl_ms, len(states))
 

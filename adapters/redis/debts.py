@@ -7,11 +7,12 @@ from auth_core.kernel import SessionId, UserId
 
 
 class Debt(NamedTuple):
-    """A user's state to drop, and sessions of theirs to bury."""
+    """A user's state to drop, and those of sessions of theirs, which are buried if ``over``."""
 
     user_id: UserId
     session_ids: tuple[SessionId, ...]
     since: float
+    over: bool = True
 
 
 class Debts:

@@ -173,9 +173,13 @@ class RedisSessionCache:
         """See `SessionCache.forget_user`. Asks once; if that fails, the next connection does it."""
         await self._pay(self._connection.link, [self._owe(user_id, ())])
 
-    def _owe(self, user_id: UserId, session_ids: Sequence[SessionId]) -> int:
+    async def forget_session(self, user_id: UserId, session_id: SessionId) -> None:
+        """See `SessionCache.forget_session`. Asks once, as `forget_user` does."""
+        await self._pay(self._connection.link, [self._owe(user_id, (session_id,), over=False)])
+
+    def _owe(self, user_id: UserId, session_ids: Sequence[SessionId], *, over: bool = True) -> int:
         now = asyncio.get_running_loop().time()
-        return self._debts.add(Debt(user_id, tuple(session_ids), now))
+        return self._debts.add(Debt(user_id, tuple(session_ids), now, over))
 
     async def _pay(self, link: Link | None, serials: Iterable[int]) -> None:
         """Send what is owed and wait for the answers. A caller that is cancelled stops nothing."""
@@ -185,9 +189,8 @@ class RedisSessionCache:
             if link is None or debt is None:
                 continue
             try:
-                future = link.send(
-                    self._end_command(link, debt.user_id, debt.session_ids), vital=True
-                )
+                command = self._end_command(link, debt.user_id, debt.session_ids, over=debt.over)
+                future = link.send(command, vital=True)
             except LinkLost:
                 break
             future.add_done_callback(partial(self._answered, serial))
@@ -199,8 +202,11 @@ class RedisSessionCache:
         if not done.cancelled() and done.exception() is None:
             self._debts.pay(serial)
 
-    def _end_command(self, link: Link, user_id: UserId, session_ids: Sequence[SessionId]) -> bytes:
-        return end_command(link.generation, user_id, session_ids, ttl_ms=self._tombstone_ms)
+    def _end_command(
+        self, link: Link, user_id: UserId, session_ids: Sequence[SessionId], *, over: bool = True
+    ) -> bytes:
+        ttl_ms = self._tombstone_ms
+        return end_command(link.generation, user_id, session_ids, ttl_ms=ttl_ms, over=over)
 
     async def _try(self, link: Link, command: bytes) -> object:
         """Run a command whose failure only costs speed. A full memory is no reason to distrust."""

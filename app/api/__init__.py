@@ -10,6 +10,7 @@ from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
 from app.api.my_data import MyDataController
+from app.api.organization_switch import OrganizationSwitchController
 from app.api.organizations import MembersController, OrganizationsController
 from app.api.passwords import PasswordController
 from app.api.permission_checks import PermissionController
@@ -38,6 +39,7 @@ CONTROLLERS = [
     PasswordController,
     RefreshController,
     ReauthenticationController,
+    OrganizationSwitchController,
     SessionController,
     SessionListController,
     UserSessionsController,

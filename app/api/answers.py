@@ -39,7 +39,7 @@ class AuthUser(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthOrganization(msgspec.Struct, frozen=True, kw_only=True):
-    """The organization that a user acts in."""
+    """The organization that is active in a session."""
 
     organization_id: UUID
     name: str | None
@@ -61,16 +61,15 @@ class AuthProfile(AuthUser, frozen=True, kw_only=True):
     @classmethod
     def of_state(cls, state: SessionState) -> Self:
         """The profile behind a session."""
-        user = state.user
-        organization_id = user.organization_id
+        user, active = state.user, state.organization
         return cls(
             **_fields(user),
             last_login=None if user.last_login_at is None else timestamp(user.last_login_at),
             token_count=state.live_sessions,
             email_verified=user.email_verified,
             organization=None
-            if organization_id is None
-            else AuthOrganization(organization_id=organization_id, name=None),
+            if active is None
+            else AuthOrganization(organization_id=active.organization_id, name=active.name),
             locale=user.locale,
             time_zone=user.time_zone,
             picture_url=user.picture_url,

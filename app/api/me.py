@@ -161,5 +161,7 @@ class MeController(Controller):
         summary="List your scopes",
     )
     async def available_scopes(self, principal: NamedDependency[Principal]) -> AuthScopes:
-        """List the scopes that you may act in."""
-        return AuthScopes(principal.user.scopes)
+        """List the scopes that you may act in: `team` only while an organization is active."""
+        active = principal.organization
+        organization_id = None if active is None else active.organization_id
+        return AuthScopes(principal.user.scopes_in(organization_id))

@@ -23,6 +23,7 @@ ORGANIZATION: Final[Json] = {
 }
 BELONGING: Final[Json] = {"organization": ORGANIZATION, "role": "owner"}
 BELONGINGS: Final[Json] = {"items": [BELONGING], "next_cursor": None}
+SWITCH: Final[Json] = {"organization_id": _ORGANIZATION_ID}
 MEMBERSHIP: Final[Json] = {
     "organization_id": _ORGANIZATION_ID,
     "user_id": _USER_ID,

@@ -187,15 +187,13 @@ class PermissionController(Controller):
         organization_id: FromQuery[UUID | None] = None,
     ) -> AuthEffectivePermissions:
         """List what you may do in an organization: that of the query, else the active one."""
-        wanted = organization_id or principal.session.organization_id
-        if wanted is None:
-            return _effective(subject, None)
-        place = OrganizationId(wanted)
-        if place in subject.organizations or subject.reaches_everywhere:
-            return _effective(subject, place)
-        if organization_id is not None:
+        if organization_id is None:
+            active = principal.organization
+            return _effective(subject, None if active is None else active.organization_id)
+        place = OrganizationId(organization_id)
+        if place not in subject.organizations and not subject.reaches_everywhere:
             raise NotFound
-        return _effective(subject, None)
+        return _effective(subject, place)
 
 
 def _question(asked: AuthPermissionQuestion) -> Question:

@@ -135,7 +135,7 @@ def _of(live: LiveToken) -> AuthIntrospection:
         return AuthIntrospection(
             active=True,
             token_type="Bearer",  # noqa: S106 - a type
-            scope=" ".join(claims.scopes),
+            scope=" ".join(live.scopes),
             client_id=session.origin.client_id,
             username=claims.username,
             sub=claims.sub,

@@ -25,6 +25,8 @@ Roles = Annotated[
 class AuthAccount(AuthUser, frozen=True, kw_only=True):
     """An account as administrators see it. ``version`` is what the `ETag` says; ``delete_after`` is
     when the account may be erased, if it was deleted or its owner has closed it.
+
+    ``organization_id`` is where the person acted last; they may have left it since.
     """
 
     status: str

@@ -22,11 +22,13 @@ class TeamGrant(msgspec.Struct, frozen=True):
 class OrganizationGrant(msgspec.Struct, frozen=True, kw_only=True):
     """A role in an organization, and those in its teams.
 
+    ``name`` is the organization's, for people to read; only what is read from storage has one.
     ``permissions`` of a role that the organization made itself; None for a built-in one.
     ``active`` False: the organization was deleted and can still be restored.
     """
 
     organization_id: OrganizationId
+    name: str = ""
     role: str
     permissions: tuple[str, ...] | None = None
     teams: tuple[TeamGrant, ...] = ()

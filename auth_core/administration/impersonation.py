@@ -17,6 +17,7 @@ from auth_core.kernel import (
     UserNotFound,
     acting,
 )
+from auth_core.roles import GrantsUnitOfWork
 from auth_core.sessions import (
     Session,
     SessionOrigin,
@@ -31,8 +32,8 @@ IMPERSONATION_MAX = timedelta(minutes=60)
 REASON_MIN, REASON_MAX = 3, 200
 
 
-class ImpersonationUnitOfWork(SessionsUnitOfWork, AuditUnitOfWork, Protocol):
-    """A transaction over users and sessions that leaves a trail."""
+class ImpersonationUnitOfWork(SessionsUnitOfWork, GrantsUnitOfWork, AuditUnitOfWork, Protocol):
+    """A transaction over users with what they were granted and sessions, that leaves a trail."""
 
 
 class Impersonation:
@@ -75,13 +76,18 @@ class Impersonation:
                 if user is None:
                     raise UserNotFound
                 _require_may_act_for(actor, user)
+                grants = await uow.grants.of(user.id)
                 session = await self._sessions.begin_impersonation(
-                    uow, user, origin, impersonator_id=actor.id, reason=text, lifetime=lifetime
+                    *(uow, user, origin),
+                    grants=grants,
+                    impersonator_id=actor.id,
+                    reason=text,
+                    lifetime=lifetime,
                 )
                 await uow.audit.append(self._record(session, text))
                 await uow.commit()
         await self._sessions.began(user.id)
-        return SignedIn(user, self._tokens.issue(user, session, keys))
+        return SignedIn(user, self._tokens.issue(user, session, keys, grants=grants))
 
     def _record(self, session: Session, reason: str) -> AuditRecord:
         return AuditRecord(

@@ -39,6 +39,12 @@ class OrganizationRepository(Protocol):
         """
         ...
 
+    async def hold_with_others(self, organization_id: OrganizationId) -> Organization | None:
+        """The same as `hold`, for whoever changes nothing in it: several may have it at once, and
+        only who wants to `hold` it alone waits, or is waited for.
+        """
+        ...
+
     async def update(self, organization: Organization) -> None:
         """Store it if the stored version is the one before.
 

@@ -210,6 +210,15 @@ class OrganizationService:
 
         Raises SlugTaken, and PreconditionFailed when the stored version is not ``if_version``.
         """
+        return await asyncio.shield(self._edit(actor_id, organization_id, changes, if_version))
+
+    async def _edit(
+        self,
+        actor_id: UserId | None,
+        organization_id: OrganizationId,
+        changes: OrganizationChanges,
+        if_version: int | None,
+    ) -> Organization:
         async with self._unit_of_work().for_organization(organization_id) as uow:
             held = await self._acting.hold(uow, organization_id, actor_id)
             held.require(Permission.ORGANIZATION_WRITE)
@@ -232,6 +241,8 @@ class OrganizationService:
                 detail=",".join(fields),
             )
             await uow.commit()
+        if "name" in fields:
+            await self._forget_members(organization_id)
         return changed
 
     async def delete(
@@ -310,7 +321,7 @@ class OrganizationService:
         return True
 
     async def _forget_members(self, organization_id: OrganizationId) -> None:
-        """What is cached of its members says that it is there; a page shares round trips."""
+        """What is cached of its members says what it is called, and that it is there."""
         after: UserId | None = None
         while True:
             async with self._unit_of_work().for_organization(organization_id) as uow:

@@ -5,6 +5,7 @@ from typing import Protocol
 from auth_core.credentials import CredentialsUnitOfWork, OneTimeSecretsUnitOfWork
 from auth_core.kernel import MailUnitOfWork
 from auth_core.organizations import MembershipsUnitOfWork
+from auth_core.roles import GrantsUnitOfWork
 from auth_core.sessions import SessionsUnitOfWork
 
 
@@ -12,6 +13,7 @@ class SelfServiceUnitOfWork(
     CredentialsUnitOfWork,
     OneTimeSecretsUnitOfWork,
     SessionsUnitOfWork,
+    GrantsUnitOfWork,
     MembershipsUnitOfWork,
     MailUnitOfWork,
     Protocol,

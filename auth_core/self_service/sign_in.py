@@ -34,9 +34,12 @@ class SessionStart:
         Raises Unavailable, also when every session of the user was ended meanwhile.
         """
         try:
-            user, session = await self._sessions.begin(uow, user, origin, amr=amr, by=by)
+            grants = await uow.grants.of(user.id)
+            user, session = await self._sessions.begin(
+                uow, user, origin, grants=grants, amr=amr, by=by
+            )
             await uow.commit()
         except ConcurrentUpdate as error:
             raise Unavailable from error
         await self._sessions.began(user.id)
-        return SignedIn(user, self._tokens.issue(user, session, keys))
+        return SignedIn(user, self._tokens.issue(user, session, keys, grants=grants))

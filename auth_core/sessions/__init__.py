@@ -9,6 +9,8 @@ from auth_core.sessions.model import (
     ReuseCause,
     Session,
     SessionState,
+    first_organization,
+    organization_of,
 )
 from auth_core.sessions.origin import IpDetail, SessionOrigin, kept_address, user_agent_family
 from auth_core.sessions.ports import (
@@ -21,6 +23,7 @@ from auth_core.sessions.ports import (
     SessionCache,
     SessionRepository,
     SessionsUnitOfWork,
+    Switched,
 )
 from auth_core.sessions.retention import RetentionPolicy, RetentionSweep, Swept
 from auth_core.sessions.revocation_feed import FeedState, Follower, RevocationFeed
@@ -70,7 +73,10 @@ __all__ = [
     "SessionsUnitOfWork",
     "StepUp",
     "Swept",
+    "Switched",
+    "first_organization",
     "kept_address",
+    "organization_of",
     "require_own",
     "user_agent_family",
 ]

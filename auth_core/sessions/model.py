@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from auth_core.access import Grants
+from auth_core.access import Grants, OrganizationGrant
 from auth_core.kernel import OrganizationId, SessionId, UserId
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.users import Scope, User
@@ -43,6 +43,7 @@ class ReuseCause(StrEnum):
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The row behind every token of one sign-in.
 
+    ``organization_id`` is the organization that was chosen for it: see `organization_of`.
     ``expires_at`` is the end of its idle lifetime, moved by every refresh and never past
     ``absolute_expires_at``. ``refresh_counter`` numbers the newest refresh token, which was made at
     ``last_used_at``; ``recent_rotations`` are the moments of the last rotations, newest last, as
@@ -103,6 +104,11 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     grants: Grants = ()
     """The roles that the user holds in organizations and their teams."""
 
+    @property
+    def organization(self) -> OrganizationGrant | None:
+        """The organization that is active, with the role there; None without one."""
+        return organization_of(self.session, self.grants)
+
     def admits(self, now: datetime) -> bool:
         """Whether a request of this session may pass."""
         return (
@@ -110,6 +116,29 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
             and self.user.is_active
             and self.session.user_epoch == self.user.epoch
         )
+
+
+def organization_of(session: Session, grants: Grants) -> OrganizationGrant | None:
+    """What ``grants`` say of the organization that was chosen for the session.
+
+    None when there is none, when the user does not belong to it any more, and while it is deleted:
+    wherever one asks what is active, one asks this (SEC-56).
+    """
+    wanted = session.organization_id
+    if wanted is None:
+        return None
+    for grant in grants:
+        if grant.organization_id == wanted:
+            return grant if grant.active else None
+    return None
+
+
+def first_organization(user: User, grants: Grants) -> OrganizationId | None:
+    """Where a new session begins: where the user acted last, else in the only one there is."""
+    there = [grant.organization_id for grant in grants if grant.active]
+    if user.organization_id in there:
+        return user.organization_id
+    return there[0] if len(there) == 1 else None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

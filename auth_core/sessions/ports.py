@@ -6,8 +6,9 @@ from typing import Final, Literal, NewType, Protocol
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.audit import AuditUnitOfWork
-from auth_core.kernel import SessionId, UserId
+from auth_core.kernel import OrganizationId, SessionId, UserId
 from auth_core.sessions.model import Ending, EndReason, Session, SessionState
 from auth_core.sessions.revocations import EndedSession
 from auth_core.users import User, UsersUnitOfWork
@@ -32,10 +33,18 @@ class ReuseReport(msgspec.Struct, frozen=True):
 
 
 class Rotated(msgspec.Struct, frozen=True, kw_only=True):
-    """A session after a refresh, and its user."""
+    """A session after a refresh, and its user with what they were granted."""
 
     user: User
     session: Session
+    grants: Grants = ()
+
+
+class Switched(msgspec.Struct, frozen=True, kw_only=True):
+    """A session after another organization was chosen, and the one that was chosen before."""
+
+    session: Session
+    previous: OrganizationId | None
 
 
 class SessionRepository(Protocol):
@@ -78,6 +87,19 @@ class SessionRepository(Protocol):
         """Note that the person proved who they are again; the session as it is then.
 
         None, and nothing is written, when it is not this user's, not live, or an impersonation.
+        """
+        ...
+
+    async def switch(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        organization_id: OrganizationId | None,
+        now: datetime,
+    ) -> Switched | None:
+        """Choose the organization of a session, in one statement; the last one to do so wins.
+
+        None, and nothing is written, when it is not this user's or not live.
         """
         ...
 
@@ -137,6 +159,7 @@ class RefreshCounter(Protocol):
         ``now``, and the oldest of too many, are dropped.
         None, and nothing is written, unless the session is this user's and this client's, is live
         at ``now``, has this very counter, and its user is active in the epoch of the sign-in.
+        The grants are those of the same moment: whoever has left an organization does not get it.
         Of racing callers exactly one succeeds. Raises Unavailable.
         """
         ...
@@ -145,7 +168,7 @@ class RefreshCounter(Protocol):
 class SessionCache(Protocol):
     """Session states close at hand. A miss is always a correct answer.
 
-    A filler takes a lease, reads the truth, then fills under the lease. `end` and `forget_user`
+    A filler takes a lease, reads the truth, then fills under the lease. `end` and both `forget_…`
     void every lease of the user, so a slow filler cannot bring back what it read before. No method
     raises when the cache is out of reach: reads miss, writes are made good before the cache is
     trusted again.
@@ -172,6 +195,10 @@ class SessionCache(Protocol):
 
     async def forget_user(self, user_id: UserId) -> None:
         """Drop what is cached about the user (not their sessions) and void their leases."""
+        ...
+
+    async def forget_session(self, user_id: UserId, session_id: SessionId) -> None:
+        """The same, and drop the state of this session, which changed and lives on."""
         ...
 
 

@@ -114,7 +114,7 @@ class RefreshRotation:
         if verdict is Verdict.TRY_AGAIN:
             return None
         if verdict is Verdict.SAME_SUCCESSOR and state is not None:
-            return Rotated(user=state.user, session=state.session)
+            return Rotated(user=state.user, session=state.session, grants=state.grants)
         if isinstance(verdict, ReuseCause):
             with acting(None if state is None else state.session.impersonator_id):
                 await asyncio.shield(self._report(presented, verdict, now))

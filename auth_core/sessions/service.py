@@ -6,10 +6,17 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import Clock, EventId, Ids, SessionId, UserId
 from auth_core.sessions.events import SessionCreated, SessionRevoked
-from auth_core.sessions.model import Ending, EndReason, Session, SessionState
+from auth_core.sessions.model import (
+    Ending,
+    EndReason,
+    Session,
+    SessionState,
+    first_organization,
+)
 from auth_core.sessions.origin import SessionOrigin
 from auth_core.sessions.ports import ENDED, SessionCache, SessionsUnitOfWork
 from auth_core.sessions.revocations import EndedSession, RevocationAnnouncer
@@ -47,17 +54,18 @@ class SessionService:
         user: User,
         origin: SessionOrigin,
         *,
+        grants: Grants = (),
         amr: tuple[str, ...] = (),
         by: str | None = None,
     ) -> tuple[User, Session]:
         """Add a session and its login to ``uow``; the caller commits and then calls `began`.
 
-        ``amr`` says how the person proved who they are (RFC 8176 §2), ``by`` what the trail is to
-        say instead. The commit raises ConcurrentUpdate when all sessions of the user were ended
-        meanwhile.
+        ``grants`` say where it may begin: see `first_organization`. ``amr`` says how the person
+        proved who they are (RFC 8176 §2), ``by`` what the trail is to say instead. The commit
+        raises ConcurrentUpdate when all sessions of the user were ended meanwhile.
         """
         now = self._clock.now()
-        session = self._new(user, origin, now, self._absolute_lifetime, amr=amr)
+        session = self._new(user, origin, now, self._absolute_lifetime, grants, amr=amr)
         await uow.sessions.add(session)
         await uow.users.record_login(user.id, now, epoch=user.epoch)
         logged_in = UserLoggedIn(
@@ -75,6 +83,7 @@ class SessionService:
         user: User,
         origin: SessionOrigin,
         *,
+        grants: Grants,
         impersonator_id: UserId,
         reason: str,
         lifetime: timedelta,
@@ -84,7 +93,7 @@ class SessionService:
         It ends after ``lifetime``, however often it is refreshed, and is no login of the user.
         """
         session = msgspec.structs.replace(
-            self._new(user, origin, self._clock.now(), lifetime),
+            self._new(user, origin, self._clock.now(), lifetime, grants),
             impersonator_id=impersonator_id,
             impersonation_reason=reason,
         )
@@ -115,6 +124,7 @@ class SessionService:
         origin: SessionOrigin,
         now: datetime,
         lifetime: timedelta,
+        grants: Grants,
         *,
         amr: tuple[str, ...] = (),
     ) -> Session:
@@ -122,7 +132,7 @@ class SessionService:
         return Session(
             id=SessionId(self._ids.uuid()),
             user_id=user.id,
-            organization_id=user.organization_id,
+            organization_id=first_organization(user, grants),
             created_at=now,
             expires_at=min(now + self._idle_lifetime, absolute_expires_at),
             absolute_expires_at=absolute_expires_at,

@@ -52,6 +52,10 @@ class InMemoryOrganizationRepository:
         await self._transaction.lock(("organization", organization_id))
         return self._transaction.organizations.get(organization_id)
 
+    async def hold_with_others(self, organization_id: OrganizationId) -> Organization | None:
+        """Wait for whoever holds it; here nobody shares."""
+        return await self.hold(organization_id)
+
     async def update(self, organization: Organization) -> None:
         """Replace it if the stored version is the one before."""
         await self._transaction.statement("organizations.update")

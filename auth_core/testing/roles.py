@@ -167,6 +167,7 @@ def _grant(transaction: Transaction, membership: Membership) -> OrganizationGran
     teams.sort(key=lambda each: each.team_id)
     return OrganizationGrant(
         organization_id=here,
+        name="" if organization is None else organization.name,
         role=membership.role,
         permissions=permits.get(membership.role),
         teams=tuple(TeamGrant(each.team_id, each.role, permits.get(each.role)) for each in teams),

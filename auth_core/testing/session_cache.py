@@ -61,6 +61,10 @@ class InMemorySessionCache:
         """Forget the states and leases, now or as soon as the cache is back."""
         self._write(lambda: self._forget(user_id))
 
+    async def forget_session(self, user_id: UserId, session_id: SessionId) -> None:  # noqa: ARG002
+        """Forget all of the user's states: they are kept whole here."""
+        await self.forget_user(user_id)
+
     def _reached(self) -> bool:
         if self.down:
             return False

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auth_core.kernel import SessionId, UserId, UserNotFound
+from auth_core.kernel import OrganizationId, SessionId, UserId, UserNotFound
 from auth_core.sessions import (
     MAX_RECENT_ROTATIONS,
     EndedSession,
@@ -17,6 +17,7 @@ from auth_core.sessions import (
     Session,
     SessionRepository,
     SessionState,
+    Switched,
 )
 from auth_core.testing.roles import grants_of
 from auth_core.testing.store import InMemoryStore, Transaction
@@ -104,6 +105,24 @@ class InMemorySessionRepository:
             return None
         self._replace(session, authenticated_at=at, amr=amr)
         return self._transaction.sessions[session_id]
+
+    async def switch(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        organization_id: OrganizationId | None,
+        now: datetime,
+    ) -> Switched | None:
+        """Choose it, if the session is still live when it is its turn."""
+        await self._transaction.statement("sessions.switch")
+        await self._transaction.lock(session_id)
+        session = self._transaction.sessions.get(session_id)
+        if session is None or session.user_id != user_id or not session.is_live(now):
+            return None
+        self._replace(session, organization_id=organization_id)
+        return Switched(
+            session=self._transaction.sessions[session_id], previous=session.organization_id
+        )
 
     async def expire(self, session_id: SessionId, at: datetime) -> bool:
         """Mark it, if its time is over."""
@@ -227,7 +246,7 @@ class InMemoryRefreshCounter:
             advanced = _advanced(session, now, idle_lifetime, window)
             transaction.sessions[session_id] = advanced
             await transaction.commit()
-            return Rotated(user=user, session=advanced)
+            return Rotated(user=user, session=advanced, grants=grants_of(transaction, user_id))
         finally:
             transaction.end()
 

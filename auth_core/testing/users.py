@@ -9,6 +9,7 @@ from auth_core.kernel import (
     ConcurrentUpdate,
     Email,
     EmailTaken,
+    OrganizationId,
     UserId,
     Username,
     UsernameTaken,
@@ -81,7 +82,7 @@ class InMemoryUserRepository:
         ]
 
     async def update(self, user: User) -> None:
-        """Replace all but the last login, if the stored version is the one before."""
+        """Replace all that a profile is, if the stored version is the one before."""
         await self._transaction.statement("users.update")
         await self._transaction.lock(user.id)
         stored = self._transaction.users.get(user.id)
@@ -94,7 +95,10 @@ class InMemoryUserRepository:
             if other is not None and other.id != user.id:
                 self._transaction.violated(taken)
         self._transaction.users[user.id] = msgspec.structs.replace(
-            user, last_login_at=stored.last_login_at, epoch=stored.epoch
+            user,
+            last_login_at=stored.last_login_at,
+            epoch=stored.epoch,
+            organization_id=stored.organization_id,
         )
 
     async def record_login(self, user_id: UserId, at: datetime, *, epoch: int) -> None:
@@ -107,6 +111,19 @@ class InMemoryUserRepository:
         if stored.epoch != epoch:
             self._transaction.violated(ConcurrentUpdate())
         self._transaction.users[user_id] = stored.signed_in(at)
+
+    async def remember_organization(
+        self, user_id: UserId, organization_id: OrganizationId | None
+    ) -> None:
+        """Set it, unless somebody holds the account."""
+        await self._transaction.statement("users.remember_organization")
+        stored = self._transaction.users.get(user_id)
+        if stored is None or not self._transaction.is_free(user_id):
+            return
+        await self._transaction.lock(user_id)
+        self._transaction.users[user_id] = msgspec.structs.replace(
+            stored, organization_id=organization_id
+        )
 
     async def begin_epoch(self, user_id: UserId) -> None:
         """Hold the account and count."""

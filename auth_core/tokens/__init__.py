@@ -12,6 +12,10 @@ from auth_core.tokens.claims import (
 )
 from auth_core.tokens.introspection import LiveToken, TokenIntrospection
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
+from auth_core.tokens.organization_switch import (
+    OrganizationSwitch,
+    OrganizationSwitchUnitOfWork,
+)
 from auth_core.tokens.ports import TokenSigner
 from auth_core.tokens.reauthentication import Reauthentication
 from auth_core.tokens.refresh import RefreshGrant
@@ -34,6 +38,8 @@ __all__ = [
     "ActorClaim",
     "Authenticator",
     "LiveToken",
+    "OrganizationSwitch",
+    "OrganizationSwitchUnitOfWork",
     "Principal",
     "Reauthentication",
     "RefreshClaims",

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from auth_core.access import Grants
+from auth_core.access import Grants, OrganizationGrant
 from auth_core.kernel import Clock, InvalidToken, SessionId, UserId
 from auth_core.keys import KeyService, KeyUse
 from auth_core.sessions import Session, SessionService, SessionState
@@ -27,6 +27,11 @@ class Principal(msgspec.Struct, frozen=True):
     def session(self) -> Session:
         """The live session behind the token."""
         return self.state.session
+
+    @property
+    def organization(self) -> OrganizationGrant | None:
+        """The organization that is active, whatever the token remembers."""
+        return self.state.organization
 
     @property
     def grants(self) -> Grants:

@@ -13,10 +13,15 @@ from auth_core.tokens.refresh_token import RefreshTokenReader
 
 
 class LiveToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A genuine token that would be taken now: its claims, and the session behind it."""
+    """A genuine token that would be taken now: its claims, and the session behind it.
+
+    ``scopes`` are those of an access token's that its user may still act in: no team's once the
+    organization is not active any more.
+    """
 
     claims: AccessClaims | RefreshClaims
     session: Session
+    scopes: tuple[str, ...] = ()
 
 
 class TokenIntrospection:
@@ -61,7 +66,13 @@ class TokenIntrospection:
             principal = await self._authenticator.authenticate(token)
         except InvalidToken:
             return None
-        return LiveToken(claims=principal.claims, session=principal.session)
+        active = principal.organization
+        still = principal.user.scopes_in(None if active is None else active.organization_id)
+        return LiveToken(
+            claims=principal.claims,
+            session=principal.session,
+            scopes=tuple(scope for scope in principal.claims.scopes if scope in still),
+        )
 
     async def _refresh(self, token: str) -> LiveToken | None:
         try:

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.kernel import Clock, Ids, SessionId, Unavailable
 from auth_core.keys import KeyService, KeyUse, SigningKey
-from auth_core.sessions import Session
+from auth_core.sessions import Session, organization_of
 from auth_core.tokens.claims import (
     ACCESS_TYPE,
     REFRESH_TYPE,
@@ -76,13 +77,16 @@ class TokenIssuer:
             raise Unavailable
         return SigningKeys(access, refresh)
 
-    def issue(self, user: User, session: Session, keys: SigningKeys) -> TokenPair:
+    def issue(
+        self, user: User, session: Session, keys: SigningKeys, *, grants: Grants = ()
+    ) -> TokenPair:
         """The tokens of ``session`` at its current counter. CPU only.
 
+        ``grants`` are the user's of the same moment: without them no organization is active.
         The refresh token follows from the session alone: whoever races or retries gets the same.
         """
         now = int(self._clock.now().timestamp())
-        access = self._access_claims(user, session, now)
+        access = self._access_claims(user, session, grants, now)
         refresh = RefreshClaims(
             sub=user.id,
             sid=session.id,
@@ -100,7 +104,11 @@ class TokenIssuer:
             refresh_expires_in=refresh.exp - now,
         )
 
-    def _access_claims(self, user: User, session: Session, now: int) -> AccessClaims:
+    def _access_claims(
+        self, user: User, session: Session, grants: Grants, now: int
+    ) -> AccessClaims:
+        active = organization_of(session, grants)
+        organization_id = None if active is None else active.organization_id
         return AccessClaims(
             sub=user.id,
             iss=self._issuer,
@@ -114,8 +122,10 @@ class TokenIssuer:
             email_verified=user.email_verified,
             roles=user.roles,
             # what the user may do now, and never more than the sign-in was for (RFC 6749 §6)
-            scopes=tuple(scope for scope in user.scopes if scope in session.scopes),
-            organization_id=None if user.organization_id is None else str(user.organization_id),
+            scopes=tuple(
+                scope for scope in user.scopes_in(organization_id) if scope in session.scopes
+            ),
+            organization_id=None if organization_id is None else str(organization_id),
             act=msgspec.UNSET
             if session.impersonator_id is None
             else ActorClaim(session.impersonator_id),

@@ -44,7 +44,8 @@ class Reauthentication:
         session = await asyncio.shield(self._prove(principal, proof))
         if session is None:
             raise InvalidToken
-        return SignedIn(principal.user, self._tokens.issue(principal.user, session, keys))
+        user, grants = principal.user, principal.grants
+        return SignedIn(user, self._tokens.issue(user, session, keys, grants=grants))
 
     async def _prove(self, principal: Principal, proof: Proof) -> Session | None:
         user: User = principal.user

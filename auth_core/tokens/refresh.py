@@ -36,4 +36,5 @@ class RefreshGrant:
                 client_id=client_id,
             )
         )
-        return SignedIn(rotated.user, self._tokens.issue(rotated.user, rotated.session, keys))
+        user, session = rotated.user, rotated.session
+        return SignedIn(user, self._tokens.issue(user, session, keys, grants=rotated.grants))

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from auth_core.access import Grants
 from auth_core.credentials import (
     Account,
     PasswordHasher,
@@ -25,6 +26,7 @@ from auth_core.kernel import (
     Unavailable,
     Username,
 )
+from auth_core.roles import GrantsUnitOfWork
 from auth_core.sessions import Session, SessionOrigin, SessionService, SessionsUnitOfWork
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
 from auth_core.users import Registration, User, UserService
@@ -34,8 +36,8 @@ BY_PASSWORD = ("pwd",)
 """RFC 8176 §2."""
 
 
-class SignInUnitOfWork(ProvingUnitOfWork, SessionsUnitOfWork, Protocol):
-    """A transaction over users, credentials and sessions."""
+class SignInUnitOfWork(ProvingUnitOfWork, SessionsUnitOfWork, GrantsUnitOfWork, Protocol):
+    """A transaction over users with what they were granted, credentials and sessions."""
 
 
 class SignInPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,37 +137,41 @@ class SignIn:
             raise _password_required()
         keys = await self._tokens.signing_keys()
         try:
-            user, session = await self._begin_session(name, password, origin)
+            user, session, grants = await self._begin_session(name, password, origin)
         except ConcurrentUpdate as error:  # every session was ended meanwhile, this one as well
             raise Unavailable from error
         await self._sessions.began(user.id)
-        return SignedIn(user, self._tokens.issue(user, session, keys))
+        return SignedIn(user, self._tokens.issue(user, session, keys, grants=grants))
 
     async def _begin_session(
         self, name: Username | Email, password: str | None, origin: SessionOrigin
-    ) -> tuple[User, Session]:
+    ) -> tuple[User, Session, Grants]:
         async with self._unit_of_work() as uow:
             account = await uow.credentials.account(name)
             if self._opens_by_name(account) and account is not None and account.user.is_active:
-                return await self._begin(uow, account.user, origin)
+                grants = await uow.grants.of(account.user.id)
+                return *await self._begin(uow, account.user, origin, grants), grants
         # hashing takes long, and meanwhile others may have the connection
         proof = await self._proved(account, password)
         async with self._unit_of_work() as uow:
+            user = proof.account.user
+            grants = await uow.grants.of(user.id)  # before any write: those go together
             await self._proof.settle(uow, proof)
             if proof.account.must_change:
                 await uow.commit()
                 raise PasswordChangeRequired
-            return await self._begin(uow, proof.account.user, origin, amr=BY_PASSWORD)
+            return *await self._begin(uow, user, origin, grants, amr=BY_PASSWORD), grants
 
     async def _begin(
         self,
         uow: SignInUnitOfWork,
         user: User,
         origin: SessionOrigin,
+        grants: Grants,
         *,
         amr: tuple[str, ...] = (),
     ) -> tuple[User, Session]:
-        begun = await self._sessions.begin(uow, user, origin, amr=amr)
+        begun = await self._sessions.begin(uow, user, origin, grants=grants, amr=amr)
         await uow.commit()
         return begun
 

@@ -49,6 +49,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ("user",)
     is_dev_user: bool = False
     organization_id: OrganizationId | None = None
+    """Where they acted last, and where their next session begins if they still belong there."""
     last_login_at: datetime | None = None
     locale: str | None = None
     """A language tag (BCP 47) in its recommended letter case, like ``pt-BR``."""
@@ -85,13 +86,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
-        """The scopes this user may act in: their own, their team's, everybody's."""
-        scopes: tuple[Scope, ...] = ("personal",)
-        if self.organization_id is not None:
-            scopes += ("team",)
-        if self.is_admin:
-            scopes += ("global",)
-        return scopes
+        """The scopes a sign-in of this user is for: their own, a team's, an admin's everybody's."""
+        return ("personal", "team", "global") if self.is_admin else ("personal", "team")
+
+    def scopes_in(self, organization_id: OrganizationId | None) -> tuple[Scope, ...]:
+        """Those they may act in while this organization is active; without one no team's."""
+        if organization_id is not None:
+            return self.scopes
+        return tuple(scope for scope in self.scopes if scope != "team")
 
     def renamed(self, display_name: str, *, at: datetime) -> Self:
         """The same user with another display name."""

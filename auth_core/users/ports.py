@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from auth_core.kernel import Email, UnitOfWork, UserId, Username
+from auth_core.kernel import Email, OrganizationId, UnitOfWork, UserId, Username
 from auth_core.users.model import User, UserStatus
 
 
@@ -63,7 +63,8 @@ class UserRepository(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store all but the last login and the epoch, if the stored version is the one before.
+        """Store all but the last login, the epoch and where they acted last, if the stored version
+        is the one before.
 
         Raises ConcurrentUpdate, and writes nothing, when it is another one; UsernameTaken or
         EmailTaken when another account has the name, also when racing: nothing can commit then.
@@ -75,6 +76,15 @@ class UserRepository(Protocol):
 
         Raises ConcurrentUpdate, no later than with the commit, when the user's epoch is another
         one: whoever ended every session meant this sign-in too.
+        """
+        ...
+
+    async def remember_organization(
+        self, user_id: UserId, organization_id: OrganizationId | None
+    ) -> None:
+        """Note where they act now. Does not touch the version; a no-op for an unknown id.
+
+        Waits for nobody: it is also a no-op while somebody else changes the account.
         """
         ...
 

@@ -62,6 +62,7 @@ PROTECTED = {
     ("delete", f"{AUTH}/users/{{user_id}}/sessions"),
     ("delete", f"{AUTH}/users/{{user_id}}/sessions/{{session_id}}"),
     ("post", f"{AUTH}/reauthenticate"),
+    ("post", f"{AUTH}/switch-organization"),
     ("get", f"{AUTH}/users"),
     ("delete", f"{AUTH}/users/{{username}}"),
     ("post", f"{AUTH}/users/{{user_id}}/revoke-tokens"),
@@ -324,13 +325,14 @@ async def test_every_body_has_an_example_that_the_service_takes(
         token = answer.json().get("access_token", token)
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
-    elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_access.py, …
+    elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_switching.py, …
         *(OF_ORGANIZATIONS & described),
         *PEOPLE_OR_CLIENTS,
         ("post", ROLES),
         ("patch", f"{ROLES}/{{role_id}}"),
         ("post", f"{AUTH}/register"),
         ("post", f"{AUTH}/reauthenticate"),
+        ("post", f"{AUTH}/switch-organization"),
         ("post", USERS),
         ("patch", f"{USERS}/{{user_id}}"),
         ("post", f"{USERS}/{{user_id}}/impersonate"),

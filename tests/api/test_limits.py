@@ -15,6 +15,8 @@ from litestar.routes import HTTPRoute
 from app.limits import OPTION, RouteClass
 from app.settings import load_settings
 from tests.api.asking import AUTH, PASSWORD, ask_raw, expect_problem
+from tests.api.organizing import join, new_organization
+from tests.api.people import Person
 from tests.serving import Client, bearer, serving
 
 NewName = Callable[[], str]
@@ -286,10 +288,13 @@ async def test_members_of_an_organization_share_ten_budgets(
     own = {"RATE_LIMIT_REQUESTS": "2", "RATE_LIMIT_PERIOD": "86400"}
     async with serving(environ | LIMITED | own) as client:
         members = [await sign_up(client, new_name(), new_address()) for _ in range(11)]
-        await database.execute(
-            "UPDATE users SET organization_id = $1 WHERE id = ANY($2)",
-            uuid4(),
-            [member["user"]["user_id"] for member in members],
+        here = await new_organization(database)
+        for member in members:
+            await join(database, Person(member), here, "member")
+        await database.execute(  # a switch would be counted, too
+            "UPDATE sessions SET organization_id = $1 WHERE id = ANY($2)",
+            UUID(here),
+            [member["session_id"] for member in members],
         )
         statuses = [
             (

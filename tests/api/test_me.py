@@ -17,6 +17,8 @@ from tests.api.asking import (
     expect_problem,
     sign_up,
 )
+from tests.api.organizing import join, new_organization
+from tests.api.people import Person
 from tests.serving import Client, bearer
 
 NewName = Callable[[], str]
@@ -56,18 +58,15 @@ async def test_a_profile_has_exactly_the_fields_of_the_contract(
 async def test_a_member_of_an_organization_sees_it_and_may_act_for_the_team(
     client: Client, database: asyncpg.Connection, new_name: NewName
 ) -> None:
-    name, organization = new_name(), uuid4()
-    await sign_up(client, name)
-    await database.execute(
-        "UPDATE users SET organization_id = $1 WHERE username = $2", organization, name
-    )
+    name, organization = new_name(), await new_organization(database)
+    await join(database, Person(await sign_up(client, name)), organization, "member")
     login = await client.post(f"{AUTH}/dev-login", json={"username": name})
     token = login.json()["access_token"]
 
     me = await client.get(f"{AUTH}/me", headers=bearer(token))
     scopes = await client.get(f"{AUTH}/me/available-scopes", headers=bearer(token))
 
-    assert {"organization_id": str(organization), "name": None} == me.json()["organization"]
+    assert {"organization_id": organization, "name": "Acme"} == me.json()["organization"]
     assert {"scopes": ["personal", "team", "global"]} == scopes.json()
 
 

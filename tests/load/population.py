@@ -16,7 +16,7 @@ from auth_core.kernel import SessionId, UserId, uuid7
 
 _YEAR = timedelta(days=365)
 _SESSION_LIFE = timedelta(days=30)
-_USER_COLUMNS = (
+USER_COLUMNS = (
     "id",
     "username",
     "email",
@@ -29,7 +29,7 @@ _USER_COLUMNS = (
     "updated_at",
     "version",
 )
-_SESSION_COLUMNS = (
+SESSION_COLUMNS = (
     "id",
     "user_id",
     "created_at",
@@ -56,6 +56,14 @@ class Population:
     ended_every: int = 0
     seed: int = 20_261_124
 
+    @property
+    def rows(self) -> int:
+        """What tells the two sides of a comparison apart."""
+        return self.users
+
+    def __str__(self) -> str:
+        return f"{self.users:,} users and {self.sessions:,} sessions"
+
 
 @dataclass(frozen=True)
 class Crowded:
@@ -79,12 +87,15 @@ async def load(
     chance = random.Random(population.seed)
     ids = [_id(chance, moment) for moment in _moments(population.users, now - _YEAR, now)]
     await connection.copy_records_to_table(
-        "users", records=_users(ids), columns=_USER_COLUMNS, timeout=600
+        "users",
+        records=(user_row(number, each) for number, each in enumerate(ids)),
+        columns=USER_COLUMNS,
+        timeout=600,
     )
     await connection.copy_records_to_table(
         "sessions",
         records=_sessions(ids, population, chance, now, drawn),
-        columns=_SESSION_COLUMNS,
+        columns=SESSION_COLUMNS,
         timeout=600,
     )
     await connection.execute("VACUUM (ANALYZE) users, sessions", timeout=600)
@@ -101,24 +112,15 @@ def _id(chance: random.Random, moment: datetime) -> UUID:
     return uuid7(int(moment.timestamp() * 1000), chance.randbytes(10))
 
 
-def _users(ids: list[UUID]) -> Iterator[_Row]:
-    for number, user_id in enumerate(ids):
-        name = username(number)
-        created = _created(user_id)
-        address = f"{name}@example.com"
-        yield (
-            user_id,
-            name,
-            address,
-            False,
-            "One of Many",
-            "active",
-            ["user"],
-            True,
-            created,
-            created,
-            1,
-        )
+def user_row(number: int, user_id: UUID) -> _Row:
+    """The values of `USER_COLUMNS`; ``number`` is that of the name."""
+    name = username(number)
+    created = _created(user_id)
+    address = f"{name}@example.com"
+    return (
+        *(user_id, name, address, False, "One of Many", "active", ["user"], True),
+        *(created, created, 1),
+    )
 
 
 def _sessions(

@@ -52,6 +52,7 @@ class OrganizationRepositoryContract:
         async with unit_of_work() as uow:
             assert None is await uow.organizations.get(unknown)
             assert None is await uow.organizations.hold(unknown)
+            assert None is await uow.organizations.hold_with_others(unknown)
             await uow.organizations.remove(unknown)
 
     async def test_what_is_not_committed_is_not_there(
@@ -112,12 +113,16 @@ class OrganizationRepositoryContract:
         with pytest.raises(SlugTaken):
             await _update(unit_of_work, organization.edited(at=now(), slug=other.slug))
 
-    async def test_who_holds_it_makes_others_wait(self, unit_of_work: UnitOfWorkFactory) -> None:
+    @pytest.mark.parametrize("how", ["hold", "hold_with_others"])
+    async def test_who_holds_it_makes_others_wait(
+        self, unit_of_work: UnitOfWorkFactory, how: str
+    ) -> None:
         organization = await stored_organization(unit_of_work)
 
         async def hold() -> Organization | None:
             async with unit_of_work() as uow:
-                return await uow.organizations.hold(organization.id)
+                held: Organization | None = await getattr(uow.organizations, how)(organization.id)
+            return held
 
         async with unit_of_work() as uow:
             await uow.organizations.hold(organization.id)
@@ -129,6 +134,23 @@ class OrganizationRepositoryContract:
             await uow.commit()
 
         assert changed == await waiting
+
+    async def test_who_holds_it_with_others_makes_wait_who_wants_it_alone(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        organization = await stored_organization(unit_of_work)
+
+        async def hold() -> Organization | None:
+            async with unit_of_work() as uow:
+                return await uow.organizations.hold(organization.id)
+
+        async with unit_of_work() as uow:
+            assert organization == await uow.organizations.hold_with_others(organization.id)
+            waiting = asyncio.create_task(hold())
+            done, _ = await asyncio.wait([waiting], timeout=0.05)
+            assert set() == done
+
+        assert organization == await waiting
 
     async def test_who_holds_it_keeps_nobody_from_joining(
         self, unit_of_work: UnitOfWorkFactory

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from auth_core.kernel import SessionId, UserId
+from auth_core.kernel import OrganizationId, SessionId, UserId
 from auth_core.sessions import (
     MAX_RECENT_ROTATIONS,
     EndReason,
@@ -24,6 +24,11 @@ from auth_core.testing.contracts.making import (
     now,
     stored_session,
     stored_user,
+)
+from auth_core.testing.contracts.organizing import (
+    new_membership,
+    stored_membership,
+    stored_organization,
 )
 from auth_core.users import User
 
@@ -211,6 +216,41 @@ class RefreshCounterContract:
         )
 
         assert None is rotated
+
+    @pytest.mark.sec("SEC-56")
+    async def test_it_tells_what_the_user_was_granted_at_that_moment(
+        self, unit_of_work: UnitOfWorkFactory, refresh_counter: RefreshCounter
+    ) -> None:
+        """Of every organization they are in, and of none that they have left."""
+        user, session = await _signed_in(unit_of_work)
+        here, left = [await stored_organization(unit_of_work) for _ in range(2)]
+        for organization in (here, left):
+            await stored_membership(unit_of_work, new_membership(organization, user))
+
+        first = await _advance(refresh_counter, session)
+        async with unit_of_work().for_organization(left.id) as uow:
+            await uow.memberships.remove(left.id, user.id)
+            await uow.commit()
+        second = await _advance(refresh_counter, session, counter=1)
+
+        told = [
+            {grant.organization_id for grant in each.grants} for each in (first, second) if each
+        ]
+        assert [{here.id, left.id}, {here.id}] == told
+
+    async def test_a_refresh_waits_for_a_switch_and_goes_on_there(
+        self, unit_of_work: UnitOfWorkFactory, refresh_counter: RefreshCounter
+    ) -> None:
+        user, session = await _signed_in(unit_of_work)
+        wanted = OrganizationId(fresh_id())
+
+        async def switch(uow: Any) -> None:
+            await uow.sessions.switch(user.id, session.id, wanted, now())
+
+        rotated = await _advance_while(unit_of_work, refresh_counter, session, switch)
+
+        assert rotated is not None
+        assert (wanted, 1) == (rotated.session.organization_id, rotated.session.refresh_counter)
 
     async def test_a_refresh_waits_for_an_ending_of_everything_and_then_fails(
         self, unit_of_work: UnitOfWorkFactory, refresh_counter: RefreshCounter

@@ -217,9 +217,10 @@ class GrantsReaderContract:
         session = await stored_session(unit_of_work, user)
 
         expected = (
-            OrganizationGrant(organization_id=one.id, role=ADMIN),
+            OrganizationGrant(organization_id=one.id, name=one.name, role=ADMIN),
             OrganizationGrant(
                 organization_id=two.id,
+                name=two.name,
                 role=role.name,
                 permissions=("cases:read", "cases:write"),
                 teams=(

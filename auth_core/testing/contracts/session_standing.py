@@ -1,13 +1,16 @@
-"""The contract of `SessionRepository`: who acts in a session, and how recently that was proved."""
+"""The contract of `SessionRepository`: who acts in a session, where, and how lately proved."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from auth_core.kernel import SessionId, UserId
-from auth_core.sessions import EndReason, Session
+from auth_core.kernel import OrganizationId, SessionId, UserId
+from auth_core.sessions import EndReason, Session, Switched
 from auth_core.testing.contracts.making import (
+    RACERS,
     UnitOfWorkFactory,
     fresh_id,
     now,
@@ -17,7 +20,7 @@ from auth_core.testing.contracts.making import (
 
 
 class SessionStandingContract:
-    """The part of `SessionRepositoryContract` about `prove` and `end_impersonations`."""
+    """The part of `SessionRepositoryContract` about `prove`, `switch`, `end_impersonations`."""
 
     @pytest.mark.sec("SEC-24")
     async def test_a_proof_is_kept(self, unit_of_work: UnitOfWorkFactory) -> None:
@@ -55,6 +58,61 @@ class SessionStandingContract:
 
         assert session == await _read(unit_of_work, session.id)
 
+    async def test_another_organization_is_chosen_and_the_one_before_told(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        user = await stored_user(unit_of_work)
+        session = await stored_session(unit_of_work, user)
+        one, two = OrganizationId(fresh_id()), OrganizationId(fresh_id())
+
+        switched = [
+            await _switch(unit_of_work, user.id, session.id, wanted)
+            for wanted in (one, two, two, None)
+        ]
+
+        assert [None, one, two, two] == [each and each.previous for each in switched]
+        expected = [
+            msgspec.structs.replace(session, organization_id=each) for each in (one, two, two, None)
+        ]
+        assert expected == [each and each.session for each in switched]
+        assert expected[-1] == await _read(unit_of_work, session.id)
+
+    @pytest.mark.parametrize("wrong", ["another user", "ended", "expired"])
+    async def test_a_session_that_is_over_or_anothers_switches_nowhere(
+        self, unit_of_work: UnitOfWorkFactory, wrong: str
+    ) -> None:
+        user, other = await stored_user(unit_of_work), await stored_user(unit_of_work)
+        at = now()
+        cases: dict[str, dict[str, Any]] = {
+            "another user": {},
+            "ended": {"ended_at": at, "end_reason": EndReason.LOGOUT},
+            "expired": {"expires_at": at},
+        }
+        session = await stored_session(unit_of_work, user, **cases[wrong])
+        owner = other if wrong == "another user" else user
+        wanted = OrganizationId(fresh_id())
+
+        assert None is await _switch(unit_of_work, owner.id, session.id, wanted, at)
+        assert session == await _read(unit_of_work, session.id)
+
+    async def test_of_racing_switches_each_sees_the_one_before(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """So that the trail tells one story."""
+        user = await stored_user(unit_of_work)
+        session = await stored_session(unit_of_work, user)
+        wanted = [OrganizationId(fresh_id()) for _ in range(RACERS)]
+
+        switched = await asyncio.gather(
+            *(_switch(unit_of_work, user.id, session.id, each) for each in wanted)
+        )
+
+        stored = await _read(unit_of_work, session.id)
+        assert stored is not None
+        assert {None, *wanted} - {stored.organization_id} == {
+            each.previous for each in switched if each is not None
+        }
+
     @pytest.mark.sec("SEC-57", "SEC-70")
     async def test_what_an_administrator_does_for_others_ends_and_nothing_else(
         self, unit_of_work: UnitOfWorkFactory
@@ -82,6 +140,19 @@ class SessionStandingContract:
         async with unit_of_work() as uow:
             again = await uow.sessions.end_impersonations(admin, EndReason.USER_DISABLED, at)
         assert [] == again
+
+
+async def _switch(
+    unit_of_work: UnitOfWorkFactory,
+    user_id: UserId,
+    session_id: SessionId,
+    organization_id: OrganizationId | None,
+    at: datetime | None = None,
+) -> Switched | None:
+    async with unit_of_work() as uow:
+        switched = await uow.sessions.switch(user_id, session_id, organization_id, at or now())
+        await uow.commit()
+    return switched
 
 
 async def _read(unit_of_work: UnitOfWorkFactory, session_id: SessionId) -> Session | None:

@@ -6,7 +6,14 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from auth_core.kernel import ConcurrentUpdate, Conflict, EmailTaken, UserId, UsernameTaken
+from auth_core.kernel import (
+    ConcurrentUpdate,
+    Conflict,
+    EmailTaken,
+    OrganizationId,
+    UserId,
+    UsernameTaken,
+)
 from auth_core.testing.contracts.making import (
     RACERS,
     UnitOfWorkFactory,
@@ -21,7 +28,7 @@ from auth_core.users import User, UserStatus
 
 
 class UserUpdatesContract:
-    """The part of `UserRepositoryContract` about `update` and `record_login`."""
+    """The part of `UserRepositoryContract` about `update`, `record_login`, and where they act."""
 
     async def test_an_update_replaces_the_version_before(
         self, unit_of_work: UnitOfWorkFactory
@@ -35,6 +42,40 @@ class UserUpdatesContract:
         )
 
         await _update(unit_of_work, changed)
+
+        assert [changed, changed, changed] == await read_back(unit_of_work, user)
+
+    async def test_where_somebody_acts_is_noted_in_no_new_version(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """And a change of the profile that was begun before leaves it alone."""
+        user = await stored_user(unit_of_work)
+        organization_id = OrganizationId(fresh_id())
+
+        async with unit_of_work() as uow:
+            await uow.users.remember_organization(UserId(fresh_id()), organization_id)
+            await uow.users.remember_organization(user.id, organization_id)
+            await uow.commit()
+        await _update(unit_of_work, user.renamed("Another", at=user.updated_at))
+
+        changed = msgspec.structs.replace(
+            user, organization_id=organization_id, display_name="Another", version=2
+        )
+        assert [changed, changed, changed] == await read_back(unit_of_work, user)
+
+    async def test_where_somebody_acts_waits_for_nobody(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        """Whoever changes the account may be waiting for what this one holds."""
+        user = await stored_user(unit_of_work)
+        changed = user.renamed("Another", at=user.updated_at)
+
+        async with unit_of_work() as uow:
+            await uow.users.update(changed)
+            async with asyncio.timeout(30), unit_of_work() as other:
+                await other.users.remember_organization(user.id, OrganizationId(fresh_id()))
+                await other.commit()
+            await uow.commit()
 
         assert [changed, changed, changed] == await read_back(unit_of_work, user)
 

@@ -97,15 +97,6 @@ class TestSessions(SessionRepositoryContract):
     pass
 
 
-class TestRefreshCounter(RefreshCounterContract):
-    """The counter in one statement."""
-
-    @pytest.fixture
-    def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
-        """On the same database as the unit of work."""
-        return PostgresRefreshCounter(database)
-
-
 class TestPersonalData(PersonalDataContract):
     pass
 
@@ -130,6 +121,15 @@ class _AcrossTenants:
         self, unit_of_work: Callable[[], PostgresUnitOfWork]
     ) -> Callable[[], PostgresUnitOfWork]:
         return lambda: unit_of_work().for_platform()
+
+
+class TestRefreshCounter(_AcrossTenants, RefreshCounterContract):
+    """The counter in one statement."""
+
+    @pytest.fixture
+    def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
+        """On the same database as the unit of work."""
+        return PostgresRefreshCounter(database)
 
 
 class TestOrganizations(_AcrossTenants, OrganizationRepositoryContract):

@@ -76,13 +76,14 @@ async def test_an_end_during_an_outage_is_made_good_before_the_cache_is_trusted(
 ):
     """The server answers one worker all the time; the other one loses its connection."""
     here = await make_cache(valkey.url)
-    state, known = new_state(), new_state()
-    await warm(here, state)
-    await warm(here, known)
+    state, known, changed = new_state(), new_state(), new_state()
+    for each in (state, known, changed):
+        await warm(here, each)
     truth.reachable = False
     here._connection.link.fail("test")
     await here.end(state.user.id, [state.session.id])
     await here.forget_user(known.user.id)
+    await here.forget_session(changed.user.id, changed.session.id)
     assert await here.read(state.user.id, state.session.id) is None
 
     truth.reachable = True
@@ -90,6 +91,8 @@ async def test_an_end_during_an_outage_is_made_good_before_the_cache_is_trusted(
 
     assert await here.read(state.user.id, state.session.id) is ENDED
     assert await here.read(known.user.id, known.session.id) is None
+    assert await here.read(changed.user.id, changed.session.id) is None
+    await warm(here, changed)  # it lives on: nothing was buried
 
 
 @pytest.mark.sec("SEC-29")

@@ -130,8 +130,8 @@ def successor_drawn_anew(patch) -> None:
     """Every caller gets a refresh token of their own."""
     right = TokenIssuer.issue
 
-    def wrong(self, user, session, keys):
-        pair = right(self, user, session, keys)
+    def wrong(self, user, session, keys, **rest):
+        pair = right(self, user, session, keys, **rest)
         claims = rotation_claims(session, jti=str(uuid4()))
         drawn = self._signer.sign(claims, key=keys.refresh, typ="rt+jwt")
         return msgspec.structs.replace(pair, refresh_token=drawn)

@@ -326,7 +326,7 @@ async def test_the_scope_of_a_session_never_widens_and_follows_what_the_user_los
     refreshed = await closed.refresh.redeem(signed_in.tokens.refresh_token)
     principal = await closed.authenticator.authenticate(refreshed.tokens.access_token)
 
-    assert ("personal", "global") == refreshed.user.scopes
+    assert ("personal", "team", "global") == refreshed.user.scopes
     assert ("personal",) == principal.claims.scopes
 
 

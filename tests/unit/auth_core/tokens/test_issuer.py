@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from auth_core.core import Options
-from auth_core.kernel import OrganizationId, Unavailable
+from auth_core.kernel import Unavailable
 from auth_core.keys import KeyRing, KeyStatus, KeyUse
+from auth_core.organizations import Slug
 from auth_core.testing import in_memory_core
-from auth_core.testing.contracts.making import fresh_id
 from auth_core.tokens import SignInPolicy
 from auth_core.users import Registration
 
@@ -79,9 +79,9 @@ async def test_the_claims_of_a_refresh_token(core, signed_in):
 
 
 async def test_the_members_of_an_organization_carry_it(core, signed_in):
-    organization_id = OrganizationId(fresh_id())
-    user = msgspec.structs.replace(signed_in.user, organization_id=organization_id)
-    core.store.users[user.id] = user
+    user = signed_in.user
+    made = await core.organizations.organizations.create(user, name="Acme", slug=Slug.parse("acme"))
+    organization_id = made.organization.id
 
     tokens = (await core.sign_in.log_in(user.username)).tokens
 

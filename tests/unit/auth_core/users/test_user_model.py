@@ -40,7 +40,7 @@ def test_an_admin_holds_one_of_the_admin_roles(roles, is_admin):
 def test_scopes_follow_from_organization_and_roles(member, roles, scopes):
     organization_id = OrganizationId(fresh_id()) if member else None
 
-    assert scopes == new_user(organization_id=organization_id, roles=roles).scopes
+    assert scopes == new_user(roles=roles).scopes_in(organization_id)
 
 
 def test_a_rename_makes_the_next_version_and_leaves_the_old_value_alone():
