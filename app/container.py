@@ -235,6 +235,7 @@ def options(settings: Settings) -> Options:
         issuer=settings.tokens.issuer,
         audience=settings.tokens.audience,
         access_lifetime=timedelta(minutes=settings.tokens.access_minutes),
+        permissions_claim=settings.tokens.permissions_bytes,
         session_idle_lifetime=timedelta(days=settings.tokens.refresh_days),
         session_lifetime=timedelta(
             days=max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)

@@ -15,6 +15,7 @@ from auth_core.tokens.claims import (
     ActorClaim,
     RefreshClaims,
 )
+from auth_core.tokens.permissions_claim import PermissionsClaim
 from auth_core.tokens.ports import TokenSigner
 from auth_core.users import User
 
@@ -57,7 +58,9 @@ class TokenIssuer:
         issuer: str,
         audience: str,
         access_lifetime: timedelta,
+        permissions: PermissionsClaim | None = None,
     ) -> None:
+        """``permissions`` makes that claim; without it tokens do not have it."""
         self._keys = keys
         self._signer = signer
         self._clock = clock
@@ -65,6 +68,7 @@ class TokenIssuer:
         self._issuer = issuer
         self._audience = audience
         self._access_lifetime = int(access_lifetime.total_seconds())
+        self._permissions = permissions
 
     async def signing_keys(self) -> SigningKeys:
         """The keys to `issue` with. Ask before the commit: without keys nothing may be written.
@@ -129,6 +133,9 @@ class TokenIssuer:
             act=msgspec.UNSET
             if session.impersonator_id is None
             else ActorClaim(session.impersonator_id),
+            permissions=msgspec.UNSET
+            if self._permissions is None
+            else self._permissions.of(user, session, grants, organization_id),
         )
 
 
