@@ -32,6 +32,7 @@ NAMES = (
     "post",
     "post-insert",
     "me",
+    "check",
     "login",
     "register",
     "password-login",
