@@ -1,8 +1,10 @@
 """The composition root: settings become adapters, adapters become ports, ports become the core."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,6 +20,7 @@ from auth_core.clients import ClientRegistry
 from auth_core.core import Options
 from auth_core.credentials import AttemptPolicy, PasswordRules
 from auth_core.kernel import (
+    NO_METRICS,
     AuthCoreError,
     EmailTaken,
     InvalidInput,
@@ -36,6 +39,9 @@ from auth_core.tokens import SignInPolicy
 from auth_core.users import ProfilePolicy, Registration, User
 from auth_core.webhooks import WebhookPolicy
 
+if TYPE_CHECKING:
+    from app.metrics.telemetry import Telemetry
+
 RETRY_SECONDS = 1.0
 DEFAULT_SESSION_DAYS = 30
 CLAIM_SLACK = timedelta(seconds=30)
@@ -49,9 +55,12 @@ class Container:
 
     def __init__(self, settings: Settings, access_line: AccessLine = no_access_line) -> None:
         self.settings = settings
-        self.access_line = access_line
         self.options = options(settings)
-        self.core = ConnectedCore(settings, self.options)
+        self._telemetry = _telemetry(settings)
+        counted = self._telemetry
+        self.access_line = access_line if counted is None else counted.access_line(access_line)
+        metrics = NO_METRICS if counted is None else counted.metrics
+        self.core = ConnectedCore(settings, self.options, metrics)
         self.database = self.core.database
         self.session_cache = self.core.session_cache
         self.clock, self.ids = self.core.clock, self.core.ids
@@ -59,7 +68,8 @@ class Container:
         self._coming_up: asyncio.Task[None] | None = None
         self._watching_keys: asyncio.Task[None] | None = None
         self._migrated = False
-        self._worker = Worker(tasks_of(self.core))
+        self._measuring: asyncio.Task[None] | None = None
+        self._worker = Worker(tasks_of(self.core), metrics=metrics)
         self.health = Health(
             self.database.check,
             lambda: self.session_cache.available and self.core.rate_limiter.shared,
@@ -87,14 +97,39 @@ class Container:
         if self.settings.worker.embedded:
             await self._worker.start()
         self._watching_keys = asyncio.create_task(self._watch_keys())
+        self.start_measuring()
         if not came_up:
             self._coming_up = asyncio.create_task(self._keep_trying())
 
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""
-        await end_tasks(task for task in (self._coming_up, self._watching_keys) if task)
+        tasks = (self._coming_up, self._watching_keys, self._measuring)
+        await end_tasks(task for task in tasks if task)
         await self._worker.close()
         await self.core.close()
+
+    def start_measuring(self) -> None:
+        """Keep the metrics of the deployment fresh, if it is this process that does."""
+        if self._telemetry is not None and self._telemetry.measures:
+            from app.metrics.deployment import keep_measuring  # noqa: PLC0415 - as `_telemetry`
+
+            self._measuring = asyncio.create_task(keep_measuring(self.core))
+
+    def listen_for_scrapes(self) -> None:
+        """Serve `/metrics` on its own port, if there is one. Raises Misconfigured."""
+        port = self.settings.metrics.port
+        if self._telemetry is not None and port is not None:
+            from app.metrics.listener import MetricsListener  # noqa: PLC0415 - as `_telemetry`
+
+            host = self.settings.metrics.host
+            MetricsListener(host, port, self._telemetry.page).start()
+
+    @property
+    def metrics_page(self) -> Callable[[], bytes] | None:
+        """What reads the metrics of all workers for the port of the API, if they are there."""
+        if self._telemetry is None or self.settings.metrics.port is not None:
+            return None
+        return self._telemetry.page
 
     def _warn_about_mail(self) -> None:
         if self.settings.mail.host is None and not self.settings.service.is_development:
@@ -228,6 +263,14 @@ class Container:
             return await uow.users.find(username)
 
 
+def _telemetry(settings: Settings) -> "Telemetry | None":
+    if not settings.metrics.enabled:
+        return None
+    from app.metrics.telemetry import Telemetry  # noqa: PLC0415 - most workers do without
+
+    return Telemetry()
+
+
 def options(settings: Settings) -> Options:
     """The core's view of the settings."""
     mode = _registration_mode(settings)
@@ -282,7 +325,7 @@ def own_address(settings: Settings) -> str:
 def _retention(settings: Settings) -> RetentionPolicy:
     return RetentionPolicy(
         sessions=timedelta(days=settings.worker.session_days),
-        events=timedelta(days=settings.worker.event_days),
+        events=timedelta(days=settings.events.retention_days),
     )
 
 

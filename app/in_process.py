@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from adapters.breach import RangeApi
 from adapters.crypto import (
@@ -31,8 +31,10 @@ from adapters.redis import (
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
 from adapters.webhooks import HttpWebhookSender, SystemResolver
+from app.observability import REQUEST_ID
 from app.settings import (
     DatabaseSettings,
+    EventSettings,
     MailSettings,
     PasswordSettings,
     SecuritySettings,
@@ -43,7 +45,16 @@ from app.settings import (
 )
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import BreachLookup, OnLookupFailure
-from auth_core.kernel import Clock, Misconfigured, Secret, SessionId, UserId
+from auth_core.events import EventPublisher
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Metrics,
+    Misconfigured,
+    Secret,
+    SessionId,
+    UserId,
+)
 from auth_core.keys import SigningKey
 from auth_core.mail import LetterVault
 
@@ -58,19 +69,19 @@ class ConnectedCore(Core):
     The caller starts ``session_cache`` once the database answers, and calls `close`.
     """
 
-    def __init__(self, settings: Settings, options: Options) -> None:
+    def __init__(self, settings: Settings, options: Options, metrics: Metrics = NO_METRICS) -> None:
         """Raises Misconfigured when ``settings`` lack a server or the master key."""
-        self.database = _database(settings.database)
+        self.database = _database(settings.database, metrics)
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
         redis_url = _required(settings.redis.url, "REDIS_URL")
         self.session_cache = RedisSessionCache(
-            redis_url, ttl=self._cache_lifetime, recently_ended=self._recently_ended
+            redis_url, self._recently_ended, ttl=self._cache_lifetime, metrics=metrics
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)
         master_key = _required(settings.security.master_key, "AUTH_MASTER_KEY")
         self.rate_limiter, spread = self._counters(settings, master_key)
         self.clock, self.ids = SystemClock(), SystemIds()
-        self._hasher = _hasher(settings.passwords)
+        self._hasher = _hasher(settings.passwords, metrics)
         self._range_api = _range_api(settings.passwords)
         self.options = options
         self._vault = LetterVault(sealer := _sealer(settings.security))
@@ -88,17 +99,24 @@ class ConnectedCore(Core):
             clock=self.clock,
             ids=self.ids,
             entropy=SystemEntropy(),
+            metrics=metrics,
             webhook_sender=self._webhook_sender(settings.webhooks),
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
-            event_publishers=self._publishers(redis_url, settings.worker.event_stream_length),
+            event_publishers=self._publishers(redis_url, settings.events),
         )
         super().__init__(self.ports, options)
 
-    def _publishers(self, redis_url: Secret[str], length: int) -> tuple[RedisEventStream, ...]:
-        self._event_streams = (RedisEventStream(redis_url, max_length=length),) if length else ()
-        return self._event_streams
+    def _publishers(
+        self, redis_url: Secret[str], events: EventSettings
+    ) -> tuple[EventPublisher, ...]:
+        self._event_streams: list[_EventStream] = []
+        if events.stream_length:
+            self._event_streams.append(RedisEventStream(redis_url, max_length=events.stream_length))
+        if events.nats_url is not None:
+            self._event_streams.append(_nats(events.nats_url, events))
+        return tuple(self._event_streams)
 
     def _webhook_sender(self, webhooks: WebhookSettings) -> HttpWebhookSender:
         self._names = SystemResolver()
@@ -168,12 +186,32 @@ async def open_core(
         await core.close()
 
 
-def _database(database: DatabaseSettings) -> Database:
+class _EventStream(EventPublisher, Protocol):
+    async def close(self) -> None: ...
+
+
+def _nats(url: Secret[str], events: EventSettings) -> _EventStream:
+    try:
+        from adapters.nats import NatsEventStream  # noqa: PLC0415 - an extra that few need
+    except ModuleNotFoundError as error:
+        raise Misconfigured(
+            "AUTH_NATS_URL needs the extra nats: pip install 'fm-auth-service[nats]'"
+        ) from error
+    return NatsEventStream(url, stream=events.nats_stream, max_length=events.nats_stream_length)
+
+
+def _in_request() -> bool:
+    return REQUEST_ID.get() != ""
+
+
+def _database(database: DatabaseSettings, metrics: Metrics) -> Database:
     return Database(
         _required(database.url, "DATABASE_URL"),
         pool_size=database.pool_size,
         max_overflow=database.max_overflow,
         allow_newer_schema=database.allow_newer_schema,
+        metrics=metrics,
+        in_request=_in_request,
     )
 
 
@@ -183,12 +221,13 @@ def _sealer(security: SecuritySettings) -> EnvelopeSealer:
     )
 
 
-def _hasher(passwords: PasswordSettings) -> Argon2Hasher:
+def _hasher(passwords: PasswordSettings, metrics: Metrics) -> Argon2Hasher:
     return Argon2Hasher(
         memory_kib=passwords.memory_kib,
         passes=passwords.passes,
         lanes=passwords.lanes,
         pepper=passwords.pepper or (),
+        metrics=metrics,
     )
 
 

@@ -17,6 +17,7 @@ from app.access import RouteAccess, require_declared
 from app.api import CONTROLLERS
 from app.api.authzen import AuthZenConfiguration
 from app.api.docs import OwnDocsPlugin
+from app.api.metrics import MetricsPage
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
 from app.container import Container, own_address
 from app.cross_origin import CrossOrigin
@@ -31,6 +32,7 @@ from app.proxies import Proxies
 from app.security import Call, Gate, origin_of, principal_of, source_of
 from app.settings import CorsSettings
 from auth_core.access import Subject
+from auth_core.core import Core
 from auth_core.event_types import EventSchemas
 from auth_core.self_service import RegistrationMode
 
@@ -51,6 +53,7 @@ _TAGS = {
     "Administration": "What platform administrators may do.",
     "Organizations": "Organizations, their members, teams and invitations.",
     "Access": "Who may do what, and the roles that say so.",
+    "Webhooks": "Events to receivers over HTTP, and what became of them.",
     "Profile": "The signed-in user.",
     "Development": "Routes that exist in development only.",
     "Tokens": "What registered callers may ask about tokens.",
@@ -113,7 +116,7 @@ def _proxies(container: Container) -> Proxies:
 
 def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Call) -> Gate:
     core, settings = container.core, container.settings
-    limits = RouteLimits(core.rate_limiter, proxies, settings.limits)
+    limits = RouteLimits(core.limits, proxies, settings.limits)
     return Gate(
         core.authenticator,
         container.clients,
@@ -128,15 +131,29 @@ def _gate(container: Container, proxies: Proxies, access: RouteAccess, call: Cal
 
 def _constants(container: Container) -> dict[str, object]:
     """What handlers may ask for by name."""
-    core, service = container.core, container.settings.service
-    policy, mode = container.options.sign_in, container.options.self_service.registration
+    service = container.settings.service
+    return _services(container.core) | {
+        "clients": container.clients,
+        "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
+        "event_schemas": EventSchemas(container.options.event_schemas),
+        "mailbox": DevelopmentMailbox(container.core.mail, container.core.ports.letter_renderer),
+        "options": container.options,
+        "clock": container.clock,
+        "metrics_page": MetricsPage(container.metrics_page),
+        "health": container.health,
+        "info": AuthServiceInfo(version=VERSION),
+        "liveness": AuthLiveness(version=VERSION, environment=service.environment),
+        "configuration": _configuration(container),
+    }
+
+
+def _services(core: Core) -> dict[str, object]:
     return {
         "sign_in": core.sign_in,
         "self_service": core.self_service,
         "attempts": core.attempts,
         "refresh": core.refresh,
         "introspection": core.introspection,
-        "clients": container.clients,
         "feed": core.revocations,
         "sessions": core.sessions,
         "users": core.users,
@@ -148,25 +165,22 @@ def _constants(container: Container) -> dict[str, object]:
         "administration": core.administration,
         "impersonation": core.impersonation,
         "organizations": core.organizations,
+        "webhooks": core.webhooks,
         "reauthentication": core.reauthentication,
         "organization_switch": core.organization_switch,
         "keys": core.keys,
-        "decision_point": AuthZenConfiguration.at(own_address(container.settings)),
-        "event_schemas": EventSchemas(container.options.event_schemas),
-        "mailbox": DevelopmentMailbox(core.mail, core.ports.letter_renderer),
-        "options": container.options,
-        "clock": container.clock,
-        "health": container.health,
-        "info": AuthServiceInfo(version=VERSION),
-        "liveness": AuthLiveness(version=VERSION, environment=service.environment),
-        "configuration": AuthConfiguration.of(
-            development=service.is_development,
-            # by invitation is not for everybody who reads this
-            registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
-            and (policy.development or policy.passwords),
-            passwords=policy.passwords,
-        ),
     }
+
+
+def _configuration(container: Container) -> AuthConfiguration:
+    policy, mode = container.options.sign_in, container.options.self_service.registration
+    return AuthConfiguration.of(
+        development=container.settings.service.is_development,
+        # by invitation is not for everybody who reads this
+        registration=mode in {RegistrationMode.OPEN, RegistrationMode.VERIFIED}
+        and (policy.development or policy.passwords),
+        passwords=policy.passwords,
+    )
 
 
 def _of_scope(container: Container, proxies: Proxies, access: RouteAccess) -> dict[str, OfScope]:

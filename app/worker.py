@@ -16,7 +16,7 @@ from app.deliverer import Deliverer
 from auth_core.audit import AuditSealing
 from auth_core.core import Core
 from auth_core.events import EventRelay
-from auth_core.kernel import AuthCoreError, end_tasks
+from auth_core.kernel import NO_METRICS, AuthCoreError, Label, Metric, Metrics, end_tasks
 from auth_core.mail import Fate, MailRelay, Outcome
 from auth_core.webhooks import WebhookDispatcher
 
@@ -39,6 +39,12 @@ WEBHOOK_SECONDS = 0.5
 """A delivery leaves so long after its event was relayed, on average half of it."""
 
 _log = structlog.get_logger(__name__)
+
+TASK_RUNS = Metric(
+    name="fm_auth_worker_task_runs_total",
+    help="Runs of what is done beside the requests, by task.",
+    labels=(Label("task"), Label("result", ("done", "failed"))),
+)
 
 Run = Callable[[], Awaitable[dict[str, int]]]
 
@@ -147,6 +153,7 @@ class Courier:
                 publisher=name,
                 reason=problem,
                 effect="events wait in the outbox, in their order",
+                **({"advice": self._relay.advice} if self._relay.advice else {}),
             )
         elif told and not problem:
             _log.info("event_publisher_available_again", publisher=name, after=told)
@@ -197,9 +204,14 @@ class Worker:
     """Runs tasks until it is closed."""
 
     def __init__(
-        self, tasks: Sequence[Task], *, first_run_seconds: float = _FIRST_RUN_SECONDS
+        self,
+        tasks: Sequence[Task],
+        *,
+        first_run_seconds: float = _FIRST_RUN_SECONDS,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._todo = tasks
+        self._metrics = metrics
         self._first_run_seconds = first_run_seconds
         # its own: forked workers begin with one and the same state of the shared generator
         self._chance = Random()  # noqa: S311 - spreads, hides nothing
@@ -245,8 +257,10 @@ class Worker:
         try:
             done = await task.run()
         except Exception as error:  # noqa: BLE001 - the next run may do better
+            self._metrics.count(TASK_RUNS, task.name, "failed")
             self._failed(task, error)
             return False
+        self._metrics.count(TASK_RUNS, task.name, "done")
         self._troubles.pop(task.name, None)
         if any(done.values()):
             milliseconds = round((perf_counter() - began) * 1000, 1)

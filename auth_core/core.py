@@ -15,6 +15,7 @@ from auth_core.credentials import (
 )
 from auth_core.deployment import Options, Ports
 from auth_core.events import EventRelay, Events, EventSource
+from auth_core.kernel import CountedLimits
 from auth_core.keys import (
     KeyService,
     KeyUse,
@@ -89,7 +90,8 @@ class Core:
         self.grants_watch = GrantsWatch(ports.unit_of_work, ports.session_cache, clock)
         self.personal_data = self._personal_data(ports, options)
         self.organizations = self._organizations(ports, options)
-        self.attempts = _attempts(ports, options)
+        self.limits = CountedLimits(ports.rate_limiter, ports.metrics)
+        self.attempts = self._attempts(ports, options)
         issuer = self._issuer(ports, options)
         self.sign_in = self._sign_in(ports, options, issuer)
         self.self_service = self._self_service(ports, options, issuer)
@@ -120,11 +122,6 @@ class Core:
             ports.ids,
         )
 
-    def _reauthentication(self, ports: Ports, issuer: TokenIssuer) -> Reauthentication:
-        return Reauthentication(
-            ports.unit_of_work, self.sessions, issuer, self.password_proof, ports.clock
-        )
-
     def _lifecycle(self, ports: Ports) -> AccountLifecycle:
         return AccountLifecycle(
             *(ports.unit_of_work, self.sessions, ports.password_hasher, self.password_policy),
@@ -140,6 +137,7 @@ class Core:
             ),
             VerifiedTokens(),
             ports.clock,
+            metrics=ports.metrics,
         )
 
     def _personal_data(self, ports: Ports, options: Options) -> PersonalDataService:
@@ -162,6 +160,7 @@ class Core:
             self.password_policy,
             self.password_proof,
             options.sign_in,
+            metrics=ports.metrics,
         )
 
     def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
@@ -186,6 +185,21 @@ class Core:
             development=development,
         )
 
+    def _attempts(self, ports: Ports, options: Options) -> SignInAttempts:
+        return SignInAttempts(
+            ports.unit_of_work,
+            self.limits,
+            ports.failure_spread,
+            ports.clock,
+            ports.ids,
+            options.attempts,
+        )
+
+    def _reauthentication(self, ports: Ports, issuer: TokenIssuer) -> Reauthentication:
+        return Reauthentication(
+            ports.unit_of_work, self.sessions, issuer, self.password_proof, ports.clock
+        )
+
     def _administration(self, ports: Ports) -> Administration:
         return Administration(
             ports.unit_of_work,
@@ -206,6 +220,7 @@ class Core:
             ports.session_cache,
             ports.clock,
             access_lifetime=options.access_lifetime,
+            metrics=ports.metrics,
         )
 
     def _sessions(self, ports: Ports, options: Options) -> SessionService:
@@ -217,6 +232,7 @@ class Core:
             self.revocations,
             idle_lifetime=options.session_idle_lifetime,
             absolute_lifetime=options.session_lifetime,
+            metrics=ports.metrics,
         )
 
     def _issuer(self, ports: Ports, options: Options) -> TokenIssuer:
@@ -231,6 +247,7 @@ class Core:
             permissions=PermissionsClaim(self.role_book, longest=options.permissions_claim)
             if options.permissions_claim
             else None,
+            metrics=ports.metrics,
         )
 
     def _rotation(self, ports: Ports, options: Options) -> RefreshRotation:
@@ -243,6 +260,7 @@ class Core:
             self.revocations,
             idle_lifetime=options.session_idle_lifetime,
             parallel_window=options.refresh_parallel_window,
+            metrics=ports.metrics,
         )
 
 
@@ -257,7 +275,9 @@ def _relay(ports: Ports, options: Options, vault: LetterVault) -> MailRelay | No
     renderer, mailer, policy = ports.letter_renderer, ports.mailer, options.mail_relay
     if renderer is None or mailer is None:
         return None
-    return MailRelay(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy)
+    return MailRelay(
+        *(ports.unit_of_work, vault, renderer, mailer, ports.clock, policy), metrics=ports.metrics
+    )
 
 
 def _source(options: Options) -> EventSource:
@@ -280,6 +300,7 @@ def _events(ports: Ports, options: Options, webhooks: Webhooks) -> Events:
         EventRelay(
             *(ports.unit_of_work, publisher, _source(options)),
             *(ports.clock, options.event_relay),
+            metrics=ports.metrics,
         )
         for publisher in (*ports.event_publishers, webhooks.fan_out)
     )
@@ -288,7 +309,8 @@ def _events(ports: Ports, options: Options, webhooks: Webhooks) -> Events:
 
 def _password_proof(ports: Ports, options: Options) -> PasswordProof:
     return PasswordProof(
-        ports.unit_of_work, ports.password_hasher, ports.clock, ports.ids, options.failures
+        *(ports.unit_of_work, ports.password_hasher, ports.clock, ports.ids, options.failures),
+        metrics=ports.metrics,
     )
 
 
@@ -298,17 +320,6 @@ def _password_policy(ports: Ports, options: Options) -> PasswordPolicy:
         minimum = min(rules.minimum, DEVELOPMENT_PASSWORD_MIN)
         rules = msgspec.structs.replace(rules, minimum=minimum)
     return PasswordPolicy(shipped_blocklist(), rules, lookup=ports.breach_lookup)
-
-
-def _attempts(ports: Ports, options: Options) -> SignInAttempts:
-    return SignInAttempts(
-        ports.unit_of_work,
-        ports.rate_limiter,
-        ports.failure_spread,
-        ports.clock,
-        ports.ids,
-        options.attempts,
-    )
 
 
 def _keys(ports: Ports, options: Options) -> KeyService:

@@ -13,7 +13,15 @@ from auth_core.credentials import (
     PasswordRules,
 )
 from auth_core.events import EventPublisher, EventRelayPolicy
-from auth_core.kernel import Clock, Entropy, FailureSpread, Ids, RateLimiter
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Entropy,
+    FailureSpread,
+    Ids,
+    Metrics,
+    RateLimiter,
+)
 from auth_core.keys import (
     KeyGenerator,
     Sealer,
@@ -59,6 +67,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     ids: Ids
     entropy: Entropy
     webhook_sender: WebhookSender
+    metrics: Metrics = NO_METRICS
     letter_renderer: LetterRenderer | None = None
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""

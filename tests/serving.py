@@ -27,6 +27,8 @@ def development(postgres_url: str, redis_url: str) -> dict[str, str]:
         "ENVIRONMENT": "development",
         "DATABASE_URL": as_service(postgres_url),
         "REDIS_URL": redis_url,
+        # what their webhooks reach listens on loopback
+        "AUTH_WEBHOOK_ALLOW_PRIVATE": "true",
         # one key per database: whoever serves on it must be able to open its signing keys
         "AUTH_MASTER_KEY": hashlib.sha256(postgres_url.encode()).hexdigest(),
     }

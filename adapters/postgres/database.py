@@ -1,6 +1,7 @@
 """The connections of one process to PostgreSQL."""
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import asyncpg
@@ -16,9 +17,16 @@ from adapters.postgres.errors import (
     diagnosed,
     reraise,
 )
+from adapters.postgres.metrics import (
+    POOL_EXHAUSTED,
+    POOL_IN_USE,
+    POOL_LIMIT,
+    POOL_WAITS,
+    ROUND_TRIPS,
+)
 from adapters.postgres.pool import LeanPool, lean_pool
 from adapters.postgres.url import dsn, location
-from auth_core.kernel import Misconfigured, Secret
+from auth_core.kernel import NO_METRICS, Metrics, Misconfigured, Secret
 
 Connection: TypeAlias = PoolConnectionProxy
 
@@ -58,8 +66,13 @@ class Database:
         acquire_timeout: float = 5.0,
         command_timeout: float = 5.0,
         allow_newer_schema: bool = False,
+        metrics: Metrics = NO_METRICS,
+        in_request: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Times are in seconds. Raises InvalidDatabaseUrl."""
+        """Times are in seconds. ``in_request`` says on whose behalf we work, for the metrics.
+
+        Raises InvalidDatabaseUrl.
+        """
         self._dsn = Secret(dsn(url))
         self._location = location(url)
         self._max_size = pool_size + max_overflow
@@ -70,6 +83,10 @@ class Database:
         self._pool: LeanPool | None = None
         self._opening = asyncio.Lock()
         self._schema_fits = False
+        self._metrics = metrics
+        self._in_request = in_request
+        metrics.set(POOL_IN_USE, 0)
+        metrics.set(POOL_LIMIT, self._max_size)
         self.availability = Availability(self._location)
 
     async def acquire(self) -> Connection:
@@ -87,10 +104,15 @@ class Database:
         the connection if it does not.
         """
         if self._pool is not None:
+            self._metrics.count(POOL_IN_USE, by=-1)
             try:
                 await self._pool.release(connection, timeout=seconds)
             except DRIVER_ERRORS as error:
                 self.availability.lost(error)
+
+    def round_trip(self) -> None:
+        """A statement is about to be sent."""
+        self._metrics.count(ROUND_TRIPS, "request" if self._in_request() else "background")
 
     def lost(self, error: Exception) -> None:
         """A statement was refused or not answered."""
@@ -142,15 +164,19 @@ class Database:
 
     async def _connection(self) -> Connection:
         pool = self._pool or await self._open()
-        idle = await pool.acquire_idle()
-        if idle is not None:
-            return idle
+        connection = await pool.acquire_idle() or await self._wait_for_connection(pool)
+        self._metrics.count(POOL_IN_USE)
+        return connection
+
+    async def _wait_for_connection(self, pool: LeanPool) -> Connection:
+        self._metrics.count(POOL_WAITS)
         try:
             # not acquire(timeout=…): on Python 3.11 that costs a task for each connection
             async with asyncio.timeout(self._acquire_timeout):
                 return await pool.acquire()
         except TimeoutError:
             if pool.get_idle_size() == 0 and pool.get_size() == self._max_size:
+                self._metrics.count(POOL_EXHAUSTED)
                 raise PoolExhausted from None
             raise
 

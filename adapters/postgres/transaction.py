@@ -52,6 +52,7 @@ class Transaction:
         """Run a write that is a transaction by itself, durable when this returns."""
         arguments = statement.arguments(values)
         self._precede(statement)
+        self._database.round_trip()
         try:
             row = await self._connection.fetchrow(statement.sql, *arguments)
         except DRIVER_ERRORS as error:
@@ -73,6 +74,7 @@ class Transaction:
             await self._run_deferred()
         arguments = statement.arguments(values)
         self._precede(statement)
+        self._database.round_trip()
         try:
             rows = await self._connection.fetch(statement.sql, *arguments)
         except DRIVER_ERRORS as error:
@@ -171,6 +173,7 @@ class Transaction:
         await self._send(run, sql, *arguments)
 
     async def _send(self, run: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        self._database.round_trip()
         try:  # a connection that the pool has taken away refuses before there is anything to await
             await run(*arguments)
         except DRIVER_ERRORS as error:

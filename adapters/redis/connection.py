@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
 from adapters.redis.commands import heartbeat_command
 from adapters.redis.dial import Dialler
 from adapters.redis.link import Link
+from adapters.redis.metrics import CONNECTED, ROUND_TRIPS
 from adapters.redis.trouble import LinkLost, describe
-from auth_core.kernel import Secret, end_tasks
+from auth_core.kernel import NO_METRICS, Metrics, Secret, end_tasks
 
 _START_LIMIT = 0.5
 _HEARTBEAT = 1.0
@@ -27,7 +29,15 @@ class SharedConnection:
     and if it raises the link is dropped. While there is no link nothing waits for one.
     """
 
-    def __init__(self, url: Secret[str], prepare: Callable[[Link], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        url: Secret[str],
+        prepare: Callable[[Link], Awaitable[None]],
+        *,
+        metrics: Metrics = NO_METRICS,
+    ) -> None:
+        self._metrics = metrics
+        metrics.set(CONNECTED, 0)
         self._dialler = Dialler(url)
         self._prepare = prepare
         self._link: Link | None = None
@@ -144,6 +154,8 @@ class SharedConnection:
 
     def _back(self, link: Link) -> None:
         self._link = link
+        link.on_batch = partial(self._metrics.count, ROUND_TRIPS)
+        self._metrics.set(CONNECTED, 1)
         if self._told:
             _log.info(
                 "redis_back",
@@ -156,6 +168,7 @@ class SharedConnection:
         """There is no link any more; without a reason because we closed it."""
         self._batches = self.round_trips
         self._link = None
+        self._metrics.set(CONNECTED, 0)
         self._reason = reason or "we closed the connection"
         if reason is not None and not self._told:
             self._told = True

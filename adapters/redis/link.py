@@ -7,7 +7,7 @@ under way, leaves as one batch, in which all reads are one MGET.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import hiredis
@@ -42,6 +42,8 @@ class Link(asyncio.Protocol):
         self.serial = serial
         self.generation = generation
         self.batches = 0
+        self.on_batch: Callable[[], object] | None = None
+        """Called when a batch leaves."""
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[str] = self._loop.create_future()
         self._transport = transport
@@ -128,6 +130,8 @@ class Link(asyncio.Protocol):
         self._readers = readers[_READS_PER_BATCH:]
         self._writes = []
         self.batches += 1
+        if self.on_batch is not None:
+            self.on_batch()
         self._sent_at = self._loop.time()
         if self._watchdog is None:
             self._watchdog = self._loop.call_later(ANSWER_LIMIT, self._check)

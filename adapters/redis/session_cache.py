@@ -24,7 +24,7 @@ from adapters.redis.connection import SharedConnection
 from adapters.redis.debts import Debt, Debts
 from adapters.redis.link import Link
 from adapters.redis.trouble import LinkLost, Refused, Unsuitable, describe
-from auth_core.kernel import Secret, SessionId, Unavailable, UserId
+from auth_core.kernel import NO_METRICS, Metrics, Secret, SessionId, Unavailable, UserId
 from auth_core.sessions import ENDED, Ended, Lease, SessionCache, SessionState
 
 RecentlyEnded = Callable[[], Awaitable[list[tuple[UserId, SessionId]]]]
@@ -59,14 +59,19 @@ class RedisSessionCache:
     """
 
     def __init__(
-        self, url: Secret[str], recently_ended: RecentlyEnded, *, ttl: timedelta = DEFAULT_TTL
+        self,
+        url: Secret[str],
+        recently_ended: RecentlyEnded,
+        *,
+        ttl: timedelta = DEFAULT_TTL,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         window = resync_window(ttl)
         self._recently_ended = recently_ended
         self._ttl_ms = _milliseconds(ttl)
         self._tombstone_ms = _milliseconds(window)
         self._debts = Debts(window=window.total_seconds(), limit=_DEBT_LIMIT)
-        self._connection = SharedConnection(url, self._resync)
+        self._connection = SharedConnection(url, self._resync, metrics=metrics)
         self._told_full = 0
 
     async def start(self) -> None:

@@ -9,6 +9,7 @@ from app.api.event_schemas import EventSchemaController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
 from app.api.me import MeController
+from app.api.metrics import MetricsController
 from app.api.my_data import MyDataController
 from app.api.organization_switch import OrganizationSwitchController
 from app.api.organizations import MembersController, OrganizationsController
@@ -28,6 +29,7 @@ from app.api.token_queries import TokenQueryController
 from app.api.user_directory import UserDirectoryController
 from app.api.user_restore import UserRestoreController
 from app.api.users import UsersController
+from app.api.webhooks import OrganizationWebhooksController, WebhooksController
 from app.api.well_known import WellKnownController
 
 CONTROLLERS = [
@@ -61,9 +63,12 @@ CONTROLLERS = [
     OrganizationRolesController,
     AuditController,
     OrganizationAuditController,
+    WebhooksController,
+    OrganizationWebhooksController,
     TokenQueryController,
     RevocationController,
     WellKnownController,
+    MetricsController,
     EventSchemaController,
     DocsController,
     DevelopmentMailController,

@@ -176,7 +176,7 @@ class PermissionController(Controller):
         security=BY_BEARER,
         responses={
             200: answer(AuthEffectivePermissions, EFFECTIVE),
-            **errors(400, 401, 404, 503, likely={404: NotFound()}),
+            **errors(400, 401, 404, 422, 503, likely={404: NotFound()}),
         },
         summary="List your permissions",
     )

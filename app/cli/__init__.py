@@ -14,6 +14,7 @@ _COMMANDS = {
     "audit": "app.cli.audit:audit",
     "mail": "app.cli.mail:mail",
     "events": "app.cli.events:events",
+    "webhook": "app.cli.webhook:webhook",
     "version": "app.cli.version:version",
 }
 _SUMMARIES = {
@@ -26,6 +27,7 @@ _SUMMARIES = {
     "audit": "Verify and export the audit trail.",
     "mail": "List, show and retry letters that wait; test the mail server.",
     "events": "See how far events have got; publish some of them again.",
+    "webhook": "Make webhooks, see and repeat their deliveries.",
     "version": "Show the version.",
 }
 

@@ -39,7 +39,7 @@ def replay(since: str, publisher: str | None) -> None:
     """Publish the events that happened since TIME again, with the same ids, in the same order.
 
     What happens meanwhile comes behind them. Events older than AUTH_EVENT_RETENTION_DAYS are gone.
-    A webhook gets only what its delivery log does not show.
+    A webhook gets only what its delivery log does not show: `fm-auth webhook redeliver` repeats.
     """
     moment = _moment(since)
 

@@ -67,6 +67,7 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
     signal.signal(END_STREAMS, signal.SIG_IGN)  # until a worker says what it means
     configure_logging("warning", settings.service.log_format)
     start_report.listen()
+    threads = [*threads, *_metrics(settings)]
     supervisor = _Supervisor(
         "app.server:create",
         factory=True,
@@ -87,6 +88,25 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
         if end.code == EXIT_MISCONFIGURED and said:
             raise Misconfigured(said) from None
         raise
+
+
+def _metrics(settings: Settings) -> Sequence[threading.Thread]:
+    """The memory in which workers count, and who serves it if it has a port of its own.
+
+    Raises Misconfigured.
+    """
+    if not settings.metrics.enabled:
+        return ()
+    from adapters.metrics import exposition  # noqa: PLC0415 - most deployments do without
+    from app.metrics.shared import share  # noqa: PLC0415
+
+    memory = share(settings.service.workers)
+    if settings.metrics.port is None:
+        return ()
+    from app.metrics.listener import MetricsListener  # noqa: PLC0415 - slow to import
+
+    host, port = settings.metrics.host, settings.metrics.port
+    return [MetricsListener(host, port, lambda: exposition(memory))]
 
 
 def _lighten_workers() -> None:

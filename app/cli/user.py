@@ -7,6 +7,7 @@ from app.cli.user_changes import CHANGES
 from app.cli.user_create import create
 from app.cli.user_data import DATA
 from app.cli.user_find import FINDS
+from app.cli.user_hashes import HASHES
 from app.cli.user_transfer import export, import_
 
 
@@ -18,5 +19,5 @@ def user() -> None:
     """
 
 
-for command in (create, *FINDS, *CHANGES, *ACCESS, *DATA, import_, export):
+for command in (create, *FINDS, *CHANGES, *ACCESS, *DATA, *HASHES, import_, export):
     user.add_command(command)

@@ -38,9 +38,11 @@ async def _work(settings: Settings, *, once: bool) -> bool:
     try:
         await container.database.check()
         await container.session_cache.start()  # erased accounts leave it, too
-        work = Worker(tasks_of(container.core))
+        work = Worker(tasks_of(container.core), metrics=container.core.ports.metrics)
         if once:
             return await work.run_once()
+        container.start_measuring()
+        container.listen_for_scrapes()
         await work.start()
         click.echo("fm-auth worker is running. Stop with Ctrl-C.", err=True)
         await stop.wait()

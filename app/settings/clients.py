@@ -28,7 +28,7 @@ def registered_clients() -> Kind:
     return Kind(
         parse=_parse,
         allowed='a JSON list like [{"client_id": "gateway", "client_secret": "<at least 32'
-        ' characters>", "allow": ["introspect", "revoke", "revocations", "check"]}];'
+        ' characters>", "allow": ["introspect", "revoke", "revocations", "check", "metrics"]}];'
         ' "client_secret_sha256" in hexadecimal may stand for the secret',
     )
 

@@ -10,6 +10,7 @@ from auth_core.kernel import Secret
 
 _DATABASE_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
+_NATS_SCHEMES = frozenset({"nats", "tls"})
 _UNSAFE_IN_URL = re.compile(r"[^!-~]")
 _MAX_URL = 4096
 _REDIS_PORT = 6379
@@ -32,6 +33,15 @@ def redis_url() -> Kind:
     return Kind(
         parse=_redis_url,
         allowed="redis://:password@host:port/0, rediss://… or unix:///path/to/socket?db=0",
+    )
+
+
+def nats_url() -> Kind:
+    """The URLs of NATS servers of one cluster."""
+    return Kind(
+        parse=_nats_url,
+        allowed="nats://user:password@host:4222, with a token nats://token@host:4222, with TLS"
+        " tls://…; several separated by commas",
     )
 
 
@@ -110,6 +120,16 @@ def _redis_url(text: str) -> Secret[str]:
     elif not re.fullmatch(r"/?[0-9]{0,4}", parts.path):
         raise BadValue("has a path that is not a database number")
     return Secret(parts.scheme + text[len(parts.scheme) :])
+
+
+def _nats_url(text: str) -> Secret[str]:
+    for each in text.split(","):
+        parts = _split(each, _NATS_SCHEMES)
+        if not parts.hostname:
+            raise BadValue("names no host")
+        if parts.path.strip("/") or parts.query:
+            raise BadValue("has something behind the host and the port")
+    return Secret(text)
 
 
 def _split(text: str, schemes: frozenset[str]) -> SplitResult:

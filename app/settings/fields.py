@@ -3,11 +3,13 @@
 """
 
 from app.settings import clients, connect, parse, profile, resources
-from app.settings.field import Field, later
+from app.settings.events import EVENTS
+from app.settings.field import Field
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
+from app.settings.telemetry import TELEMETRY
 from app.settings.webhooks import WEBHOOKS
 
 EXAMPLE_PASSWORD = "changeme-please"  # noqa: S105  (documented, and refused outside development)
@@ -278,20 +280,6 @@ _WORKER = (
         description="How long a session that is over is kept, to recognise the reuse of its tokens",
     ),
     Field(
-        name="AUTH_EVENT_RETENTION_DAYS",
-        attribute="worker.event_days",
-        kind=parse.integer(1, 3650),
-        default="30",
-        description="How long events are kept in the outbox, relayed or not, for replays",
-    ),
-    Field(
-        name="AUTH_EVENT_STREAM_LENGTH",
-        attribute="worker.event_stream_length",
-        kind=parse.integer(0, 1_000_000_000),
-        default="100000",
-        description="About how many events the Redis stream `auth:events` keeps; 0 turns it off",
-    ),
-    Field(
         name="AUTH_AUDIT_RETENTION_DAYS",
         attribute="worker.audit_days",
         kind=parse.integer(0, 36500),
@@ -309,14 +297,9 @@ _CLIENTS = (
         default="[]",
         default_note="none",
         secret=True,
-        description="Services that may introspect or revoke tokens or follow the revocation feed,"
-        " and can bind the sessions that they begin to themselves",
+        description="Services that may introspect or revoke tokens, follow the revocation feed or"
+        " read metrics, and can bind the sessions that they begin to themselves",
     ),
-)
-
-_LATER = (
-    later("ENABLE_METRICS", "Prometheus metrics"),
-    later("ENABLE_TRACING", "OpenTelemetry traces"),
 )
 
 GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
@@ -332,10 +315,11 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Profiles", _PROFILES),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
+    ("Events", EVENTS),
     ("Webhooks", WEBHOOKS),
     ("Callers", _CLIENTS),
     ("Limits", LIMITS),
     ("Proxies", PROXIES),
-    ("Telemetry", _LATER),
+    ("Telemetry", TELEMETRY),
 )
 FIELDS: tuple[Field, ...] = tuple(field for _, fields in GROUPS for field in fields)

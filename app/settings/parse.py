@@ -15,6 +15,7 @@ from auth_core.kernel import Secret
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
+_STREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _EXTENSION_ORIGIN = re.compile(r"(?:chrome|moz)-extension://(?:[a-z0-9-]{1,64}|\*)")
@@ -116,6 +117,17 @@ def visible() -> Kind:
         return text
 
     return Kind(parse=parse, allowed="1 to 255 visible ASCII characters, no spaces")
+
+
+def stream_name() -> Kind:
+    """A name of a JetStream stream, which is a part of subjects and of file names, too."""
+
+    def parse(text: str) -> str:
+        if not _STREAM_NAME.fullmatch(text):
+            raise BadValue("has other signs than letters, digits, - and _, or too many")
+        return text
+
+    return Kind(parse=parse, allowed="1 to 64 letters, digits, - and _")
 
 
 def path() -> Kind:

@@ -18,7 +18,7 @@ _HEADER = """\
 # that is not listed here, stops the start.
 """
 _PEPPER = "AUTH_PASSWORD_PEPPER"
-_URLS = frozenset({"DATABASE_URL", "REDIS_URL"})
+_URLS = frozenset({"DATABASE_URL", "REDIS_URL", "AUTH_NATS_URL"})
 
 
 def render_env_example() -> str:

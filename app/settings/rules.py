@@ -47,6 +47,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         lambda values, _: weak_hash(values),
         lambda values, _: lookup_choice(values),
         _proxies_are_listed,
+        _metrics_are_on,
         _two_connections,
     )
     return [problem for rule in rules for problem in rule(values, given)]
@@ -202,6 +203,17 @@ def _proxies_are_listed(_: Values, given: AbstractSet[str]) -> list[str]:
         for name in ("AUTH_PROXY_HEADER", "AUTH_PROXY_HOPS")
         if name in given
     ]
+
+
+def _metrics_are_on(values: Values, given: AbstractSet[str]) -> list[str]:
+    port = "AUTH_METRICS_PORT"
+    if port in given and values.get("ENABLE_METRICS") is False:
+        return [f"{port} is set but ENABLE_METRICS is not true: it would have no effect"]
+    if "AUTH_METRICS_HOST" in given and port not in given:
+        return [f"AUTH_METRICS_HOST is set but {port} is not: it would have no effect"]
+    if port in given and values.get(port) is not None and values.get(port) == values.get("PORT"):
+        return [f"{port} is PORT, too: choose another one"]
+    return []
 
 
 def _two_connections(values: Values, _: AbstractSet[str]) -> list[str]:

@@ -130,10 +130,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     embedded: bool
     session_days: int
-    event_days: int
-    event_stream_length: int
-    """About how many entries the Redis stream of events keeps; 0 for no stream."""
     audit_days: int
+
+
+class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who gets events, and how long they are kept for replays."""
+
+    retention_days: int
+    stream_length: int
+    """About how many entries the Redis stream of events keeps; 0 for no stream."""
+    nats_url: Secret[str] | None
+    """Servers of one cluster, separated by commas; None for no events to NATS."""
+    nats_stream: str
+    nats_stream_length: int
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +198,14 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Metrics. ``port`` None means: on the port of the API, for registered callers."""
+
+    enabled: bool
+    port: int | None
+    host: str
+
+
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where webhooks may go, and how long their log is."""
 
@@ -218,11 +235,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings
+    events: EventSettings
     webhooks: WebhookSettings
     clients: ClientSettings
     mail: MailSettings
     limits: LimitSettings
     proxies: ProxySettings
+    metrics: MetricsSettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]

@@ -43,6 +43,8 @@ class Permission(StrEnum):
     AUDIT_WRITE = "audit:write"
     AUDIT_DELETE = "audit:delete"
     AUDIT_MANAGE = "audit:manage"
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    """To see, make and change webhooks, and to read what they sent."""
 
 
 READ: Final = "read"
@@ -51,8 +53,10 @@ DELETE: Final = "delete"
 MANAGE: Final = "manage"
 ACTIONS: Final = (READ, WRITE, DELETE, MANAGE)
 
-ADMINISTRATIVE: Final = frozenset({"organization", "users", "teams", "roles", "audit"})
-"""Resources that say who may do what. Nobody has more of them because something is theirs."""
+ADMINISTRATIVE: Final = frozenset({"organization", "users", "teams", "roles", "audit", "webhooks"})
+"""Resources that say who may do what, and who hears of it. Nobody has more of them because
+something is theirs.
+"""
 
 RESOURCES_MAX: Final = 64
 ACTIONS_MAX: Final = 32

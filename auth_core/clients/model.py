@@ -14,6 +14,8 @@ class ClientPermission(StrEnum):
     """Follow the revocation feed: what a verifier needs."""
     CHECK = "check"
     """Ask who may do what."""
+    METRICS = "metrics"
+    """Read what is counted."""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from auth_core.credentials.one_time import (
     new_token,
     token_digest,
 )
+from auth_core.credentials.outdated import OutdatedHashes, OutdatedPage
 from auth_core.credentials.password import (
     DEVELOPMENT_PASSWORD_MIN,
     PASSWORD_MAX_BYTES,
@@ -75,6 +76,8 @@ __all__ = [
     "OneTimeSecretId",
     "OneTimeSecretRepository",
     "OneTimeSecretsUnitOfWork",
+    "OutdatedHashes",
+    "OutdatedPage",
     "PasswordHasher",
     "PasswordPolicy",
     "PasswordProof",

@@ -8,6 +8,7 @@ import msgspec
 
 from auth_core.audit import AuditAction, AuditRecord, AuditResult, AuditUnitOfWork
 from auth_core.credentials.failures import FailurePolicy
+from auth_core.credentials.metrics import PASSWORD_CHECKS
 from auth_core.credentials.password import (
     Account,
     CredentialsUnitOfWork,
@@ -15,11 +16,13 @@ from auth_core.credentials.password import (
     normalize_password,
 )
 from auth_core.kernel import (
+    NO_METRICS,
     AuthenticationFailed,
     Clock,
     DomainEvent,
     EventId,
     Ids,
+    Metrics,
     Secret,
     Unavailable,
     UserId,
@@ -65,12 +68,15 @@ class PasswordProof:
         clock: Clock,
         ids: Ids,
         policy: FailurePolicy,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._hasher = hasher
         self._clock = clock
         self._ids = ids
         self._policy = policy
+        self._metrics = metrics
 
     async def prove(
         self, account: Account | None, password: str, *, leaving: bool = False
@@ -84,10 +90,12 @@ class PasswordProof:
         """
         normalized = normalize_password(password)
         if normalized is None:  # never a password of anybody; the same flat cost for everybody
+            self._metrics.count(PASSWORD_CHECKS, "malformed")
             raise AuthenticationFailed
         known = _STRANGERS if account is None else account
         admitted = self._admits(known, leaving=leaving)
         matches = await self._hasher.verify(normalized, known.password_hash if admitted else None)
+        self._metrics.count(PASSWORD_CHECKS, _result(known, admitted=admitted, matches=matches))
         if not (admitted and matches):
             await self._fail(known.user.id, counts=admitted)
             raise AuthenticationFailed
@@ -164,6 +172,16 @@ class PasswordProof:
         result: AuditResult = AuditResult.SUCCESS,
     ) -> AuditRecord:
         return AuditRecord(**self._about(user_id), action=action, reason=reason, result=result)
+
+
+def _result(account: Account, *, admitted: bool, matches: bool) -> str:
+    """What to count. Each is decided, whichever it is: this must take no time that tells."""
+    absent = "unknown_account" if account.user.id == STRANGER.id else "no_password"
+    disabled = "disabled" if account.disabled_at is not None else "backing_off"
+    inactive = disabled if account.user.is_active else "inactive_account"
+    refused = absent if account.password_hash is None else inactive
+    tried = "right" if matches else "wrong"
+    return tried if admitted else refused
 
 
 class _About(TypedDict):

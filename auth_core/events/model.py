@@ -112,8 +112,12 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishingFailed(Exception):
-    """A publisher did not take events. ``reason`` is a code for an operator: ``redis_refused``."""
+    """A publisher did not take events. ``reason`` is a code for an operator: ``redis_refused``.
 
-    def __init__(self, reason: str) -> None:
+    ``advice`` is what to do about it, in words, if that is known.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
         self.reason = reason
+        self.advice = advice
         super().__init__(reason)

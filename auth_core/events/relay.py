@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from auth_core.events.metrics import PUBLISHED, RELAY_ERRORS
 from auth_core.events.model import Backlog, EventSource, PublishingFailed
 from auth_core.events.ports import EventPublisher, EventsUnitOfWork
-from auth_core.kernel import Clock
+from auth_core.kernel import NO_METRICS, Clock, Metrics
 
 _FIRST_PAUSE = timedelta(milliseconds=500)
 
@@ -37,17 +38,22 @@ class EventRelay:
         source: EventSource,
         clock: Clock,
         policy: EventRelayPolicy,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._publisher = publisher
         self._source = source
         self._clock = clock
         self._policy = policy
+        self._metrics = metrics
         self._paused_until: datetime | None = None
         self._failures = 0
         self._stopping = False
         self.problem = ""
         """Why the publisher takes nothing, for an operator: a code; "" while all is well."""
+        self.advice = ""
+        """What to do about it, if that is known."""
 
     @property
     def publisher(self) -> str:
@@ -108,21 +114,23 @@ class EventRelay:
             try:
                 await self._publisher.publish([self._source.told(event) for event in events])
             except PublishingFailed as failure:
-                self._rest(failure.reason)
+                self._rest(failure.reason, failure.advice)
                 return 0
             except Exception as error:  # noqa: BLE001 - no event is lost to a bug, none overtakes
                 self._rest(f"error_{type(error).__name__}")
                 return 0
             await uow.event_log.advance(self.publisher, events[-1].sequence)
             await uow.commit()
-        self._failures, self._paused_until, self.problem = 0, None, ""
+        self._failures, self._paused_until, self.problem, self.advice = 0, None, "", ""
+        self._metrics.count(PUBLISHED, self.publisher, by=len(events))
         return len(events)
 
-    def _rest(self, reason: str) -> None:
+    def _rest(self, reason: str, advice: str = "") -> None:
         pause = _FIRST_PAUSE * (1 << min(self._failures, 20))
         self._paused_until = self._clock.now() + min(pause, self._policy.longest_pause)
         self._failures += 1
-        self.problem = reason
+        self.problem, self.advice = reason, advice
+        self._metrics.count(RELAY_ERRORS, self.publisher)
 
 
 class Events:

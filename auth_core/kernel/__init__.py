@@ -52,6 +52,8 @@ from auth_core.kernel.ids import (
     uuid7,
 )
 from auth_core.kernel.limits import (
+    REFUSALS,
+    CountedLimits,
     FailureSpread,
     Hit,
     Limit,
@@ -70,6 +72,16 @@ from auth_core.kernel.mail import (
     MailUnitOfWork,
     has_mailbox,
 )
+from auth_core.kernel.metrics import (
+    NO_METRICS,
+    OTHER,
+    SECONDS,
+    Across,
+    Kind,
+    Label,
+    Metric,
+    Metrics,
+)
 from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
 from auth_core.kernel.source import IpAddress, Source, parse_address
@@ -77,12 +89,18 @@ from auth_core.kernel.tasks import end_tasks
 
 __all__ = [
     "NOBODY",
+    "NO_METRICS",
+    "OTHER",
+    "REFUSALS",
+    "SECONDS",
+    "Across",
     "AuthCoreError",
     "AuthenticationFailed",
     "AuthenticationRequired",
     "Clock",
     "ConcurrentUpdate",
     "Conflict",
+    "CountedLimits",
     "DomainEvent",
     "Email",
     "EmailTaken",
@@ -105,6 +123,8 @@ __all__ = [
     "KeyNotFound",
     "KeySpent",
     "KeyTampered",
+    "Kind",
+    "Label",
     "LastAdministrator",
     "Letter",
     "LetterId",
@@ -113,6 +133,8 @@ __all__ = [
     "MailOutbox",
     "MailTemplate",
     "MailUnitOfWork",
+    "Metric",
+    "Metrics",
     "Misconfigured",
     "NotFound",
     "OneTimeSecretRefused",

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from auth_core.kernel.errors import TooManyRequests
+from auth_core.kernel.metrics import Label, Metric, Metrics
 
 _MICROSECONDS = 1_000_000
 
@@ -102,6 +103,33 @@ class FailureSpread(Protocol):
         Both texts may be personal data: what leaves the process is a digest.
         """
         ...
+
+
+REFUSALS = Metric(
+    name="fm_auth_rate_limit_refusals_total",
+    help="Requests and attempts that a limit has refused, by limit.",
+    labels=(Label("limit"),),
+)
+
+
+class CountedLimits:
+    """Limits whose refusals are counted, over those of a deployment."""
+
+    def __init__(self, limiter: RateLimiter, metrics: Metrics) -> None:
+        self._limiter = limiter
+        self._metrics = metrics
+
+    async def hit(self, hits: Sequence[Hit]) -> Sequence[Verdict]:
+        """See `RateLimiter.hit`."""
+        verdicts = await self._limiter.hit(hits)
+        for verdict in verdicts:
+            if not verdict.allowed:
+                self._metrics.count(REFUSALS, verdict.limit.name)
+        return verdicts
+
+    async def give_back(self, hits: Sequence[Hit]) -> None:
+        """See `RateLimiter.give_back`."""
+        await self._limiter.give_back(hits)
 
 
 def judge(limit: Limit, *, tat: int | None, now: int) -> Verdict:

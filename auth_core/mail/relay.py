@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.kernel import Clock, WrongMasterKey, has_mailbox
+from auth_core.kernel import NO_METRICS, Clock, Metrics, WrongMasterKey, has_mailbox
+from auth_core.mail.metrics import LETTERS, SERVER_FAILURES
 from auth_core.mail.model import (
     Fate,
     MailDelayed,
@@ -53,6 +54,8 @@ class MailRelay:
         mailer: Mailer,
         clock: Clock,
         policy: RelayPolicy,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._vault = vault
@@ -60,6 +63,7 @@ class MailRelay:
         self._mailer = mailer
         self._clock = clock
         self._policy = policy
+        self._metrics = metrics
         self._paused_until: datetime | None = None
         self._failures = 0
         self.problem = ""
@@ -117,6 +121,7 @@ class MailRelay:
 
     async def _concluded(self, letter: QueuedLetter, failure: MailFailure | None) -> Outcome:
         fate = await self._record(letter, failure)
+        self._metrics.count(LETTERS, fate)
         return Outcome(
             id=letter.id,
             template=letter.template,
@@ -176,3 +181,4 @@ class MailRelay:
             _FIRST_PAUSE * (1 << min(self._failures, 20)), _LONGEST_PAUSE
         )
         self._failures += 1
+        self._metrics.count(SERVER_FAILURES)

@@ -47,7 +47,7 @@ class SelfService:
         development: bool,
     ) -> None:
         mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
-        start = SessionStart(sessions, tokens)
+        start = SessionStart(sessions, tokens, sign_in)
         again = OwnerCheck(unit_of_work, proof, passwords, development=development)
         mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(

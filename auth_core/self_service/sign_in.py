@@ -3,7 +3,7 @@
 from auth_core.kernel import ConcurrentUpdate, Unavailable
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.sessions import SessionOrigin, SessionService
-from auth_core.tokens import SignedIn, TokenIssuer
+from auth_core.tokens import SignedIn, SignIn, TokenIssuer
 from auth_core.tokens.issuer import SigningKeys
 from auth_core.users import User
 
@@ -11,7 +11,8 @@ from auth_core.users import User
 class SessionStart:
     """Begins sessions for people who have just proven who they are."""
 
-    def __init__(self, sessions: SessionService, tokens: TokenIssuer) -> None:
+    def __init__(self, sessions: SessionService, tokens: TokenIssuer, sign_in: SignIn) -> None:
+        self.counted = sign_in.counted
         self._sessions = sessions
         self._tokens = tokens
 

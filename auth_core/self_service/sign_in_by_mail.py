@@ -80,17 +80,22 @@ class MailSignInFlow:
 
     async def redeem_link(self, token: str, *, origin: SessionOrigin) -> SignedIn:
         """A session for a link, in the commit that consumes it. Raises InvalidLink, Unavailable."""
-        self._require_enabled()
-        keys = await self._start.keys()
-        async with self._unit_of_work() as uow:
-            secret = await self._mailed.redeem(uow, Purpose.SIGN_IN_LINK, token)
-            return await self._begin(uow, secret, origin, keys, InvalidLink())
+        with self._start.counted("mail_link"):
+            self._require_enabled()
+            keys = await self._start.keys()
+            async with self._unit_of_work() as uow:
+                secret = await self._mailed.redeem(uow, Purpose.SIGN_IN_LINK, token)
+                return await self._begin(uow, secret, origin, keys, InvalidLink())
 
     async def redeem_code(self, challenge: str, code: str, *, origin: SessionOrigin) -> SignedIn:
         """A session for a code. A wrong one is counted before this raises (SEC-20).
 
         Raises InvalidCode, Unavailable.
         """
+        with self._start.counted("mail_code"):
+            return await self._redeem_code(challenge, code, origin)
+
+    async def _redeem_code(self, challenge: str, code: str, origin: SessionOrigin) -> SignedIn:
         self._require_enabled()
         keys = await self._start.keys()
         async with self._unit_of_work() as uow:

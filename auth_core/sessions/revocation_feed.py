@@ -14,7 +14,16 @@ from weakref import WeakSet
 
 import msgspec
 
-from auth_core.kernel import Clock, SessionId, Unavailable, UserId, end_tasks
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Metrics,
+    SessionId,
+    Unavailable,
+    UserId,
+    end_tasks,
+)
+from auth_core.sessions.metrics import FEED_AS_OF, REVOKED
 from auth_core.sessions.ports import SessionCache, SessionsUnitOfWork
 from auth_core.sessions.revocations import EndedSession, Revocation, RevocationStream
 
@@ -71,12 +80,14 @@ class RevocationFeed:
         clock: Clock,
         *,
         access_lifetime: timedelta,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._stream = stream
         self._cache = cache
         self._clock = clock
         self._access_lifetime = access_lifetime
+        self._metrics = metrics
         self._as_of: datetime | None = None
         self._known: dict[SessionId, Revocation] = {}
         self._unstreamed: dict[SessionId, Revocation] = {}
@@ -114,6 +125,7 @@ class RevocationFeed:
 
     def announce(self, user_id: UserId, session_ids: Sequence[SessionId], at: datetime) -> None:  # noqa: ARG002 - of the port
         """See `RevocationAnnouncer.announce`."""
+        self._metrics.count(REVOKED, by=len(session_ids))
         fresh = self._learn(self._revocation(session_id, at) for session_id in session_ids)
         self._unstreamed.update((revocation.session_id, revocation) for revocation in fresh)
         if fresh and self._tasks:  # not started: the next poll of whoever is will find it
@@ -160,6 +172,7 @@ class RevocationFeed:
         first = self._as_of is None
         fresh = self._learn(self._revocation(one.session_id, one.ended_at) for one in ended)
         self._as_of, self._reminded = now, True
+        self._metrics.set(FEED_AS_OF, now.timestamp())
         self._forget(now)
         self._tell(now)  # before Redis is asked anything: it may be slow to answer, or away
         self._asked.set()

@@ -8,7 +8,7 @@ has a copy of a token that was used up, and the session ends (RFC 9700 §4.14.2)
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -16,16 +16,19 @@ import msgspec
 
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.kernel import (
+    NO_METRICS,
     Clock,
     EventId,
     Ids,
     InvalidRefreshToken,
+    Metrics,
     SessionId,
     Unavailable,
     UserId,
     acting,
 )
 from auth_core.sessions.events import SessionReuseDetected, SessionRevoked
+from auth_core.sessions.metrics import REFRESHES, REUSE
 from auth_core.sessions.model import EndReason, ReuseCause, Session, SessionState
 from auth_core.sessions.ports import (
     RefreshCounter,
@@ -59,6 +62,13 @@ class Verdict(Enum):
     """Nothing is wrong with the session, or there is none."""
 
 
+_RESULTS: Mapping[Verdict | ReuseCause, str] = {
+    Verdict.SAME_SUCCESSOR: "repeated",
+    Verdict.REFUSED: "refused",
+}
+"""What is counted; any cause is a reuse."""
+
+
 class RefreshRotation:
     """Moves sessions on from one refresh token to the next."""
 
@@ -73,6 +83,7 @@ class RefreshRotation:
         *,
         idle_lifetime: timedelta,
         parallel_window: timedelta,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._counter = counter
@@ -82,6 +93,7 @@ class RefreshRotation:
         self._announcer = announcer
         self._idle_lifetime = idle_lifetime
         self._window = parallel_window
+        self._metrics = metrics
 
     async def rotate(self, presented: PresentedToken) -> Rotated:
         """The session whose newest token the presenter now gets; equal for all who race or retry.
@@ -101,6 +113,7 @@ class RefreshRotation:
                 window=self._window,
             )
             if rotated is not None:
+                self._metrics.count(REFRESHES, "rotated")
                 return rotated
             retry = await self._settle(presented, now)
             if retry is not None:
@@ -113,6 +126,8 @@ class RefreshRotation:
         verdict = judge(state, presented, now, self._window)
         if verdict is Verdict.TRY_AGAIN:
             return None
+        if verdict is not Verdict.EXPIRED:  # `expire` counts it
+            self._metrics.count(REFRESHES, _RESULTS.get(verdict, "reused"))
         if verdict is Verdict.SAME_SUCCESSOR and state is not None:
             return Rotated(user=state.user, session=state.session, grants=state.grants)
         if isinstance(verdict, ReuseCause):
@@ -145,6 +160,7 @@ class RefreshRotation:
 
     async def expire(self, user_id: UserId, session_id: SessionId) -> None:
         """Mark a session whose time is over, so that no clock revives it (SEC-50)."""
+        self._metrics.count(REFRESHES, "expired")
         async with self._unit_of_work() as uow:
             expired = await uow.sessions.expire(session_id, self._clock.now())
             await uow.commit()
@@ -159,6 +175,7 @@ class RefreshRotation:
             if report is not None:
                 await self._record(uow, presented, cause, at, was_live=report.was_live)
                 await uow.commit()
+                self._metrics.count(REUSE, cause)
                 self._announcer.announce(user_id, [session_id], at)
         await self._cache.end(user_id, [session_id])
 

@@ -8,8 +8,9 @@ import msgspec
 
 from auth_core.access import Grants
 from auth_core.audit import AuditAction, AuditRecord
-from auth_core.kernel import Clock, EventId, Ids, SessionId, UserId
+from auth_core.kernel import NO_METRICS, Clock, EventId, Ids, Metrics, SessionId, UserId
 from auth_core.sessions.events import SessionCreated, SessionRevoked
+from auth_core.sessions.metrics import CACHE_READS
 from auth_core.sessions.model import (
     Ending,
     EndReason,
@@ -39,6 +40,7 @@ class SessionService:
         *,
         idle_lifetime: timedelta,
         absolute_lifetime: timedelta,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._cache = cache
@@ -47,6 +49,7 @@ class SessionService:
         self._ids = ids
         self._idle_lifetime = idle_lifetime
         self._absolute_lifetime = absolute_lifetime
+        self._metrics = metrics
 
     async def begin(
         self,
@@ -163,9 +166,12 @@ class SessionService:
         now = self._clock.now()
         cached = await self._cache.read(user_id, session_id)
         if cached is ENDED:
+            self._metrics.count(CACHE_READS, "ended")
             return None
         if cached is not None and cached.admits(now):
+            self._metrics.count(CACHE_READS, "hit")
             return cached
+        self._metrics.count(CACHE_READS, "miss")
         # nothing cached, or its time is over there: a refresh may have prolonged it since
         state = await self._read_through(user_id, session_id, now)
         return state if state is not None and state.admits(now) else None

@@ -16,6 +16,7 @@ from auth_core.testing.crypto import (
 )
 from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
+from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.organizations import (
     InMemoryDomainRepository,
@@ -53,6 +54,7 @@ __all__ = [
     "InMemoryMailOutbox",
     "InMemoryMailer",
     "InMemoryMembershipRepository",
+    "InMemoryMetrics",
     "InMemoryOneTimeSecretRepository",
     "InMemoryOrganizationRepository",
     "InMemoryOutbox",

@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.receivers import InMemoryReceivers
 from auth_core.testing.revocation_stream import InMemoryRevocationStream
@@ -45,6 +46,7 @@ class InMemoryCore(Core):
         self.clock = clock
         self.stream = InMemoryRevocationStream()
         self.rate_limiter = InMemoryRateLimiter(clock)
+        self.metrics = InMemoryMetrics()
         self.entropy = entropy
         self.hasher = ToyPasswordHasher(entropy)
         self.receivers = InMemoryReceivers()
@@ -62,6 +64,7 @@ class InMemoryCore(Core):
             clock=clock,
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
+            metrics=self.metrics,
             webhook_sender=self.receivers,
         )
         store.vault = LetterVault(self.ports.sealer)

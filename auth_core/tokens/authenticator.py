@@ -3,11 +3,20 @@
 import msgspec
 
 from auth_core.access import Grants, OrganizationGrant
-from auth_core.kernel import Clock, InvalidToken, SessionId, UserId
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    InvalidToken,
+    Metrics,
+    SessionId,
+    Unauthenticated,
+    UserId,
+)
 from auth_core.keys import KeyService, KeyUse
 from auth_core.sessions import Session, SessionService, SessionState
 from auth_core.tokens.access_token import AccessTokenVerification
 from auth_core.tokens.claims import AccessClaims
+from auth_core.tokens.metrics import VERIFIED
 from auth_core.tokens.verified import VerifiedTokens
 from auth_core.users import User
 
@@ -49,12 +58,15 @@ class Authenticator:
         verifier: AccessTokenVerification,
         verified: VerifiedTokens,
         clock: Clock,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._keys = keys
         self._sessions = sessions
         self._verifier = verifier
         self._verified = verified
         self._clock = clock
+        self._metrics = metrics
 
     async def authenticate(self, token: str) -> Principal:
         """The principal of an access token.
@@ -65,7 +77,11 @@ class Authenticator:
         if verified is not None and not self._holds(verified.kid):
             self._verified.forget(token)
             verified = None
-        claims = await self._verify(token) if verified is None else verified.claims
+        if verified is None:
+            claims = await self._checked(token)
+        else:
+            self._metrics.count(VERIFIED, "known")
+            claims = verified.claims
         state = await self._sessions.state(UserId(claims.sub), SessionId(claims.sid))
         if state is None:
             raise InvalidToken
@@ -74,6 +90,15 @@ class Authenticator:
     def _holds(self, kid: str) -> bool:
         ring = self._keys.ring_at_hand()
         return ring is not None and ring.find(KeyUse.ACCESS, kid) is not None
+
+    async def _checked(self, token: str) -> AccessClaims:
+        try:
+            claims = await self._verify(token)
+        except Unauthenticated:
+            self._metrics.count(VERIFIED, "refused")
+            raise
+        self._metrics.count(VERIFIED, "checked")
+        return claims
 
     async def _verify(self, token: str) -> AccessClaims:
         header = self._verifier.header(token)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from auth_core.access import Grants
-from auth_core.kernel import Clock, Ids, SessionId, Unavailable
+from auth_core.kernel import NO_METRICS, Clock, Ids, Metrics, SessionId, Unavailable
 from auth_core.keys import KeyService, KeyUse, SigningKey
 from auth_core.sessions import Session, organization_of
 from auth_core.tokens.claims import (
@@ -15,6 +15,7 @@ from auth_core.tokens.claims import (
     ActorClaim,
     RefreshClaims,
 )
+from auth_core.tokens.metrics import ISSUED
 from auth_core.tokens.permissions_claim import PermissionsClaim
 from auth_core.tokens.ports import TokenSigner
 from auth_core.users import User
@@ -59,6 +60,7 @@ class TokenIssuer:
         audience: str,
         access_lifetime: timedelta,
         permissions: PermissionsClaim | None = None,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         """``permissions`` makes that claim; without it tokens do not have it."""
         self._keys = keys
@@ -69,6 +71,7 @@ class TokenIssuer:
         self._audience = audience
         self._access_lifetime = int(access_lifetime.total_seconds())
         self._permissions = permissions
+        self._metrics = metrics
 
     async def signing_keys(self) -> SigningKeys:
         """The keys to `issue` with. Ask before the commit: without keys nothing may be written.
@@ -99,6 +102,7 @@ class TokenIssuer:
             exp=_epoch(session.expires_at),
             jti=f"{session.id}.{session.refresh_counter}",
         )
+        self._metrics.count(ISSUED)
         return TokenPair(
             access_token=self._signer.sign(access, key=keys.access, typ=ACCESS_TYPE),
             refresh_token=self._signer.sign(refresh, key=keys.refresh, typ=REFRESH_TYPE),

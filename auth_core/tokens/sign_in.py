@@ -1,6 +1,7 @@
 """Registering and logging in: from what a person shows to a session with tokens."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -15,11 +16,13 @@ from auth_core.credentials import (
     ProvingUnitOfWork,
 )
 from auth_core.kernel import (
+    NO_METRICS,
     AuthenticationFailed,
     ConcurrentUpdate,
     Email,
     FieldProblem,
     InvalidInput,
+    Metrics,
     PasswordChangeRequired,
     PermissionDenied,
     RegistrationClosed,
@@ -29,6 +32,7 @@ from auth_core.kernel import (
 from auth_core.roles import GrantsUnitOfWork
 from auth_core.sessions import Session, SessionOrigin, SessionService, SessionsUnitOfWork
 from auth_core.tokens.issuer import TokenIssuer, TokenPair
+from auth_core.tokens.metrics import counted_sign_in
 from auth_core.users import Registration, User, UserService
 
 UNKNOWN_ORIGIN = SessionOrigin()
@@ -68,6 +72,8 @@ class SignIn:
         passwords: PasswordPolicy,
         proof: PasswordProof,
         policy: SignInPolicy,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._users = users
@@ -77,6 +83,7 @@ class SignIn:
         self._passwords = passwords
         self._proof = proof
         self._policy = policy
+        self._metrics = metrics
 
     @property
     def development(self) -> bool:
@@ -132,6 +139,16 @@ class SignIn:
         (SEC-01), InvalidInput when the password is missing, PasswordChangeRequired after the right
         password, Unavailable.
         """
+        with self.counted("name" if password is None else "password"):
+            return await self._log_in(name, password, origin)
+
+    def counted(self, method: str) -> AbstractContextManager[None]:
+        """Counts the block as one attempt to sign in, by how it ends."""
+        return counted_sign_in(self._metrics, method)
+
+    async def _log_in(
+        self, name: Username | Email, password: str | None, origin: SessionOrigin
+    ) -> SignedIn:
         self.require_a_way_in()
         if password is None and not self._policy.development:
             raise _password_required()

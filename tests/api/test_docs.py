@@ -41,8 +41,20 @@ OF_ORGANIZATIONS = {
     *((method, f"{TEAM}/members/{{user_id}}") for method in ("put", "delete")),
     ("post", "/api/v1/invitations/accept"),
 }
+OF_WEBHOOKS = {
+    (method, f"{owner}/webhooks{path}")
+    for owner in ("/api/v1", ORGANIZATION)
+    for method, path in (
+        *(("get", ""), ("post", "")),
+        *((method, "/{webhook_id}") for method in ("get", "patch", "delete")),
+        *(("post", f"/{{webhook_id}}/{change}") for change in ("rotate-secret", "test")),
+        ("get", "/{webhook_id}/deliveries"),
+        ("post", "/{webhook_id}/deliveries/{delivery_id}/redeliver"),
+    )
+}
 PROTECTED = {
     *OF_ORGANIZATIONS,
+    *OF_WEBHOOKS,
     ("get", f"{AUTH}/me"),
     ("patch", f"{AUTH}/me"),
     ("get", f"{AUTH}/me/available-scopes"),
@@ -217,6 +229,8 @@ async def test_every_error_answer_is_described_as_the_problem_that_it_is(
         assert "500" in errors
         assert (where in PROTECTED | CLIENTS) <= ("401" in errors)
         assert ("requestBody" in operation) == ({"413", "415", "422"} <= errors)
+        asks = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
+        assert not asks or "422" in errors, where
         for status in errors:
             content = operation["responses"][status]["content"]
             assert ["application/problem+json"] == list(content)
@@ -326,7 +340,7 @@ async def test_every_body_has_an_example_that_the_service_takes(
 
     described = {where for where, operation in _operations(document) if "requestBody" in operation}
     elsewhere = {  # in tests/api/test_users.py, test_step_up.py, test_switching.py, …
-        *(OF_ORGANIZATIONS & described),
+        *((OF_ORGANIZATIONS | OF_WEBHOOKS) & described),
         *PEOPLE_OR_CLIENTS,
         ("post", ROLES),
         ("patch", f"{ROLES}/{{role_id}}"),

@@ -8,10 +8,11 @@ import pytest
 
 from auth_core.audit import AuditService
 from auth_core.events import CloudEvent
-from auth_core.kernel import EventId, Secret, UserId
+from auth_core.kernel import EventId, Kind, Metric, Secret, UserId
 from auth_core.testing import (
     DeterministicIds,
     InMemoryFailureSpread,
+    InMemoryMetrics,
     InMemoryPublisher,
     InMemoryRateLimiter,
     InMemoryRefreshCounter,
@@ -46,6 +47,7 @@ from auth_core.testing.contracts import (
     LastOwnerContract,
     MailOutboxContract,
     MembershipRepositoryContract,
+    MetricsContract,
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
     OrganizationRepositoryContract,
@@ -54,6 +56,7 @@ from auth_core.testing.contracts import (
     PasswordStateContract,
     PersonalDataContract,
     RateLimiterContract,
+    Read,
     ReadBack,
     RecordedEvents,
     RefreshCounterContract,
@@ -381,3 +384,18 @@ class TestRoles(RoleRepositoryContract):
 
 class TestGrants(GrantsReaderContract):
     pass
+
+
+class TestMetrics(MetricsContract):
+    @pytest.fixture
+    def metrics(self) -> InMemoryMetrics:
+        return InMemoryMetrics()
+
+    @pytest.fixture
+    def read(self, metrics: InMemoryMetrics) -> Read:
+        def read(metric: Metric, *labels: str) -> float | None:
+            if metric.kind is Kind.HISTOGRAM:
+                return len(metrics.observations(metric, *labels))
+            return metrics.value(metric, *labels)
+
+        return read

@@ -173,10 +173,10 @@ def test_config_show_masks_secrets_and_says_where_values_come_from(services: Ser
 
 
 def test_a_setting_of_a_later_version_is_a_warning() -> None:
-    done = fm_auth("config", "check", settings={"ENABLE_METRICS": "true"})
+    done = fm_auth("config", "check", settings={"ENABLE_TRACING": "true"})
 
     assert 0 == done.returncode
-    assert "warning: ENABLE_METRICS is set and has no effect in this version\n" == done.stderr
+    assert "warning: ENABLE_TRACING is set and has no effect in this version\n" == done.stderr
 
 
 def test_accounts_are_made_and_listed_on_data_that_nobody_serves(estate: Estate) -> None:

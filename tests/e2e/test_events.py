@@ -1,11 +1,13 @@
 """Events on their way: from a change to the Redis stream, and again on command."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
 import redis
 
 from tests.e2e.running import Services, eventually, fm_auth
+from tests.nats_server import running_nats
 
 
 def entries(settings: dict[str, str]) -> list[dict[bytes, bytes]]:
@@ -47,3 +49,24 @@ def test_a_time_or_a_publisher_that_there_is_not_is_refused(settings: dict[str, 
     unknown = ("--since", "2026-11-25T10:00Z", "--publisher", "pigeon")
     nobody = fm_auth("events", "replay", *unknown, settings=settings)
     assert (2, True) == (nobody.returncode, "there are: redis" in nobody.stderr)
+
+
+async def test_events_go_to_nats_as_well(settings: dict[str, str], services: Services) -> None:
+    async with running_nats() as nats:
+        environ = settings | {"AUTH_NATS_URL": nats.url, "AUTH_NATS_STREAM": "OURS"}
+        service = services(environ).start()
+        _, token = service.register()
+        user_id = service.get("/api/v1/auth/me", token).json()["user_id"]
+        eventually(lambda: "user.logged_in" in [kind for _, kind in of(settings, user_id)])
+        status = fm_auth("events", "status", settings=environ)
+
+        async def stored() -> list[tuple[str, str]]:
+            events = await nats.stored("OURS")
+            return [(event.id, event.type) for event in events if event.subject == user_id]
+
+        async with asyncio.timeout(60):
+            while of(settings, user_id) != await stored():  # noqa: ASYNC110 - it is elsewhere
+                await asyncio.sleep(0.1)
+        assert 0 == service.end()
+
+    assert {"nats", "redis"} <= {line.split()[0] for line in status.stdout.splitlines()}

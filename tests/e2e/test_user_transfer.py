@@ -221,3 +221,22 @@ def test_an_operator_unlocks_a_disabled_password(deployed: Service) -> None:
     assert f"{name} was not locked.\n" == again.stdout
     assert (1, "Error: There is no such user.\n") == (unknown.returncode, unknown.stderr)
     assert 200 == deployed.post("login", login).status_code
+
+
+@pytest.mark.sec("SEC-01")
+def test_an_operator_puts_an_end_to_imported_hashes(settings: Settings, tmp_path: Path) -> None:
+    name, other = new_name(), new_name()
+    file = tmp_path / "users.jsonl"
+    file.write_text(lines_of({"username": name, "password_hash": BCRYPT}, {"username": other}))
+    assert 0 == fm_auth("user", "import", str(file), settings=settings).returncode
+
+    listed = fm_auth("user", "outdated-hashes", settings=settings)
+    refused = fm_auth("user", "outdated-hashes", "--retire", settings=settings, stdin="n\n")
+    retired = fm_auth("user", "outdated-hashes", "--retire", "--yes", settings=settings)
+    left = fm_auth("user", "outdated-hashes", settings=settings)
+
+    assert [name] == [line.split("  ")[1] for line in listed.stdout.splitlines()]
+    assert "1 outdated\n" == listed.stderr
+    assert (1, listed.stdout) == (refused.returncode, refused.stdout)
+    assert (0, "1 outdated\nThey are retired.\n") == (retired.returncode, retired.stderr)
+    assert ("", "0 outdated\n") == (left.stdout, left.stderr)

@@ -14,16 +14,19 @@ from tests.load.client import BenchError
 from tests.load.deciding import deciding
 from tests.load.machine import processor
 from tests.load.report import (
+    TOLD_HEAD,
     Findings,
     checking_lines,
     deciding_lines,
     start_lines,
     table,
+    told_line,
     verdicts,
     verifying_lines,
 )
 from tests.load.session import session
 from tests.load.startup import startup
+from tests.load.telling import telling
 from tests.load.verifying import verifying
 
 NAMES = (
@@ -55,23 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with servers() as place:
             _say(_introduction(place, options))
-            if "start" in options.only:
-                found.startup = startup(place, options.starts)
-                _say(["", *start_lines(found.startup)])
-            if "verify" in options.only:
-                found.verifying = verifying(place)
-                _say(["", *verifying_lines(found.verifying)])
-            if "decide" in options.only:
-                found.deciding = deciding(place)
-                _say(["", *deciding_lines(found.deciding)])
-            if "policy" in options.only:
-                found.checking = checking(place)
-                _say(["", *checking_lines(found.checking)])
-            wanted = [name for name in NAMES if name in options.only]
-            if wanted:
-                with session(place, connections=options.connections) as under_way:
-                    under_way.measure(wanted, options.rounds, options.requests, found)
-                    _say(["", *table(under_way.chosen(wanted), found)])
+            _without_load(place, options, found)
+            _under_load(place, options, found)
     except BenchError as error:
         _say([f"the benchmark failed: {error}"])
         return 1
@@ -82,13 +70,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _without_load(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What is measured by itself, or one request at a time."""
+    if "start" in options.only:
+        found.startup = startup(place, options.starts)
+        _say(["", *start_lines(found.startup)])
+    if "verify" in options.only:
+        found.verifying = verifying(place)
+        _say(["", *verifying_lines(found.verifying)])
+    if "decide" in options.only:
+        found.deciding = deciding(place)
+        _say(["", *deciding_lines(found.deciding)])
+    if "policy" in options.only:
+        found.checking = checking(place)
+        _say(["", *checking_lines(found.checking)])
+    if "tell" in options.only:
+        _say(["", TOLD_HEAD])
+        for told in telling(place, options.samples):
+            found.told.append(told)
+            _say([told_line(told)])
+
+
+def _under_load(place: Place, options: argparse.Namespace, found: Findings) -> None:
+    """What many requests at once cost."""
+    wanted = [name for name in NAMES if name in options.only]
+    if wanted:
+        with session(place, connections=options.connections) as under_way:
+            under_way.measure(wanted, options.rounds, options.requests, found)
+            _say(["", *table(under_way.chosen(wanted), found)])
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide", "policy")
+    parts = (*NAMES, "start", "verify", "decide", "policy", "tell")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="at once (%(default)s)")
     parser.add_argument("--starts", type=int, default=5, help="start-ups (%(default)s)")
+    parser.add_argument("--samples", type=int, default=2000, help="of each kind (%(default)s)")
     parser.add_argument(
         "--only", nargs="+", choices=parts, default=parts, metavar="NAME", help=", ".join(parts)
     )
@@ -96,6 +115,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.requests, options.rounds, options.starts = 400, 2, 1
+        options.samples = 200
     return options
 
 

@@ -8,6 +8,7 @@ from tests.load.deciding import Deciding
 from tests.load.rounds import Rounds
 from tests.load.scenarios import Scenario
 from tests.load.startup import Startup
+from tests.load.telling import Told
 from tests.load.verifying import REVOCATIONS, VERIFIERS, Verifying
 
 ME_RATIO = 1.6
@@ -29,12 +30,18 @@ COLD_RATIO = 1.3
 REVOCATIONS_MB = 25.0
 FELT_MS = 1000.0
 DECISIONS_PER_SECOND = 500_000
+AUC = 0.55
+"""How well time may tell whether somebody has an account; 0.5 is not at all (SEC-01)."""
 CHECK_US = 20.0
 """What the blocklist may add to the check of a password."""
 
 _HEAD = (
     f"{'scenario':<22}{'req/s':>7}{'CPU ms':>8}{'(lowest-highest)':>18}{'p50 ms':>8}{'p99 ms':>8}"
     f"{'Redis':>9}{'at load':>9}{'SQL':>6}{'rows':>6}"
+)
+
+TOLD_HEAD = (
+    f"{'nobody, beside':<26}{'samples':>8}{'ms':>16}{'AUC (95 %)':>22}{'CPU ms':>16}{'AUC':>8}"
 )
 
 
@@ -51,6 +58,7 @@ class Findings:
         self.verifying: Verifying | None = None
         self.deciding: Deciding | None = None
         self.checking: Checking | None = None
+        self.told: list[Told] = []
 
 
 def table(scenarios: list[Scenario], found: Findings) -> Iterator[str]:
@@ -101,6 +109,16 @@ def checking_lines(found: Checking) -> Iterator[str]:
     yield f"  for the slowest                      {found.slowest_us:>9.1f}"
 
 
+def told_line(told: Told) -> str:
+    """What the time of an answer tells of an account, beside one that nobody has."""
+    times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (told.time_ms, told.cpu_ms))
+    interval = f"{told.time.value:.3f} ({told.time.low:.3f}-{told.time.high:.3f})"
+    return (
+        f"{f'{told.flow}: {told.kind}':<26}{told.samples:>8}{times:>16}{interval:>22}"
+        f"{cpu:>16}{told.cpu.value:>8.3f}"
+    )
+
+
 def verdicts(found: Findings) -> Iterator[str]:
     """Every target that can be judged from what was measured."""
     yield from _me(found)
@@ -124,6 +142,8 @@ def verdicts(found: Findings) -> Iterator[str]:
         yield verdict("decision, the slowest kind: CPU", each, allowed, " us")
     if found.checking is not None:
         yield verdict("blocklist, slowest check: CPU", found.checking.slowest_us, CHECK_US, " us")
+    for told in found.told:
+        yield verdict(f"{told.flow}, {told.kind}: AUC", told.time.distance, AUC, "")
 
 
 def _verifying(found: Verifying) -> Iterator[str]:

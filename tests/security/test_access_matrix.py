@@ -115,6 +115,7 @@ def inside(declared: Requirement, who: Somebody) -> int:
 ORGANIZATION_ROLES = "/api/v1/organizations/{organization_id}/roles"
 ONE_ROLE = f"{ORGANIZATION_ROLES}/{{role_id}}"
 USERS, ONE_USER = "/api/v1/users", "/api/v1/users/{user_id}"
+ORGANIZATION_WEBHOOKS = "/api/v1/organizations/{organization_id}/webhooks"
 BY_HAND: list[tuple[str, str, Somebody, int]] = [
     ("GET", "/health", NOBODY, PASSED),
     ("POST", "/api/v1/auth/login", NOBODY, PASSED),
@@ -147,6 +148,19 @@ BY_HAND: list[tuple[str, str, Somebody, int]] = [
     ("DELETE", "/api/v1/auth/users/{username}", HERE["owner"], 403),
     ("POST", "/api/v1/auth/users/{user_id}/revoke-tokens", ADMIN, PASSED),
     ("GET", "/api/v1/auth/users/{user_id}/sessions", USER, 403),
+    ("GET", "/api/v1/webhooks", NOBODY, 401),
+    ("GET", "/api/v1/webhooks", ADMIN, 403),
+    ("GET", "/api/v1/webhooks", HERE["owner"], 403),
+    ("POST", "/api/v1/webhooks", PLATFORM_ADMIN, PASSED),
+    ("GET", ORGANIZATION_WEBHOOKS, HERE["member"], 403),
+    ("GET", ORGANIZATION_WEBHOOKS, HERE["admin"], PASSED),
+    ("GET", ORGANIZATION_WEBHOOKS, ADMIN, 404),
+    ("POST", ORGANIZATION_WEBHOOKS, HERE["owner"], PASSED),
+    ("POST", ORGANIZATION_WEBHOOKS, ELSEWHERE["owner"], 404),
+    ("POST", ORGANIZATION_WEBHOOKS, IN_TEAM["lead"], 403),
+    ("POST", ORGANIZATION_WEBHOOKS, PLATFORM_ADMIN, PASSED),
+    ("POST", f"{ORGANIZATION_WEBHOOKS}/{{webhook_id}}/rotate-secret", HERE["viewer"], 403),
+    ("POST", f"{ORGANIZATION_WEBHOOKS}/{{webhook_id}}/rotate-secret", ELSEWHERE["admin"], 404),
     ("GET", "/api/v1/roles", USER, PASSED),
     ("POST", "/api/v1/permissions/check", NOBODY, 401),
     ("POST", "/api/v1/permissions/check", USER, PASSED),

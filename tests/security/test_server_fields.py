@@ -90,6 +90,16 @@ BODIES |= {
     ("post", f"{ORGANIZATION}/invitations"): {"email": "nobody@example.com"},
     ("post", "/api/v1/invitations/accept"): {"token": "x"},
 }
+WEBHOOKS = "/api/v1/webhooks"
+BODIES |= {
+    (method, f"{owner}{path}"): body
+    for owner in (WEBHOOKS, f"{ORGANIZATION}/webhooks")
+    for method, path, body in (
+        ("post", "", {"url": "https://receiver.example/"}),
+        ("patch", "/{webhook_id}", {"description": "x"}),
+        ("post", "/{webhook_id}/rotate-secret", {"overlap_hours": 1}),
+    )
+}
 ROW = """
     SELECT id, organization_id, email_verified, roles, is_dev_user, status, created_at
     FROM users WHERE username = $1
@@ -116,14 +126,14 @@ async def test_a_server_field_does_not_take_effect(
 ) -> None:
     admin, one = await people.platform_admin(), await people.user()
     before = await database.fetchrow(ROW, one.name)
-    caller = admin if path.startswith((USERS, ORGANIZATIONS, TEAM[:13])) else one
+    caller = admin if path.startswith((USERS, ORGANIZATIONS, TEAM[:13], WEBHOOKS)) else one
     creates = path in {f"{AUTH}/register", f"{AUTH}/dev-register", USERS}
     body = dict(BODIES[method, path])
     if creates or path.endswith("login"):
         body["username"] = f"new-{uuid4().hex[:12]}" if creates else one.name
     if path.endswith("refresh"):
         body["refresh_token"] = one.tokens["refresh_token"]
-    path_of_one = re.sub(r"\{(organization|role|team)_id\}", one.id, path).replace(
+    path_of_one = re.sub(r"\{(organization|role|team|webhook)_id\}", one.id, path).replace(
         "{user_id}", one.id
     )
 

@@ -4,16 +4,18 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 import argon2
 
+from adapters.crypto.metrics import HASH_REFUSED, HASH_WAIT, HASH_WORK
 from adapters.crypto.passwords import argon2 as phc
 from adapters.crypto.passwords.foreign import read
 from adapters.crypto.passwords.pepper import Pepper, PepperKey
 from adapters.crypto.passwords.reading import Refused, unpadded
 from auth_core.credentials import PasswordHasher
-from auth_core.kernel import Secret, Unavailable
+from auth_core.kernel import NO_METRICS, Metrics, Secret, Unavailable
 
 T = TypeVar("T")
 
@@ -34,6 +36,7 @@ class Argon2Hasher:
         lanes: int = OWASP_LANES,
         threads: int | None = None,
         pepper: Sequence[PepperKey] = (),
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         """Raises Misconfigured for pepper keys that are none."""
         self._threads = threads or len(os.sched_getaffinity(0))
@@ -47,6 +50,7 @@ class Argon2Hasher:
         self._pepper = Pepper(pepper)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="argon2")
         self._waiting = 0
+        self._metrics = metrics
         cost = f"$argon2id$v={argon2.low_level.ARGON2_VERSION}$m={memory_kib},t={passes},p={lanes}"
         key = "" if self._pepper.current is None else f",keyid={self._pepper.current}"
         self._plain_prefix, self._prefix = f"{cost}$", f"{cost}{key}$"
@@ -102,12 +106,22 @@ class Argon2Hasher:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._threads * (1 + QUEUE_PER_THREAD):
+            self._metrics.count(HASH_REFUSED)
             raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1)
         self._waiting += 1
+        asked = perf_counter()
+
+        def timed() -> tuple[T, float, float]:
+            began = perf_counter()
+            return work(), began, perf_counter()
+
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            done, began, ended = await asyncio.get_running_loop().run_in_executor(self._pool, timed)
         finally:
             self._waiting -= 1
+        self._metrics.observe(HASH_WAIT, began - asked)
+        self._metrics.observe(HASH_WORK, ended - began)
+        return done
 
 
 if TYPE_CHECKING:

@@ -50,6 +50,11 @@ from auth_core.testing.contracts.memberships import (  # noqa: E402
     LastOwnerContract,
     MembershipRepositoryContract,
 )
+from auth_core.testing.contracts.metrics import (  # noqa: E402
+    CONTRACT_METRICS,
+    MetricsContract,
+    Read,
+)
 from auth_core.testing.contracts.one_time_secrets import (  # noqa: E402
     OneTimeCodeContract,
     OneTimeSecretRepositoryContract,
@@ -87,6 +92,7 @@ from auth_core.testing.contracts.webhook_endpoints import WebhookEndpointContrac
 from auth_core.testing.contracts.webhook_turns import WebhookTurnContract  # noqa: E402
 
 __all__ = [
+    "CONTRACT_METRICS",
     "AccountLoadingContract",
     "AuditTrailContract",
     "ClockContract",
@@ -105,6 +111,7 @@ __all__ = [
     "LastOwnerContract",
     "MailOutboxContract",
     "MembershipRepositoryContract",
+    "MetricsContract",
     "OneTimeCodeContract",
     "OneTimeSecretRepositoryContract",
     "OrganizationRepositoryContract",
@@ -113,6 +120,7 @@ __all__ = [
     "PasswordStateContract",
     "PersonalDataContract",
     "RateLimiterContract",
+    "Read",
     "ReadBack",
     "RecordedEvents",
     "RefreshCounterContract",

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.worker import Courier, Postman, Task, Worker, tasks_of
-from auth_core.events import EventRelay, EventRelayPolicy
+from auth_core.events import EventRelay, EventRelayPolicy, PublishingFailed
 from auth_core.kernel import Unavailable
 from auth_core.mail import LetterVault, MailRejected, MailRelay, MailServerDown, RelayPolicy
 from auth_core.testing import InMemoryMailer, InMemoryPublisher, PlainRenderer, in_memory_core
@@ -125,6 +125,25 @@ async def test_the_courier_publishes_and_tells_of_each_trouble_once():
     assert 1 == len(publisher.published)
     assert ["event_publisher_unavailable", "event_publisher_available_again"] == [
         line["event"] for line in lines
+    ]
+
+
+async def test_the_courier_says_what_to_do_where_the_publisher_knows():
+    core, publisher = in_memory_core(), InMemoryPublisher()
+    relay = EventRelay(core.unit_of_work, publisher, SOURCE, core.clock, EventRelayPolicy())
+    async with core.unit_of_work() as uow:
+        await uow.outbox.add([new_event()])
+        await uow.commit()
+
+    def fail(_):
+        raise PublishingFailed("stream_full", "raise its limits")
+
+    publisher.failing = fail
+    with capture_logs() as lines:
+        await Courier(relay)()
+
+    assert [("stream_full", "raise its limits")] == [
+        (line["reason"], line["advice"]) for line in lines
     ]
 
 

@@ -98,6 +98,7 @@ MAIL = {
 }
 INTEGERS = {
     "PORT": (1, 65535),
+    "AUTH_METRICS_PORT": (1, 65535),
     "WORKERS": (1, 256),
     "DB_POOL_SIZE": (1, 1000),
     "DB_MAX_OVERFLOW": (0, 1000),
@@ -115,6 +116,7 @@ INTEGERS = {
     "AUTH_DELETION_GRACE_DAYS": (0, 365),
     "AUTH_EVENT_RETENTION_DAYS": (1, 3650),
     "AUTH_EVENT_STREAM_LENGTH": (0, 1_000_000_000),
+    "AUTH_NATS_STREAM_LENGTH": (1, 1_000_000_000),
     "AUTH_AUDIT_RETENTION_DAYS": (0, 36500),
     "AUTH_WEBHOOK_LOG_DAYS": (1, 3650),
     "RATE_LIMIT_REQUESTS": (1, 1_000_000),
@@ -141,6 +143,7 @@ def test_integers_take_their_range_and_nothing_else(name):
         "ENVIRONMENT": "production",
         "AUTH_ALLOW_WEAK_HASHES": "true",
         "AUTH_TRUSTED_PROXIES": "10.0.0.1",
+        "ENABLE_METRICS": "true",
     }
 
     for good in (str(low), str(high), f" {high} ", f"0{high}"):
@@ -183,6 +186,9 @@ TEXTS = {
     ],
     "REDIS_URL": ["http://:canary@h", "redis://:canary@", "redis://:canary@h:0", "unix://",
                   "redis://:canary@h/x", "redis://:canary@[x", "canary", "unix:///s?db=canary"],
+    "AUTH_NATS_URL": ["h:4222", "redis://canary@h", "nats://canary@", "nats://canary@h:0",
+                      "nats://canary@h/x", "nats://h,h2", "nats://h,", "nats://canary@h?a=b"],
+    "AUTH_NATS_STREAM": ["a.b", "a b", "a/b", "x" * 65, "a*", "ä"],
     "REDIS_HOST": ["redis://:canary@h", "a/b"],
     "REDIS_PASSWORD": ["canary\n", "canary\x00", "canary\udcff", "canary" * 500],
     "REDIS_MODE": ["sentinel", "cluster", "ha"],
@@ -206,6 +212,8 @@ TEXTS = {
     "AUTH_MIGRATE_ON_START": ["perhaps"],
     "AUTH_SESSION_IP": ["partial"],
     "RATE_LIMIT_ENABLED": ["maybe"],
+    "ENABLE_METRICS": ["maybe"],
+    "AUTH_METRICS_HOST": ["a b", "http://x"],
     "AUTH_TRUSTED_PROXIES": ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", ",", "*"],
     "AUTH_PROXY_HEADER": ["X-Client-IP"],
     "AUTH_EMBEDDED_WORKER": ["sometimes"],
@@ -281,7 +289,9 @@ def test_a_wrong_value_is_refused_by_name_and_its_secret_is_not_shown(name, bad)
     """The message names the setting and what it takes; a credential in the value stays out."""
     base = {**SERVERS, "DASHBOARD_USERNAME": "admin", "DASHBOARD_PASSWORD": "a long password"}
     base |= {**MAIL, "SMTP_USERNAME": "us", "SMTP_PASSWORD": "a password"}
-    base["AUTH_TRUSTED_PROXIES"] = "10.0.0.1"
+    base |= {"AUTH_TRUSTED_PROXIES": "10.0.0.1"}
+    if name == "AUTH_METRICS_HOST":
+        base |= {"ENABLE_METRICS": "true", "AUTH_METRICS_PORT": "9464"}
     if name == "REDIS_URL":
         del base["REDIS_HOST"]
 
@@ -538,9 +548,9 @@ def test_origins_are_lower_cased_and_listed_once():
 
 def test_names_without_effect_are_listed():
     """Start-up can warn about each by name."""
-    loaded = load_settings({"ENABLE_METRICS": "x", "ENABLE_TRACING": "y"})
+    loaded = load_settings({"REDIS_MASTER_SET": "x", "ENABLE_TRACING": "y"})
 
-    assert loaded.not_in_effect == ("ENABLE_METRICS", "ENABLE_TRACING")
+    assert loaded.not_in_effect == ("REDIS_MASTER_SET", "ENABLE_TRACING")
 
 
 def test_requests_are_limited_unless_in_development():
@@ -580,6 +590,19 @@ def test_how_proxies_speak_needs_proxies(alone):
     assert only_problem(**alone) == (
         f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"AUTH_METRICS_PORT": "9464"}, "ENABLE_METRICS is not true"),
+        ({"AUTH_METRICS_HOST": "::1", "ENABLE_METRICS": "1"}, "AUTH_METRICS_PORT is not"),
+        ({"AUTH_METRICS_PORT": "8000", "ENABLE_METRICS": "1"}, "is PORT, too"),
+    ],
+)
+def test_metrics_have_all_that_they_need(given, problem):
+    """What looks as if it watched, and does not, is a mistake."""
+    assert problem in only_problem(**given)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "AUTH_MASTER_KEY_PREVIOUS",
         "SMTP_PASSWORD",
         "AUTH_PASSWORD_PEPPER",
+        "AUTH_NATS_URL",
     } == {field.name for field in FIELDS if field.secret}
 
 

@@ -106,7 +106,7 @@ async def test_a_publisher_that_fails_half_way_gets_all_of_it_again(store, relay
     publisher.failing = lambda event: "stream_full" if event.id == expected[2] else None
 
     assert 0 == await relay.run()
-    assert "stream_full" == relay.problem
+    assert ("stream_full", "") == (relay.problem, relay.advice)
     publisher.failing = lambda _: None
     clock.advance(timedelta(seconds=1))
     assert 6 == await relay.run()

@@ -1,0 +1,1 @@
+"""What operators can watch. Loaded only where metrics are turned on."""
