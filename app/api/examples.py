@@ -75,7 +75,7 @@ ADDRESS_PROVEN: Final[Json] = {"message": "The address is proven."}
 ADDRESS_CHANGED: Final[Json] = {"message": "The address is changed."}
 PASSWORD_RESET: Final[Json] = {"message": "The password is changed. Sign in with it."}
 LEAVING: Final[Json] = {
-    "message": "The account is closed. Until then it can be restored.",
+    "message": "The account is closed. Until delete_after it can be restored.",
     "delete_after": "2026-02-15T08:00:00.654321+00:00",
 }
 

@@ -91,7 +91,7 @@ def _status(account: "User") -> str:
     status = account.status.value
     if account.delete_after is None or status == "deleted":
         return status
-    return f"{status}, closed by its owner, erased after {account.delete_after.isoformat()}"
+    return f"{status}, erased after {account.delete_after.isoformat()}"
 
 
 def _line(account: "User") -> AccountLine:

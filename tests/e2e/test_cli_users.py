@@ -131,9 +131,7 @@ def test_a_deletion_by_its_owner_is_taken_back(deployed: Service) -> None:
     assert 200 == left.status_code, left.text
     shown = json.loads(run(deployed, "show", name, "--json"))
     assert ("active", True) == (shown["status"], shown["delete_after"] is not None)
-    assert f"closed by its owner, erased after {shown['delete_after']}" in run(
-        deployed, "show", name
-    )
+    assert f"active, erased after {shown['delete_after']}" in run(deployed, "show", name)
 
     assert run(deployed, "restore", name).endswith("  active\n")
 
