@@ -20,7 +20,7 @@ _COMMANDS = {
 }
 _SUMMARIES = {
     "serve": "Serve the API, on embedded servers unless others are configured.",
-    "worker": "Rotate keys, send mail, remove and erase what is over; part of serve by default.",
+    "worker": "Rotate keys, send mail and webhooks, remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
     "doctor": "Look at settings, clocks, servers, keys and mail; say what to do.",
