@@ -49,6 +49,7 @@ from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
     OrganizationSwitch,
+    PermissionsClaim,
     Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
@@ -250,6 +251,9 @@ class Core:
             issuer=options.issuer,
             audience=options.audience,
             access_lifetime=options.access_lifetime,
+            permissions=PermissionsClaim(self.role_book, longest=options.permissions_claim)
+            if options.permissions_claim
+            else None,
             metrics=ports.metrics,
         )
 

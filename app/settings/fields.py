@@ -57,6 +57,16 @@ _TOKENS = (
         description="Life of a refresh token: how long a session lasts without a refresh",
     ),
     Field(
+        name="AUTH_PERMISSIONS_CLAIM_BYTES",
+        attribute="tokens.permissions_bytes",
+        kind=parse.integer(0, 4096),
+        default="0",
+        default_note="no claim",
+        example="2048",
+        description="How long the claim `permissions` of an access token may be; a token of whoever"
+        " may do more goes without. It is as old as the token",
+    ),
+    Field(
         name="JWT_SECRET_KEY",
         attribute="tokens.secret_key",
         kind=parse.secret_text(1, 4096),
