@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
+import structlog
 
 from adapters.postgres import PostgresUnitOfWork
 from app.container import Container
@@ -22,12 +23,13 @@ from auth_core.kernel import (
     LifecycleConflict,
     MailTemplate,
     ReauthenticationFailed,
+    Unavailable,
     UsernameTaken,
     UserNotFound,
 )
 from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import SessionOrigin
-from auth_core.testing.contracts.making import fresh_name, now
+from auth_core.testing.contracts.making import fresh_name, now, stored_user
 from auth_core.users import Registration, User
 from tests.mailbox import Mailbox
 
@@ -110,6 +112,31 @@ async def test_who_leaves_while_somebody_changes_the_account_waits_for_nobody_in
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         assert [] == [each for each in errors if not isinstance(each, ConcurrentUpdate)]
         assert len(errors) < len(outcomes)
+
+
+async def test_a_deadlock_is_told_as_what_it_is_and_not_as_an_outage(
+    unit_of_work: Callable[[], PostgresUnitOfWork],
+) -> None:
+    one, two = [await stored_user(unit_of_work) for _ in range(2)]
+
+    async def rename(first: User, second: User, others: asyncio.Barrier) -> None:
+        async with unit_of_work() as uow:
+            await uow.users.update(first.renamed("One", at=now()))
+            await others.wait()
+            await uow.users.update(second.renamed("Two", at=now()))
+            await uow.commit()
+
+    meet = asyncio.Barrier(2)
+    with structlog.testing.capture_logs() as logs:
+        outcomes = await asyncio.gather(
+            rename(one, two, meet), rename(two, one, meet), return_exceptions=True
+        )
+
+    # the other one finds the version that it wanted, for the victim has written nothing
+    assert {type(None), Unavailable} == {type(outcome) for outcome in outcomes}
+    assert [("database_contention", "deadlock detected")] == [
+        (entry["event"], entry["problem"]) for entry in logs
+    ]
 
 
 @pytest.mark.sec("SEC-16")
