@@ -14,7 +14,7 @@ from adapters.time_zones import time_zones
 from app.health import Health
 from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
-from app.settings import Settings
+from app.settings import OrganizationSettings, Settings
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
 from auth_core.core import Options
@@ -33,6 +33,7 @@ from auth_core.kernel import (
     end_tasks,
 )
 from auth_core.mail import RelayPolicy
+from auth_core.organizations import OrganizationPolicy
 from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
@@ -278,12 +279,9 @@ def options(settings: Settings) -> Options:
         issuer=settings.tokens.issuer,
         audience=settings.tokens.audience,
         access_lifetime=timedelta(minutes=settings.tokens.access_minutes),
+        permissions_claim=settings.tokens.permissions_bytes,
         session_idle_lifetime=timedelta(days=settings.tokens.refresh_days),
-        session_lifetime=timedelta(
-            days=max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)
-            if settings.sessions.max_days is None
-            else settings.sessions.max_days
-        ),
+        session_lifetime=_session_lifetime(settings),
         key_rotation_period=timedelta(days=settings.security.key_rotation_days),
         refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
         retention=_retention(settings),
@@ -297,6 +295,7 @@ def options(settings: Settings) -> Options:
         ),
         step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
         resources=settings.access.resources,
+        organizations=_organizations(settings.organizations),
         profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
         attempts=AttemptPolicy() if settings.limits.enabled else None,
         sign_in=SignInPolicy(
@@ -309,6 +308,23 @@ def options(settings: Settings) -> Options:
             email_sign_in=settings.registration.email_sign_in,
             deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
         ),
+    )
+
+
+def _session_lifetime(settings: Settings) -> timedelta:
+    longest = max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)
+    return timedelta(days=settings.sessions.max_days or longest)
+
+
+def _organizations(settings: OrganizationSettings) -> OrganizationPolicy:
+    return OrganizationPolicy(
+        max_members=settings.max_members,
+        max_teams=settings.max_teams,
+        max_domains=settings.max_domains,
+        max_owned=settings.max_owned,
+        anybody_creates=settings.creation == "anybody",
+        invitation_days=settings.invitation_days,
+        deletion_grace=timedelta(days=settings.deletion_grace_days),
     )
 
 

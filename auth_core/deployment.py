@@ -31,7 +31,7 @@ from auth_core.mail import (
     Mailer,
     RelayPolicy,
 )
-from auth_core.organizations import OrganizationPolicy
+from auth_core.organizations import DomainNames, OrganizationPolicy
 from auth_core.self_service import (
     SelfServicePolicy,
 )
@@ -72,6 +72,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""
     breach_lookup: BreachLookup | None = None
+    domain_names: DomainNames | None = None
+    """Without it no organization claims an e-mail domain."""
     event_publishers: tuple[EventPublisher, ...] = ()
     """Each keeps its own progress, beside that of webhooks."""
 
@@ -88,6 +90,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How long a session lasts at most (NIST SP 800-63B-4 §2.1.3)."""
     refresh_parallel_window: timedelta = timedelta(seconds=10)
     """How long a refresh token still gets the newest one after its successor was redeemed."""
+    permissions_claim: int = 0
+    """Bytes of JSON that the claim ``permissions`` of an access token may have; 0 for no claim."""
     key_rotation_period: timedelta = timedelta(days=30)
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""

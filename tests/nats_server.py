@@ -50,6 +50,11 @@ class NatsServer:
     def url(self) -> str:
         return f"nats://127.0.0.1:{self._door.port}"
 
+    @property
+    def direct_url(self) -> str:
+        """Where it is until it is killed."""
+        return f"nats://127.0.0.1:{self._door.to}"
+
     async def start(self, *options: str, jet_stream: bool = True) -> None:
         assert self._process is None
         ports = Path(tempfile.mkdtemp(dir=self._folder))

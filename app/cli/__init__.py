@@ -19,7 +19,7 @@ _COMMANDS = {
 }
 _SUMMARIES = {
     "serve": "Serve the API, on embedded servers unless others are configured.",
-    "worker": "Rotate keys, send mail, remove and erase what is over; part of serve by default.",
+    "worker": "Rotate keys, send mail and webhooks, remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
     "user": "Create, find, invite, change, import, export and erase accounts.",

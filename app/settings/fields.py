@@ -7,6 +7,7 @@ from app.settings.events import EVENTS
 from app.settings.field import Field
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
+from app.settings.organizations import ORGANIZATIONS
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
 from app.settings.telemetry import TELEMETRY
@@ -54,6 +55,16 @@ _TOKENS = (
         kind=parse.integer(1, 365),
         default="7",
         description="Life of a refresh token: how long a session lasts without a refresh",
+    ),
+    Field(
+        name="AUTH_PERMISSIONS_CLAIM_BYTES",
+        attribute="tokens.permissions_bytes",
+        kind=parse.integer(0, 4096),
+        default="0",
+        default_note="no claim",
+        example="2048",
+        description="How long the claim `permissions` of an access token may be; a token of whoever"
+        " may do more goes without. It is as old as the token",
     ),
     Field(
         name="JWT_SECRET_KEY",
@@ -303,6 +314,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Mail", MAIL),
     ("Passwords", PASSWORDS),
     ("Profiles", _PROFILES),
+    ("Organizations", ORGANIZATIONS),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Events", EVENTS),

@@ -13,11 +13,13 @@ from tests.load.checking import checking
 from tests.load.client import BenchError
 from tests.load.deciding import deciding
 from tests.load.machine import processor
+from tests.load.relaying import relaying
 from tests.load.report import (
     TOLD_HEAD,
     Findings,
     checking_lines,
     deciding_lines,
+    relaying_lines,
     start_lines,
     table,
     told_line,
@@ -35,6 +37,7 @@ NAMES = (
     "post",
     "post-insert",
     "me",
+    "check",
     "login",
     "register",
     "password-login",
@@ -83,6 +86,9 @@ def _without_load(place: Place, options: argparse.Namespace, found: Findings) ->
     if "policy" in options.only:
         found.checking = checking(place)
         _say(["", *checking_lines(found.checking)])
+    if "relay" in options.only:
+        found.relaying = relaying(place)
+        _say(["", *relaying_lines(found.relaying)])
     if "tell" in options.only:
         _say(["", TOLD_HEAD])
         for told in telling(place, options.samples):
@@ -100,7 +106,7 @@ def _under_load(place: Place, options: argparse.Namespace, found: Findings) -> N
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = (*NAMES, "start", "verify", "decide", "policy", "tell")
+    parts = (*NAMES, "start", "verify", "decide", "policy", "relay", "tell")
     parser = argparse.ArgumentParser("python -m tests.load", description=__doc__)
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="per scenario (%(default)s)")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from tests.load.checking import Checking
 from tests.load.counting import Counts
 from tests.load.deciding import Deciding
+from tests.load.relaying import PER_SECOND, Relayed, Relaying
 from tests.load.rounds import Rounds
 from tests.load.scenarios import Scenario
 from tests.load.startup import Startup
@@ -12,6 +13,7 @@ from tests.load.telling import Told
 from tests.load.verifying import REVOCATIONS, VERIFIERS, Verifying
 
 ME_RATIO = 1.6
+CHECK_RATIO = 1.3
 LOGIN_FACTOR = 2.5
 PASSWORD_LOGIN_MS = 1.5
 """Beside the signature, with a toy hash in place of a real one."""
@@ -29,6 +31,8 @@ COLD_RATIO = 1.3
 REVOCATIONS_MB = 25.0
 FELT_MS = 1000.0
 DECISIONS_PER_SECOND = 500_000
+RELAYED_PER_SECOND = 2_000
+LATE_MS = 1000.0
 AUC = 0.55
 """How well time may tell whether somebody has an account; 0.5 is not at all (SEC-01)."""
 CHECK_US = 20.0
@@ -57,6 +61,7 @@ class Findings:
         self.verifying: Verifying | None = None
         self.deciding: Deciding | None = None
         self.checking: Checking | None = None
+        self.relaying: Relaying | None = None
         self.told: list[Told] = []
 
 
@@ -108,6 +113,22 @@ def checking_lines(found: Checking) -> Iterator[str]:
     yield f"  for the slowest                      {found.slowest_us:>9.1f}"
 
 
+def relaying_lines(found: Relaying) -> Iterator[str]:
+    """What the relay takes, and how late events are."""
+    yield f"{'relay, a backlog':<22}{'events/s':>10}{'per CPU s':>11}"
+    yield _backlog("  to Redis", found.redis)
+    if found.nats is not None:
+        yield _backlog("  to NATS JetStream", found.nats)
+    yield (
+        f"{PER_SECOND:,} events/s to Redis: p50 {found.p50_ms:.0f} ms, p99 {found.p99_ms:.0f} ms,"
+        f" {found.busy:.0%} of its core"
+    )
+
+
+def _backlog(what: str, relayed: Relayed) -> str:
+    return f"{what:<22}{relayed.per_second:>10,.0f}{relayed.per_cpu_second:>11,.0f}"
+
+
 def told_line(told: Told) -> str:
     """What the time of an answer tells of an account, beside one that nobody has."""
     times, cpu = ("{:.2f} / {:.2f}".format(*pair) for pair in (told.time_ms, told.cpu_ms))
@@ -143,6 +164,12 @@ def verdicts(found: Findings) -> Iterator[str]:
         yield verdict("blocklist, slowest check: CPU", found.checking.slowest_us, CHECK_US, " us")
     for told in found.told:
         yield verdict(f"{told.flow}, {told.kind}: AUC", told.time.distance, AUC, "")
+    if found.relaying is not None:
+        # fewer is worse: what one costs is compared
+        each, most = 1e6 / found.relaying.redis.per_second, 1e6 / RELAYED_PER_SECOND
+        yield verdict("relay: one event of a backlog", each, most, " us")
+        late = found.relaying.p99_ms
+        yield verdict(f"relay: late at {PER_SECOND:,} events/s, p99", late, LATE_MS, " ms")
 
 
 def _verifying(found: Verifying) -> Iterator[str]:
@@ -160,6 +187,10 @@ def _me(found: Findings) -> Iterator[str]:
     if {"get", "me"} <= found.rounds.keys():
         ratio = found.rounds["me"].cpu_ms / found.rounds["get"].cpu_ms
         yield verdict("/me warm: CPU / bare GET", ratio, ME_RATIO, "x")
+    if {"me", "check"} <= found.rounds.keys():
+        me, check = found.rounds["me"], found.rounds["check"]
+        yield verdict("permission check: CPU / me warm", check.cpu_ms / me.cpu_ms, CHECK_RATIO, "x")
+        yield verdict("permission check: p50 / me warm", check.p50_ms / me.p50_ms, CHECK_RATIO, "x")
     if "me" in found.counts:
         counts = found.counts["me"]
         trips = counts.redis_trips + counts.statements

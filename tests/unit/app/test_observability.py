@@ -193,6 +193,7 @@ def test_absence_of_a_secret_is_visible():
         "$argon2id$v=19$m=19456,t=2,p=1$canary$canary",
         "[SQL: INSERT ...]\n[parameters: ('john', 'canary')]\n(Background ...)",
         "AUTH_MASTER_KEY=canary",
+        "signed by whsec_Y2FuYXJ5/Y2FuYXJ5+canary=",
         "otp: 'canary'",
     ],
 )
@@ -310,7 +311,18 @@ def test_both_ends_of_a_long_text_are_kept():
 
 ATTACKS = [
     *("a", "A", " ", "\n", "\t", "\\", '"', "'", "-", ":", "=", "x@", "key", "api_key", "secret_"),
-    *("eyJ", "eyJa.", "://", "://a@", "$argon2id$", "&code=", "?code=&", "[parameters: "),
+    *(
+        "eyJ",
+        "eyJa.",
+        "whsec_",
+        "whsec_a",
+        "://",
+        "://a@",
+        "$argon2id$",
+        "&code=",
+        "?code=&",
+        "[parameters: ",
+    ),
     *("bearer", "bearer ", "basic ", "Basic a", "cookie:", "cookie=\n", "authorization"),
     *("password=", 'password="', "password='\\", "password =", "token:token ", "token: "),
     *("-----BEGIN ", "-----BEGIN PRIVATE KEY", "PRIVATE KEY-----END ", "-----END "),
