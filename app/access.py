@@ -16,6 +16,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import HTTPScope, Scope
 
 from auth_core.access import (
+    EVERYDAY,
     Context,
     Permission,
     Reason,
@@ -121,8 +122,9 @@ class RouteAccess:
         """
         caller = scope.get("auth")
         if isinstance(caller, Principal):
-            impersonated = caller.session.impersonator_id is not None
-            return Asker(self.subject(scope, caller), Context(impersonated=impersonated))
+            own = caller.session.impersonator_id is None
+            context = EVERYDAY if own else Context(impersonated=True)
+            return Asker(self.subject(scope, caller), context)
         if not isinstance(caller, Client):
             raise AuthenticationRequired
         if not caller.may(ClientPermission.CHECK):

@@ -183,7 +183,7 @@ def _read(messages: list[HTTPReceiveMessage], kind: type[msgspec.Struct]) -> obj
     """The body as Litestar would read it, or None if anything is wrong with it."""
     if messages[-1]["type"] != "http.request" or messages[-1].get("more_body"):
         return None
-    body = b"".join(message["body"] for message in messages if message["type"] == "http.request")
+    body = b"".join([each["body"] for each in messages if each["type"] == "http.request"])
     if len(body) > MAX_BODY_BYTES:
         return None
     try:

@@ -181,7 +181,7 @@ class Core:
             start=SessionStart(self.sessions, issuer, self.sign_in),
             hasher=ports.password_hasher,
             cache=ports.session_cache,
-            joining=self.organizations.joining,
+            organizations=self.organizations,
             clock=ports.clock,
             policy=options.self_service,
             mailed=MailedSecrets(ports.clock, ports.ids, ports.entropy, ports.sealer),

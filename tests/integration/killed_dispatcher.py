@@ -67,7 +67,7 @@ def unit_of_work() -> Unit:
 async def main() -> None:
     dispatcher = WebhookDispatcher(
         *(unit_of_work, SecretVault(EnvelopeSealer(Secret(bytes.fromhex(master_key))))),
-        Sender(SystemResolver(), allow_private=True),
+        Sender(SystemResolver(), allow_private=True, whole_seconds=60.0),
         *(SystemClock(), SystemIds(), SystemEntropy(), POLICY),
     )
     fan_out = FanOut(unit_of_work, SystemClock(), SystemIds())
