@@ -14,7 +14,7 @@ from adapters.time_zones import time_zones
 from app.health import Health
 from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
-from app.settings import Settings
+from app.settings import OrganizationSettings, Settings
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
 from auth_core.core import Options
@@ -33,6 +33,7 @@ from auth_core.kernel import (
     end_tasks,
 )
 from auth_core.mail import RelayPolicy
+from auth_core.organizations import OrganizationPolicy
 from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import RetentionPolicy
 from auth_core.tokens import SignInPolicy
@@ -297,6 +298,7 @@ def options(settings: Settings) -> Options:
         ),
         step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
         resources=settings.access.resources,
+        organizations=_organizations(settings.organizations),
         profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
         attempts=AttemptPolicy() if settings.limits.enabled else None,
         sign_in=SignInPolicy(
@@ -309,6 +311,18 @@ def options(settings: Settings) -> Options:
             email_sign_in=settings.registration.email_sign_in,
             deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
         ),
+    )
+
+
+def _organizations(settings: OrganizationSettings) -> OrganizationPolicy:
+    return OrganizationPolicy(
+        max_members=settings.max_members,
+        max_teams=settings.max_teams,
+        max_domains=settings.max_domains,
+        max_owned=settings.max_owned,
+        anybody_creates=settings.creation == "anybody",
+        invitation_days=settings.invitation_days,
+        deletion_grace=timedelta(days=settings.deletion_grace_days),
     )
 
 

@@ -15,6 +15,7 @@ from adapters.crypto import (
     key_from_secret,
     require_public_half,
 )
+from adapters.dns import DnsNames, NameServer
 from adapters.mail import CatalogueRenderer, Sender, SmtpMailer, SmtpServer
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import (
@@ -36,6 +37,7 @@ from app.settings import (
     DatabaseSettings,
     EventSettings,
     MailSettings,
+    OrganizationSettings,
     PasswordSettings,
     SecuritySettings,
     Settings,
@@ -104,6 +106,7 @@ class ConnectedCore(Core):
             letter_renderer=_renderer(settings),
             mailer=_mailer(settings.mail, self.clock),
             breach_lookup=_breach_lookup(self._range_api, settings.passwords),
+            domain_names=_domain_names(settings.organizations),
             event_publishers=self._publishers(redis_url, settings.events),
         )
         super().__init__(self.ports, options)
@@ -239,6 +242,11 @@ def _breach_lookup(api: RangeApi | None, passwords: PasswordSettings) -> BreachL
     if api is None or passwords.breach_failure is None:
         return None
     return BreachLookup(api, OnLookupFailure(passwords.breach_failure))
+
+
+def _domain_names(organizations: OrganizationSettings) -> DnsNames:
+    servers = organizations.dns_servers or ()
+    return DnsNames([NameServer(each.address, each.port) for each in servers])
 
 
 def _key_generator(tokens: TokenSettings, clock: Clock) -> JoseKeyGenerator:

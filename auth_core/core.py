@@ -30,8 +30,12 @@ from auth_core.organizations import Organizations
 from auth_core.privacy import PersonalDataService
 from auth_core.roles import GrantsWatch, PermissionChecks, RoleService, Subjects
 from auth_core.self_service import (
+    MailedSecrets,
     NewPassword,
+    OwnerCheck,
     SelfService,
+    SessionStart,
+    Trail,
 )
 from auth_core.sessions import (
     AccountLifecycle,
@@ -109,6 +113,7 @@ class Core:
             *(ports.unit_of_work, self.role_book, ports.session_cache),
             *(ports.clock, ports.ids, ports.entropy),
             policy=options.organizations,
+            names=ports.domain_names,
         )
 
     def _roles(self, ports: Ports) -> RoleService:
@@ -164,24 +169,26 @@ class Core:
 
     def _self_service(self, ports: Ports, options: Options, issuer: TokenIssuer) -> SelfService:
         development = options.sign_in.development
+        passwords = NewPassword(
+            self.password_policy, enabled=options.sign_in.passwords or development
+        )
         return SelfService(
             ports.unit_of_work,
             users=self.users,
             sessions=self.sessions,
             sign_in=self.sign_in,
-            tokens=issuer,
+            start=SessionStart(self.sessions, issuer, self.sign_in),
             hasher=ports.password_hasher,
-            sealer=ports.sealer,
             cache=ports.session_cache,
+            joining=self.organizations.joining,
             clock=ports.clock,
-            ids=ports.ids,
-            entropy=ports.entropy,
             policy=options.self_service,
-            passwords=NewPassword(
-                self.password_policy, enabled=options.sign_in.passwords or development
+            mailed=MailedSecrets(ports.clock, ports.ids, ports.entropy, ports.sealer),
+            trail=Trail(ports.clock, ports.ids),
+            passwords=passwords,
+            again=OwnerCheck(
+                ports.unit_of_work, self.password_proof, passwords, development=development
             ),
-            proof=self.password_proof,
-            development=development,
         )
 
     def _attempts(self, ports: Ports, options: Options) -> SignInAttempts:

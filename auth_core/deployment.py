@@ -31,7 +31,7 @@ from auth_core.mail import (
     Mailer,
     RelayPolicy,
 )
-from auth_core.organizations import OrganizationPolicy
+from auth_core.organizations import DomainNames, OrganizationPolicy
 from auth_core.self_service import (
     SelfServicePolicy,
 )
@@ -72,6 +72,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     mailer: Mailer | None = None
     """Without one, or without a renderer, letters wait in the outbox."""
     breach_lookup: BreachLookup | None = None
+    domain_names: DomainNames | None = None
+    """Without it no organization claims an e-mail domain."""
     event_publishers: tuple[EventPublisher, ...] = ()
     """Each keeps its own progress, beside that of webhooks."""
 

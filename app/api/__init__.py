@@ -5,6 +5,7 @@ from app.api.audit import AuditController, OrganizationAuditController
 from app.api.authzen import AuthZenController
 from app.api.dev_mail import DevelopmentMailController
 from app.api.docs import DocsController
+from app.api.domains import DomainsController
 from app.api.event_schemas import EventSchemaController
 from app.api.invitations import AcceptanceController, InvitationsController
 from app.api.mail_sign_in import MailSignInController
@@ -57,6 +58,7 @@ CONTROLLERS = [
     TeamsController,
     InvitationsController,
     AcceptanceController,
+    DomainsController,
     PermissionController,
     AuthZenController,
     BuiltInRolesController,

@@ -77,4 +77,15 @@ INVITATION: Final[Json] = {
     "expires_at": "2026-01-22T09:30:00.123456+00:00",
 }
 INVITATIONS: Final[Json] = {"items": [INVITATION], "next_cursor": None}
+NEW_DOMAIN: Final[Json] = {"domain": "acme.example"}
+DOMAIN: Final[Json] = {
+    **NEW_DOMAIN,
+    "domain_id": "0198f3b9-5e6f-7a8b-9c0d-1e2f30415263",
+    "organization_id": _ORGANIZATION_ID,
+    "record_name": "_fm-auth-challenge.acme.example",
+    "record_value": "fm-auth-domain=Zk3v0X1y…",
+    "created_at": _AT,
+    "verified_at": None,
+}
+DOMAINS: Final[Json] = {"items": [DOMAIN], "next_cursor": None}
 ACCEPTANCE: Final[Json] = {"token": "… as the letter shows it …"}

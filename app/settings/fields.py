@@ -7,6 +7,7 @@ from app.settings.events import EVENTS
 from app.settings.field import Field
 from app.settings.limits import LIMITS, PROXIES
 from app.settings.mail import MAIL
+from app.settings.organizations import ORGANIZATIONS
 from app.settings.passwords import PASSWORDS
 from app.settings.servers import DATABASE, REDIS, SERVICE
 from app.settings.telemetry import TELEMETRY
@@ -303,6 +304,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Mail", MAIL),
     ("Passwords", PASSWORDS),
     ("Profiles", _PROFILES),
+    ("Organizations", ORGANIZATIONS),
     ("Keys and caches", _SECURITY),
     ("Housekeeping", _WORKER),
     ("Events", EVENTS),

@@ -5,7 +5,7 @@ import json
 from app.settings.connect import show_url
 from app.settings.field import Field
 from app.settings.fields import FIELDS, GROUPS
-from app.settings.tree import Settings, Source
+from app.settings.tree import DnsServer, Settings, Source
 from auth_core.clients import Client
 from auth_core.kernel import Secret
 
@@ -101,4 +101,6 @@ def _shown_list(field: Field, values: tuple[object, ...]) -> str:
         return ", ".join(value.client_id for value in values if isinstance(value, Client))
     if field.name == _PEPPER:
         return ", ".join(f"{pair[0]}:***" for pair in values if isinstance(pair, tuple))
+    if values and all(isinstance(value, DnsServer) for value in values):
+        return ", ".join(map(str, values))
     return json.dumps(values)

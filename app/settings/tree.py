@@ -218,6 +218,31 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
     resources: Mapping[str, tuple[str, ...]]
 
 
+class DnsServer(msgspec.Struct, frozen=True):
+    """A name server."""
+
+    address: str
+    """An IP address."""
+    port: int
+
+    def __str__(self) -> str:
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{shown}:{self.port}"
+
+
+class OrganizationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What organizations may have, and how long things last that concern them."""
+
+    creation: Literal["anybody", "admins"]
+    max_owned: int
+    max_members: int
+    max_teams: int
+    max_domains: int
+    invitation_days: int
+    deletion_grace_days: int
+    dns_servers: tuple[DnsServer, ...] | None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that an operator decides."""
 
@@ -231,6 +256,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     passwords: PasswordSettings
     profile: ProfileSettings
     access: AccessSettings
+    organizations: OrganizationSettings
     security: SecuritySettings
     cache: CacheSettings
     worker: WorkerSettings

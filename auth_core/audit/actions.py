@@ -50,6 +50,7 @@ class AuditAction(StrEnum):
     DOMAIN_VERIFIED = "domain:verified"
     DOMAIN_REMOVED = "domain:removed"
     MEMBERSHIP_ADDED = "membership:added"
+    MEMBERSHIP_REFUSED = "membership:refused"
     MEMBERSHIP_REMOVED = "membership:removed"
     MEMBERSHIP_LEFT = "membership:left"
     MEMBERSHIP_ROLE_CHANGED = "membership:role_changed"

@@ -42,6 +42,17 @@ def canonical_email(text: str) -> str | None:
     return address if len(address) <= EMAIL_MAX and _LOCAL_PART.fullmatch(local) else None
 
 
+def canonical_domain(text: str) -> str | None:
+    """The canonical form of a domain, as `canonical_email` has it behind the @; None if malformed.
+
+    The dot at the end of an absolute name goes. An IPv4 address is no domain.
+    """
+    if len(text) > EMAIL_MAX:
+        return None
+    domain = _ascii_domain(fold(text.translate(_LABEL_SEPARATORS)).removesuffix("."))
+    return None if domain is None or domain.rpartition(".")[2].isdigit() else domain
+
+
 def _ascii_domain(domain: str) -> str | None:
     if len(domain) > EMAIL_MAX:  # folding may have made it longer, and the codec is slow
         return None

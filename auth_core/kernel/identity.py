@@ -38,6 +38,11 @@ class Email(msgspec.Struct, frozen=True):
         """What stands before the @."""
         return self.value.rpartition("@")[0]
 
+    @property
+    def domain(self) -> str:
+        """What stands behind it, in A-labels."""
+        return self.value.rpartition("@")[2]
+
     def __str__(self) -> str:
         return self.value
 

@@ -5,12 +5,17 @@ from auth_core.organizations.domain import (
     CHALLENGE_LABEL,
     CHALLENGE_PREFIX,
     DomainId,
+    DomainNames,
+    EmailDomain,
+    LookupFailed,
     OrganizationDomain,
 )
+from auth_core.organizations.domains import DomainService
 from auth_core.organizations.errors import (
     AlreadyMember,
     CreationClosed,
     DomainNotFound,
+    DomainNotProven,
     DomainTaken,
     EmailNotVerified,
     InvitationNotFound,
@@ -24,6 +29,7 @@ from auth_core.organizations.errors import (
 )
 from auth_core.organizations.invitation import Invitation, InvitationId, InvitationToken
 from auth_core.organizations.invitations import InvitationService
+from auth_core.organizations.joining import DomainMembership
 from auth_core.organizations.members import MemberService, require_no_sole_owner
 from auth_core.organizations.model import (
     ADMIN,
@@ -82,9 +88,14 @@ __all__ = [
     "Belonging",
     "CreationClosed",
     "DomainId",
+    "DomainMembership",
+    "DomainNames",
     "DomainNotFound",
+    "DomainNotProven",
     "DomainRepository",
+    "DomainService",
     "DomainTaken",
+    "EmailDomain",
     "EmailNotVerified",
     "Invitation",
     "InvitationId",
@@ -94,6 +105,7 @@ __all__ = [
     "InvitationToken",
     "LastOwner",
     "LimitReached",
+    "LookupFailed",
     "Member",
     "MemberNotFound",
     "MemberService",

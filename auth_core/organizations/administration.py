@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 from auth_core.access import RoleBook
 from auth_core.kernel import Clock, Entropy, Ids
+from auth_core.organizations.domain import DomainNames
+from auth_core.organizations.domains import DomainService
 from auth_core.organizations.invitations import InvitationService
+from auth_core.organizations.joining import DomainMembership
 from auth_core.organizations.members import MemberService
 from auth_core.organizations.policy import OrganizationPolicy
 from auth_core.organizations.ports import OrganizationsUnitOfWork
@@ -26,6 +29,7 @@ class Organizations:
         entropy: Entropy,
         *,
         policy: OrganizationPolicy,
+        names: DomainNames | None = None,
     ) -> None:
         shared = (unit_of_work, book, cache, clock, ids, policy)
         self.organizations = OrganizationService(*shared)
@@ -34,3 +38,5 @@ class Organizations:
         self.invitations = InvitationService(
             unit_of_work, book, self.members, cache, clock, ids, entropy
         )
+        self.domains = DomainService(unit_of_work, book, names, clock, ids, entropy, policy=policy)
+        self.joining = DomainMembership(self.members, clock, ids)

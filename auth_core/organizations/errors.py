@@ -73,6 +73,16 @@ class DomainTaken(Conflict):
     default_message = "This domain belongs to an organization already."
 
 
+class DomainNotProven(Conflict):
+    """The DNS does not show the challenge of a claim, or did not answer.
+
+    A conflict also then: whose name server is out of order is no fault of this service.
+    """
+
+    code = "domain_not_proven"
+    default_message = "The TXT record is not there. New records take some time to be seen."
+
+
 class LimitReached(Conflict):
     """The organization has as many as it may have; ``limit`` is how many."""
 

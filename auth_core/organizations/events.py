@@ -4,6 +4,7 @@
 """
 
 from auth_core.kernel import DomainEvent, TeamId
+from auth_core.organizations.domain import DomainId
 from auth_core.organizations.invitation import InvitationId
 
 
@@ -27,6 +28,30 @@ class OrganizationRestored(DomainEvent, frozen=True, kw_only=True, tag="organiza
 
 class OrganizationRemoved(DomainEvent, frozen=True, kw_only=True, tag="organization.removed"):
     """Nothing is left here of a deleted organization: whoever keeps a copy removes theirs."""
+
+
+class OrganizationDomainClaimed(
+    DomainEvent, frozen=True, kw_only=True, tag="organization.domain_claimed"
+):
+    """An organization says that an e-mail domain is its own, which is not proven yet."""
+
+    domain_id: DomainId
+
+
+class OrganizationDomainVerified(
+    DomainEvent, frozen=True, kw_only=True, tag="organization.domain_verified"
+):
+    """It is proven: whoever proves an address there becomes a member."""
+
+    domain_id: DomainId
+
+
+class OrganizationDomainRemoved(
+    DomainEvent, frozen=True, kw_only=True, tag="organization.domain_removed"
+):
+    """An organization gave a domain up, proven or not. Its members stay."""
+
+    domain_id: DomainId
 
 
 class MembershipAdded(DomainEvent, frozen=True, kw_only=True, tag="membership.added"):

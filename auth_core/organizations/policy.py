@@ -15,5 +15,7 @@ class OrganizationPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How many organizations one person may own."""
     anybody_creates: bool = True
     """Or else administrators of the platform only."""
+    invitation_days: int = 7
+    """Of organizations that are new; each may choose otherwise."""
     deletion_grace: timedelta = timedelta(days=30)
     """How long a deleted organization can be restored."""

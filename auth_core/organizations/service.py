@@ -124,7 +124,8 @@ class OrganizationService:
             id=OrganizationId(self._ids.uuid()),
             name=name,
             slug=slug,
-            settings=settings or OrganizationSettings(),
+            settings=settings
+            or OrganizationSettings(invitation_days=self._policy.invitation_days).checked(),
             created_at=now,
             updated_at=now,
         )

@@ -16,6 +16,7 @@ from auth_core.kernel import (
     has_mailbox,
 )
 from auth_core.kernel.identity import USERNAME_MAX
+from auth_core.organizations import DomainMembership
 from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.ports import SelfServiceUnitOfWork
@@ -31,6 +32,7 @@ class ChangeEmailFlow:
         unit_of_work: Callable[[], SelfServiceUnitOfWork],
         reauthentication: OwnerCheck,
         mailed: MailedSecrets,
+        joining: DomainMembership,
         trail: Trail,
         cache: UserCache,
         clock: Clock,
@@ -38,6 +40,7 @@ class ChangeEmailFlow:
         self._unit_of_work = unit_of_work
         self._reauthentication = reauthentication
         self._mailed = mailed
+        self._joining = joining
         self._trail = trail
         self._cache = cache
         self._clock = clock
@@ -71,6 +74,7 @@ class ChangeEmailFlow:
             user = None if secret.user_id is None else await uow.users.get(secret.user_id)
             if user is None or not user.is_active:
                 raise InvalidLink
+            organization = await self._joining.hold(uow, secret.email)
             await uow.one_time_secrets.void(user.id, OF_AN_ACCOUNT, now)
             changed = user.with_email(secret.email, at=now)
             await uow.users.update(changed)
@@ -81,6 +85,7 @@ class ChangeEmailFlow:
                 self._trail.updated(user.id, "email", "email_verified"),
                 reason="link",
             )
+            await self._joining.join(uow, organization, changed)
             old = user.email if has_mailbox(user.email) else NOBODY
             values = {"new_email": masked(secret.email)}
             await self._mailed.write(

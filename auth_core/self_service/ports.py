@@ -3,8 +3,7 @@
 from typing import Protocol
 
 from auth_core.credentials import CredentialsUnitOfWork, OneTimeSecretsUnitOfWork
-from auth_core.kernel import MailUnitOfWork
-from auth_core.organizations import MembershipsUnitOfWork
+from auth_core.organizations import OrganizationsUnitOfWork
 from auth_core.roles import GrantsUnitOfWork
 from auth_core.sessions import SessionsUnitOfWork
 
@@ -13,9 +12,8 @@ class SelfServiceUnitOfWork(
     CredentialsUnitOfWork,
     OneTimeSecretsUnitOfWork,
     SessionsUnitOfWork,
+    OrganizationsUnitOfWork,
     GrantsUnitOfWork,
-    MembershipsUnitOfWork,
-    MailUnitOfWork,
     Protocol,
 ):
-    """A transaction over an account, its secrets and sessions, and the letters about them."""
+    """A transaction over an account, its secrets and sessions, its organizations, and letters."""

@@ -22,6 +22,7 @@ from auth_core.kernel import (
     Username,
     has_mailbox,
 )
+from auth_core.organizations import DomainMembership
 from auth_core.self_service.mailed import Instead, MailedSecrets
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.policy import RegistrationMode
@@ -58,6 +59,7 @@ class RegistrationFlow:
         passwords: NewPassword,
         start: SessionStart,
         *,
+        joining: DomainMembership,
         trail: Trail,
         mode: RegistrationMode,
     ) -> None:
@@ -68,6 +70,7 @@ class RegistrationFlow:
         self._mailed = mailed
         self._passwords = passwords
         self._start = start
+        self._joining = joining
         self._trail = trail
         self._mode = mode
 
@@ -259,9 +262,11 @@ class RegistrationFlow:
         *,
         reason: str,
     ) -> User:
+        organization = await self._joining.hold(uow, registration.email)
         user = await self._users.create(uow, registration, email_verified=True)
         await uow.credentials.set_password(user.id, password_hash)
         await self._trail.record(uow, user.id, AuditAction.USER_REGISTERED, reason=reason)
+        await self._joining.join(uow, organization, user)
         return user
 
     def _opened(self, payload: Secret[bytes]) -> WaitingRegistration:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from auth_core.credentials import PasswordHasher, PasswordProof
-from auth_core.kernel import Clock, Entropy, Ids
-from auth_core.keys import Sealer
+from auth_core.credentials import PasswordHasher
+from auth_core.kernel import Clock
+from auth_core.organizations import DomainMembership
 from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
@@ -20,7 +20,7 @@ from auth_core.self_service.sign_in_by_mail import MailSignInFlow
 from auth_core.self_service.trail import Trail
 from auth_core.self_service.verify_email import VerifyEmailFlow
 from auth_core.sessions import SessionService
-from auth_core.tokens import SignIn, TokenIssuer
+from auth_core.tokens import SignIn
 from auth_core.users import UserCache, UserService
 
 
@@ -34,26 +34,24 @@ class SelfService:
         users: UserService,
         sessions: SessionService,
         sign_in: SignIn,
-        tokens: TokenIssuer,
+        start: SessionStart,
         hasher: PasswordHasher,
-        sealer: Sealer,
         cache: UserCache,
+        joining: DomainMembership,
         clock: Clock,
-        ids: Ids,
-        entropy: Entropy,
         policy: SelfServicePolicy,
         passwords: NewPassword,
-        proof: PasswordProof,
-        development: bool,
+        again: OwnerCheck,
+        mailed: MailedSecrets,
+        trail: Trail,
     ) -> None:
-        mailed, trail = MailedSecrets(clock, ids, entropy, sealer), Trail(clock, ids)
-        start = SessionStart(sessions, tokens, sign_in)
-        again = OwnerCheck(unit_of_work, proof, passwords, development=development)
-        mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
+        enabled, grace = policy.email_sign_in, policy.deletion_grace
         self.registration = RegistrationFlow(
-            unit_of_work, users, hasher, sign_in, mailed, passwords, start, trail=trail, mode=mode
+            *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),
+            joining=joining,
+            trail=trail,
+            mode=policy.registration,
         )
-        self.verify_email = VerifyEmailFlow(unit_of_work, mailed, trail, cache, clock)
         self.reset_password = ResetPasswordFlow(
             *(unit_of_work, sessions, hasher, mailed, passwords, trail, clock)
         )
@@ -62,7 +60,9 @@ class SelfService:
             trail=trail,
             clock=clock,
         )
-        self.change_email = ChangeEmailFlow(unit_of_work, again, mailed, trail, cache, clock)
+        addresses = (mailed, joining, trail, cache, clock)
+        self.verify_email = VerifyEmailFlow(unit_of_work, *addresses)
+        self.change_email = ChangeEmailFlow(unit_of_work, again, *addresses)
         self.sign_in = MailSignInFlow(unit_of_work, mailed, start, trail, clock, enabled=enabled)
         self.deletion = DeletionFlow(
             unit_of_work, sessions, again, mailed, start, trail, clock, grace=grace

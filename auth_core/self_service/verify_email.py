@@ -6,6 +6,7 @@ from collections.abc import Callable
 from auth_core.audit import AuditAction
 from auth_core.credentials import Purpose
 from auth_core.kernel import Clock, Email, InvalidLink
+from auth_core.organizations import DomainMembership
 from auth_core.self_service.mailed import MailedSecrets, address_of
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.trail import Trail
@@ -19,12 +20,14 @@ class VerifyEmailFlow:
         self,
         unit_of_work: Callable[[], SelfServiceUnitOfWork],
         mailed: MailedSecrets,
+        joining: DomainMembership,
         trail: Trail,
         cache: UserCache,
         clock: Clock,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._mailed = mailed
+        self._joining = joining
         self._trail = trail
         self._cache = cache
         self._clock = clock
@@ -55,6 +58,7 @@ class VerifyEmailFlow:
             user = None if secret.user_id is None else await uow.users.get(secret.user_id)
             if user is None or not user.is_active or user.email != secret.email:
                 raise InvalidLink
+            organization = await self._joining.hold(uow, user.email)
             verified = user.with_verified_email(at=self._clock.now())
             await uow.users.update(verified)
             await self._trail.record(
@@ -64,6 +68,7 @@ class VerifyEmailFlow:
                 self._trail.updated(user.id, "email_verified"),
                 reason="link",
             )
+            await self._joining.join(uow, organization, verified)
             await uow.commit()
         await self._cache.forget_user(user.id)
         return verified

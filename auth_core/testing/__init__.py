@@ -14,6 +14,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.domain_names import InMemoryDomainNames
 from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.metrics import InMemoryMetrics
@@ -45,6 +46,7 @@ __all__ = [
     "InMemoryAuditTrail",
     "InMemoryCore",
     "InMemoryCredentialRepository",
+    "InMemoryDomainNames",
     "InMemoryDomainRepository",
     "InMemoryEventLog",
     "InMemoryFailureSpread",

@@ -13,6 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
+from auth_core.testing.domain_names import InMemoryDomainNames
 from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.receivers import InMemoryReceivers
@@ -48,6 +49,7 @@ class InMemoryCore(Core):
         self.rate_limiter = InMemoryRateLimiter(clock)
         self.metrics = InMemoryMetrics()
         self.entropy = entropy
+        self.names = InMemoryDomainNames()
         self.hasher = ToyPasswordHasher(entropy)
         self.receivers = InMemoryReceivers()
         self.ports = Ports(
@@ -64,6 +66,7 @@ class InMemoryCore(Core):
             clock=clock,
             ids=DeterministicIds(clock, entropy),
             entropy=entropy,
+            domain_names=self.names,
             metrics=self.metrics,
             webhook_sender=self.receivers,
         )

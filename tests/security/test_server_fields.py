@@ -88,6 +88,7 @@ BODIES |= {
     ("patch", TEAM): {"name": "Ops"},
     ("put", f"{TEAM}/members/{{user_id}}"): {"role": "member"},
     ("post", f"{ORGANIZATION}/invitations"): {"email": "nobody@example.com"},
+    ("post", f"{ORGANIZATION}/domains"): {"domain": "acme.example"},
     ("post", "/api/v1/invitations/accept"): {"token": "x"},
 }
 WEBHOOKS = "/api/v1/webhooks"

@@ -129,6 +129,12 @@ INTEGERS = {
     "AUTH_ARGON2_TIME_COST": (1, 10),
     "AUTH_ARGON2_PARALLELISM": (1, 16),
     "AUTH_STEP_UP_MINUTES": (1, 1440),
+    "AUTH_ORGANIZATION_MAX_OWNED": (1, 100_000),
+    "AUTH_ORGANIZATION_MAX_MEMBERS": (1, 1_000_000),
+    "AUTH_ORGANIZATION_MAX_TEAMS": (1, 1_000_000),
+    "AUTH_ORGANIZATION_MAX_DOMAINS": (0, 1000),
+    "AUTH_ORGANIZATION_INVITATION_DAYS": (1, 30),
+    "AUTH_ORGANIZATION_DELETION_GRACE_DAYS": (0, 365),
 }
 NOT_INTEGERS = ["1.0", "1e3", "0x10", "1_0", "٣", "ten", "1 0", "1\x000", "\udcff", "-", "+", "NaN"]
 
@@ -227,6 +233,12 @@ TEXTS = {
         "text", "[]", "1", "[" * 9000, '{"a": 1}', '{"a": []}', '{"A": ["read"]}',
         '{"a": ["read all"]}', '{"users": ["read"]}',
         json.dumps({f"a{n}": ["read"] for n in range(65)}),
+    ],
+    "AUTH_ORGANIZATION_CREATION": ["nobody", "yes"],
+    "AUTH_ORGANIZATION_DNS_SERVERS": [
+        "dns.example", "192.0.2.1,", ",", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:x",
+        "192.0.2.1/24", "user@192.0.2.1", "[2001:db8::1", "2001:db8::1:99999", "192.0.2.256",
+        "192.0.2.1 192.0.2.2", ",".join(["192.0.2.1"] * 9), "udp://192.0.2.1",
     ],
     "AUTH_CLIENTS": [
         "canary", "{}", "[1]", '["canary"]', "[" * 9000,
@@ -765,3 +777,20 @@ def test_importing_the_settings_loads_nothing_heavy():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=root)
 
     assert b"[]\n" == run.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("192.0.2.53", ["192.0.2.53:53"]),
+        ("192.0.2.53, 192.0.2.54:5353", ["192.0.2.53:53", "192.0.2.54:5353"]),
+        ("2001:db8::53", ["[2001:db8::53]:53"]),
+        ("[2001:DB8::53]:5353", ["[2001:db8::53]:5353"]),
+    ],
+)
+def test_name_servers_are_addresses_with_a_port(text, shown):
+    settings = load_settings({"AUTH_ORGANIZATION_DNS_SERVERS": text})
+
+    assert shown == [str(each) for each in settings.organizations.dns_servers]
+    told = {name: value for name, value, _ in describe(settings)}
+    assert ", ".join(shown) == told["AUTH_ORGANIZATION_DNS_SERVERS"]

@@ -17,6 +17,9 @@ from auth_core.organizations.events import (
     MembershipRoleChanged,
     OrganizationCreated,
     OrganizationDeleted,
+    OrganizationDomainClaimed,
+    OrganizationDomainRemoved,
+    OrganizationDomainVerified,
     OrganizationRemoved,
     OrganizationRestored,
     OrganizationUpdated,
@@ -59,6 +62,7 @@ SUBJECT = {"id": EventId(IDS.uuid()), "occurred_at": CLOCK.now(), "user_id": Use
 SESSION = IDS.uuid()
 
 ROLE, TEAM, INVITATION = IDS.uuid(), {"team_id": IDS.uuid()}, {"invitation_id": IDS.uuid()}
+DOMAIN = {"domain_id": IDS.uuid()}
 
 EVENTS = [
     (RoleCreated(**SUBJECT, role_id=ROLE), "role.created"),
@@ -98,6 +102,9 @@ EVENTS = [
     (UserSignInFailed(**SUBJECT, consecutive_failures=3), "user.sign_in_failed"),
     (UserPasswordDisabled(**SUBJECT), "user.password_disabled"),
     (UserPasswordUnlocked(**SUBJECT), "user.password_unlocked"),
+    (OrganizationDomainClaimed(**SUBJECT, **DOMAIN), "organization.domain_claimed"),
+    (OrganizationDomainVerified(**SUBJECT, **DOMAIN), "organization.domain_verified"),
+    (OrganizationDomainRemoved(**SUBJECT, **DOMAIN), "organization.domain_removed"),
     (UserLoggedIn(**SUBJECT, session_id=SESSION), "user.logged_in"),
     (SessionCreated(**SUBJECT, session_id=SESSION), "session.created"),
     (SessionRevoked(**SUBJECT, session_id=SESSION, reason=EndReason.LOGOUT), "session.revoked"),
@@ -167,7 +174,7 @@ def test_events_hold_no_personal_data():
         "consecutive_failures",
         *("source", "accounts", "window"),
         "endpoint_id",
-        *("previous_role", "team_id", "invitation_id", "role_id"),
+        *("previous_role", "team_id", "invitation_id", "role_id", "domain_id"),
     } == fields
 
 
