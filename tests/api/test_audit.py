@@ -10,7 +10,7 @@ import pytest
 from auth_core.audit import AuditAction
 from auth_core.kernel import OrganizationId, UserId
 from auth_core.testing.contracts.audit_trail import new_record
-from tests.api.asking import AUTH, expect_problem
+from tests.api.asking import AUTH, PASSWORD, expect_problem
 from tests.api.people import USERS, People
 from tests.serving import Client
 
