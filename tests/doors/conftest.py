@@ -20,6 +20,7 @@ VARIANTS = {
         "REGISTRATION_MODE": "open",
         "RATE_LIMIT_ENABLED": "false",
     },
+    "verified": {"ENVIRONMENT": "production", "RATE_LIMIT_ENABLED": "false"},
     "closed": {"ENABLE_REGISTRATION": "false"},
 }
 

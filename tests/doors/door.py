@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tests.mailbox import Mailbox
+
 
 class Refused(Exception):
     """A door said no; ``code`` is the stable code of the wire contract."""
@@ -58,6 +60,24 @@ class Door(Protocol):
 
     async def end_all(self, access_token: str) -> int: ...
 
+    async def ask_to_register(self, username: str, password: str, email: str) -> None:
+        """Register where the address is proven first."""
+        ...
+
+    async def take_registration(self, token: str) -> Tokens: ...
+
+    async def forgot(self, name: str) -> None: ...
+
+    async def reset(self, token: str, new_password: str) -> None: ...
+
+    async def change_password(self, access_token: str, current: str, new: str) -> Tokens: ...
+
+    async def shut_out(self, access_token: str, user_id: str) -> None:
+        """Disable an account, as the administrator who has the token."""
+        ...
+
+    async def let_in(self, access_token: str, user_id: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class House:
@@ -69,6 +89,9 @@ class House:
     """Shut the user with this id out."""
     expired: Door
     """Signs in with access tokens that are past their time."""
+    hire: Callable[[str, str], Awaitable[object]]
+    """Make an administrator with this name and password."""
+    mailbox: Mailbox
 
 
 async def refusal(asking: Awaitable[object]) -> str:

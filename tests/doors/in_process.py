@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 import msgspec
@@ -24,8 +26,13 @@ from auth_core import (
     Username,
     in_memory_core,
 )
-from auth_core.kernel import Clock, NotFound
+from auth_core.kernel import Clock, NotFound, Secret
+from auth_core.sessions import SessionOrigin
 from tests.doors.door import House, Refused, Seen, Tokens
+from tests.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from app.container import Container
 
 
 class CoreDoor:
@@ -88,6 +95,54 @@ class CoreDoor:
         with refusing():
             return await self.core.sessions.end_all(who.user.id, EndReason.REVOKED_ALL)
 
+    async def ask_to_register(self, username: str, password: str, email: str) -> None:
+        with refusing():
+            self._tick()
+            registration = Registration.parse(username=username, email=email)
+            await self.core.self_service.registration.register(
+                registration, password, origin=SessionOrigin()
+            )
+
+    async def take_registration(self, token: str) -> Tokens:
+        with refusing():
+            flow = self.core.self_service.registration
+            return tokens(await flow.verify(token, origin=SessionOrigin()))
+
+    async def forgot(self, name: str) -> None:
+        with refusing():
+            self._tick()
+            parsed = Email.parse(name) if "@" in name else Username.parse(name)
+            await self.core.self_service.reset_password.send(parsed)
+
+    async def reset(self, token: str, new_password: str) -> None:
+        with refusing():
+            await self.core.self_service.reset_password.reset(token, new_password)
+
+    async def change_password(self, access_token: str, current: str, new: str) -> Tokens:
+        who = await self._principal(access_token)
+        with refusing():
+            flow = self.core.self_service.change_password
+            changed = await flow.change(
+                who.user, current_password=current, new_password=new, origin=SessionOrigin()
+            )
+            return tokens(changed)
+
+    async def shut_out(self, access_token: str, user_id: str) -> None:
+        who = await self._principal(access_token)
+        with refusing():
+            await self.core.administration.disable(who.user, UserId(UUID(user_id)))
+
+    async def let_in(self, access_token: str, user_id: str) -> None:
+        who = await self._principal(access_token)
+        with refusing():
+            await self.core.administration.enable(who.user, UserId(UUID(user_id)))
+
+    async def hire(self, username: str, password: str) -> None:
+        """What an operator does."""
+        registration = Registration.parse(username=username)
+        roles = ("user", "admin")
+        await self.core.accounts.create(registration, password=Secret(password), roles=roles)
+
     async def disable(self, user_id: str) -> None:
         """What an operator does."""
         await self.core.lifecycle.disable(UserId(UUID(user_id)))
@@ -135,6 +190,11 @@ def yesterday(core: InMemoryCore | ConnectedCore) -> CoreDoor:
     return CoreDoor(Core(ports, core.options))
 
 
+def mailbox(core: Core) -> Mailbox:
+    """The letters of a house."""
+    return Mailbox(cast("Container", SimpleNamespace(core=core)))
+
+
 @asynccontextmanager
 async def memory_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
     """The core in memory, with the options that these settings mean."""
@@ -144,7 +204,7 @@ async def memory_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
         core.clock.advance(timedelta(milliseconds=1))
 
     first, second = CoreDoor(core, tick), CoreDoor(core.another_worker(), tick)
-    yield House(first, second, first.disable, yesterday(core))
+    yield House(first, second, first.disable, yesterday(core), first.hire, mailbox(core))
 
 
 @asynccontextmanager
@@ -164,4 +224,5 @@ async def servers_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
             for _ in range(2)
         ]
         door = CoreDoor(first)
-        yield House(door, CoreDoor(second), door.disable, yesterday(first))
+        other, late = CoreDoor(second), yesterday(first)
+        yield House(door, other, door.disable, late, door.hire, mailbox(first))

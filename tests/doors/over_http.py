@@ -3,12 +3,15 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from tests.api.asking import AUTH, ask_raw
 from tests.doors.door import House, Refused, Seen, Tokens
 from tests.doors.in_process import servers_house
 from tests.serving import Client, serving
+
+USERS = "/api/v1/users"
 
 
 class HttpDoor:
@@ -53,6 +56,32 @@ class HttpDoor:
             (await self._ask("POST", "dev/revoke-all-tokens", access_token))["revoked_tokens"]
         )
 
+    async def ask_to_register(self, username: str, password: str, email: str) -> None:
+        body = {"username": username, "password": password, "email": email}
+        await self._ask("POST", "register", body=body)
+
+    async def take_registration(self, token: str) -> Tokens:
+        return tokens(await self._ask("POST", "verify-registration", body={"token": token}))
+
+    async def forgot(self, name: str) -> None:
+        field = "email" if "@" in name else "username"
+        await self._ask("POST", "forgot-password", body={field: name})
+
+    async def reset(self, token: str, new_password: str) -> None:
+        await self._ask(
+            "POST", "reset-password", body={"token": token, "new_password": new_password}
+        )
+
+    async def change_password(self, access_token: str, current: str, new: str) -> Tokens:
+        body = {"current_password": current, "new_password": new}
+        return tokens(await self._ask("POST", "me/password", access_token, body=body))
+
+    async def shut_out(self, access_token: str, user_id: str) -> None:
+        await self._ask("POST", f"{USERS}/{user_id}/disable", access_token)
+
+    async def let_in(self, access_token: str, user_id: str) -> None:
+        await self._ask("POST", f"{USERS}/{user_id}/enable", access_token)
+
     async def _ask(
         self, method: str, path: str, token: str | None = None, body: dict[str, Any] | None = None
     ) -> Any:
@@ -62,9 +91,8 @@ class HttpDoor:
             headers.append((b"content-type", b"application/json"))
             given = {name: value for name, value in body.items() if value is not None}
             chunks = [json.dumps(given).encode()]
-        answer = await ask_raw(
-            self._client, method, f"{AUTH}/{path}", headers=headers, chunks=chunks
-        )
+        whole = path if path.startswith("/") else f"{AUTH}/{path}"
+        answer = await ask_raw(self._client, method, whole, headers=headers, chunks=chunks)
         if answer.is_success:
             return answer.json() if answer.content else None
         raise Refused(answer.json()["code"])
@@ -91,4 +119,4 @@ async def http_house(environ: Mapping[str, str]) -> AsyncIterator[House]:
         serving(settings) as first,
         serving(settings) as second,
     ):
-        yield House(HttpDoor(first), HttpDoor(second), operated.disable, operated.expired)
+        yield replace(operated, door=HttpDoor(first), second=HttpDoor(second))
