@@ -6,6 +6,7 @@ decided by `auth_core.access.decide`, from what the session cache knows about th
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import HTTPScope, Scope
 
 from auth_core.access import (
+    EVERYDAY,
     Context,
     Permission,
     Reason,
@@ -82,7 +84,8 @@ class RouteAccess:
     """Decides about routes that require a permission."""
 
     def __init__(self, book: RoleBook, team_place: TeamPlace) -> None:
-        self._book = book
+        # an equal key means equal roles: nothing in here can be out of date
+        self._subject_of = lru_cache(maxsize=2048)(partial(subject_of, book))
         self._team_place = team_place
 
     async def admit(self, scope: HTTPScope, principal: Principal, declared: object) -> None:
@@ -108,7 +111,7 @@ class RouteAccess:
         subject = scope.get(SUBJECT)
         if not isinstance(subject, Subject):
             user = principal.user
-            subject = subject_of(self._book, user.id, user.roles, principal.grants)
+            subject = self._subject_of(user.id, user.roles, principal.grants)
             scope[SUBJECT] = subject  # type: ignore[literal-required]
         return subject
 
@@ -119,8 +122,9 @@ class RouteAccess:
         """
         caller = scope.get("auth")
         if isinstance(caller, Principal):
-            impersonated = caller.session.impersonator_id is not None
-            return Asker(self.subject(scope, caller), Context(impersonated=impersonated))
+            own = caller.session.impersonator_id is None
+            context = EVERYDAY if own else Context(impersonated=True)
+            return Asker(self.subject(scope, caller), context)
         if not isinstance(caller, Client):
             raise AuthenticationRequired
         if not caller.may(ClientPermission.CHECK):

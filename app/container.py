@@ -279,12 +279,9 @@ def options(settings: Settings) -> Options:
         issuer=settings.tokens.issuer,
         audience=settings.tokens.audience,
         access_lifetime=timedelta(minutes=settings.tokens.access_minutes),
+        permissions_claim=settings.tokens.permissions_bytes,
         session_idle_lifetime=timedelta(days=settings.tokens.refresh_days),
-        session_lifetime=timedelta(
-            days=max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)
-            if settings.sessions.max_days is None
-            else settings.sessions.max_days
-        ),
+        session_lifetime=_session_lifetime(settings),
         key_rotation_period=timedelta(days=settings.security.key_rotation_days),
         refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
         retention=_retention(settings),
@@ -312,6 +309,11 @@ def options(settings: Settings) -> Options:
             deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
         ),
     )
+
+
+def _session_lifetime(settings: Settings) -> timedelta:
+    longest = max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)
+    return timedelta(days=settings.sessions.max_days or longest)
 
 
 def _organizations(settings: OrganizationSettings) -> OrganizationPolicy:

@@ -131,28 +131,51 @@ def _itself(scope: Scope) -> object:
 
 def _is_small(scope: Scope) -> bool:
     """Whether no other size than one that we take is announced."""
-    return all(
-        value.isdigit() and int(value) <= MAX_BODY_BYTES
-        for name, value in scope["headers"]
-        if name == b"content-length"
-    )
+    for name, value in scope["headers"]:
+        if name == b"content-length" and not (value.isdigit() and int(value) <= MAX_BODY_BYTES):
+            return False
+    return True
+
+
+class _InTime:
+    """`asyncio.timeout` of a body, at an eighth of what that costs. Raises HTTPException(408)."""
+
+    __slots__ = ("_cancelling", "_over", "_task", "_timer")
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is served in a task")
+        self._task, self._cancelling, self._over = task, task.cancelling(), False
+        self._timer = task.get_loop().call_later(BODY_SECONDS, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self._over = True
+        self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        self._timer.cancel()
+        if not self._over:
+            return
+        alone = self._task.uncancel() <= self._cancelling  # of two who cancel the other is heard
+        if alone and kind is asyncio.CancelledError:
+            raise HTTPException(status_code=HTTPStatus.REQUEST_TIMEOUT) from error
 
 
 async def _receive_body(receive: Receive) -> list[HTTPReceiveMessage]:
     """The messages of a whole body, in time (SEC-52), or as far as it is acceptable."""
     messages: list[HTTPReceiveMessage] = []
     size, more = 0, True
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while more and size <= MAX_BODY_BYTES:
-                message = cast("HTTPReceiveMessage", await receive())
-                messages.append(message)
-                if message["type"] != "http.request":
-                    break
-                size += len(message["body"])
-                more = message.get("more_body", False)
-    except TimeoutError as error:
-        raise HTTPException(status_code=HTTPStatus.REQUEST_TIMEOUT) from error
+    with _InTime():
+        while more and size <= MAX_BODY_BYTES:
+            message = cast("HTTPReceiveMessage", await receive())
+            messages.append(message)
+            if message["type"] != "http.request":
+                break
+            size += len(message["body"])
+            more = message.get("more_body", False)
     return messages
 
 
@@ -160,7 +183,7 @@ def _read(messages: list[HTTPReceiveMessage], kind: type[msgspec.Struct]) -> obj
     """The body as Litestar would read it, or None if anything is wrong with it."""
     if messages[-1]["type"] != "http.request" or messages[-1].get("more_body"):
         return None
-    body = b"".join(message["body"] for message in messages if message["type"] == "http.request")
+    body = b"".join([each["body"] for each in messages if each["type"] == "http.request"])
     if len(body) > MAX_BODY_BYTES:
         return None
     try:

@@ -51,7 +51,8 @@ FORM_CREDENTIALS: dict[str, Any] = {"form_credentials": True}
 CLIENTS_WELCOME: dict[str, Any] = {"clients_welcome": True}
 """Of a public route where a registered caller may say who it is (HTTP Basic)."""
 PEOPLE_OR_CLIENTS: dict[str, Any] = OWN_ACCOUNT | {"clients_too": True}
-"""Of a route for whoever is signed in, and for registered callers (HTTP Basic); it asks which."""
+"""Of a route for whoever is signed in, and for registered callers (HTTP Basic); it asks which, and
+writes nothing."""
 
 # Said per operation: the gateway merges documents and would lose what the whole document says.
 BY_ANYBODY: tuple[SecurityRequirement, ...] = ({},)
@@ -167,26 +168,27 @@ class Gate:
         if "clients_only" in opt:
             self._admit_client(scope, in_form="form_credentials" in opt)
         elif "clients_welcome" in opt:
-            self._greet_client(scope)
-        elif "public" not in opt and not ("clients_too" in opt and self._greet_client(scope)):
-            principal = await self._admit_person(scope, opt)
+            self._is_client(scope, _authorization(scope))
+        elif "public" not in opt:
+            sent = _authorization(scope)
+            if not ("clients_too" in opt and self._is_client(scope, sent)):
+                principal = await self._admit_person(scope, opt, sent)
         if self._limits is not None:
             await self._limits.admit(scope)
         if scope["method"] in _WITH_BODY and "data" in handler.parsed_fn_signature.parameters:
             _require_json(scope)
         session = None if principal is None else principal.session
-        if session is None or (
-            scope["method"] not in _WITH_BODY and session.impersonator_id is None
-        ):
+        writes = scope["method"] in _WITH_BODY and "clients_too" not in opt
+        if session is None or not (writes or session.impersonator_id is not None):
             await self._call(scope, receive, send, next_app)
             return
         # every event and audit record of this request is marked
         with acting(session.impersonator_id), through(session.id):
             await self._call(scope, receive, send, next_app)
 
-    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any]) -> Principal:
+    async def _admit_person(self, scope: HTTPScope, opt: Mapping[str, Any], sent: str) -> Principal:
         """Let somebody who is signed in pass; returns who that is."""
-        principal = await self._authenticator.authenticate(bearer_token(_authorization(scope)))
+        principal = await self._authenticator.authenticate(bearer_token(sent))
         scope["auth"] = principal
         await self._access.admit(scope, principal, opt.get(OPTION))
         actor = principal.session.impersonator_id
@@ -203,9 +205,8 @@ class Gate:
             scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
         _require_form(scope)
 
-    def _greet_client(self, scope: HTTPScope) -> bool:
+    def _is_client(self, scope: HTTPScope, sent: str) -> bool:
         """Note which registered caller this is; whether it is one. A bearer token says nothing."""
-        sent = _authorization(scope)
         if sent.partition(" ")[0].lower() != "basic":
             return False
         scope["auth"] = self._clients.authenticate(*basic_credentials(sent))
@@ -248,6 +249,8 @@ def _media_type(scope: Scope) -> bytes:
 
 def _require_json(scope: Scope) -> None:
     """Refuse a body that does not say it is JSON: a form cannot pass for one (SEC-47)."""
+    if _values(scope, b"content-type") == [b"application/json"]:
+        return  # as nearly everybody says it
     if _media_type(scope) == b"application/json":
         return
     if (

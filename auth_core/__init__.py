@@ -8,6 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from auth_core.access import (
+        Context,
+        Decision,
+        PermissionRegistry,
+        Resource,
+        Subject,
+        decide,
+        explain,
+        subject_of,
+    )
     from auth_core.core import Core, CoreUnitOfWork, Options, Ports
     from auth_core.kernel import (
         AuthCoreError,
@@ -36,6 +46,16 @@ if TYPE_CHECKING:
     from auth_core.users import Registration, User, UserStatus
 
 _HOMES = {
+    "auth_core.access": (
+        "Context",
+        "Decision",
+        "PermissionRegistry",
+        "Resource",
+        "Subject",
+        "decide",
+        "explain",
+        "subject_of",
+    ),
     "auth_core.core": (
         "Core",
         "CoreUnitOfWork",
@@ -98,8 +118,10 @@ __all__ = [
     "AuthCoreError",
     "AuthenticationFailed",
     "ConcurrentUpdate",
+    "Context",
     "Core",
     "CoreUnitOfWork",
+    "Decision",
     "Email",
     "EmailTaken",
     "EndReason",
@@ -109,10 +131,12 @@ __all__ = [
     "InvalidToken",
     "Misconfigured",
     "Options",
+    "PermissionRegistry",
     "Ports",
     "Principal",
     "Registration",
     "RegistrationMode",
+    "Resource",
     "Secret",
     "SelfServicePolicy",
     "Session",
@@ -121,6 +145,7 @@ __all__ = [
     "SessionState",
     "SignInPolicy",
     "SignedIn",
+    "Subject",
     "SyncTokenVerifier",
     "TokenExpired",
     "TokenVerifier",
@@ -131,7 +156,10 @@ __all__ = [
     "UserStatus",
     "Username",
     "UsernameTaken",
+    "decide",
+    "explain",
     "in_memory_core",
+    "subject_of",
 ]
 
 

@@ -49,6 +49,7 @@ from auth_core.tokens import (
     AccessTokenVerification,
     Authenticator,
     OrganizationSwitch,
+    PermissionsClaim,
     Reauthentication,
     RefreshGrant,
     RefreshTokenReader,
@@ -180,7 +181,7 @@ class Core:
             start=SessionStart(self.sessions, issuer, self.sign_in),
             hasher=ports.password_hasher,
             cache=ports.session_cache,
-            joining=self.organizations.joining,
+            organizations=self.organizations,
             clock=ports.clock,
             policy=options.self_service,
             mailed=MailedSecrets(ports.clock, ports.ids, ports.entropy, ports.sealer),
@@ -250,6 +251,9 @@ class Core:
             issuer=options.issuer,
             audience=options.audience,
             access_lifetime=options.access_lifetime,
+            permissions=PermissionsClaim(self.role_book, longest=options.permissions_claim)
+            if options.permissions_claim
+            else None,
             metrics=ports.metrics,
         )
 

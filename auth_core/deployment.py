@@ -90,6 +90,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How long a session lasts at most (NIST SP 800-63B-4 §2.1.3)."""
     refresh_parallel_window: timedelta = timedelta(seconds=10)
     """How long a refresh token still gets the newest one after its successor was redeemed."""
+    permissions_claim: int = 0
+    """Bytes of JSON that the claim ``permissions`` of an access token may have; 0 for no claim."""
     key_rotation_period: timedelta = timedelta(days=30)
     jwks_max_age: timedelta = timedelta(minutes=5)
     """How long relying services may keep a copy of the JWKS; our gateways keep it for 300 s."""

@@ -14,6 +14,7 @@ from auth_core.mail import LetterRenderer, Message
 DEFAULT_PATHS: Mapping[MailTemplate, str] = {
     MailTemplate.VERIFY_REGISTRATION: "/account/verify-registration",
     MailTemplate.REGISTRATION_INVITATION: "/account/register",
+    MailTemplate.ORGANIZATION_INVITATION: "/account/join",
     MailTemplate.VERIFY_EMAIL: "/account/verify-email",
     MailTemplate.RESET_PASSWORD: "/account/reset-password",
     MailTemplate.CHANGE_EMAIL: "/account/change-email",
@@ -115,7 +116,9 @@ class CatalogueRenderer:
         path = self._paths.get(letter.template)
         if path is None:
             return None
-        return f"{self._public_url}{path}?token={quote(letter.values['token'], safe='')}"
+        # an invitation is shown, too: its link carries what can also be entered
+        token = letter.values.get("token") or letter.values["code"]
+        return f"{self._public_url}{path}?token={quote(token, safe='')}"
 
 
 def _marked(paragraph: str, *, html: bool) -> str:

@@ -91,6 +91,22 @@ class SmtpMailer:
         finally:
             client.close()
 
+    async def greet(self) -> None:
+        """Let the server admit us, and leave. Raises MailServerDown."""
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._server.timeout_seconds):
+                await client.connect()
+                if client.last_ehlo_response is None:
+                    await client.ehlo()
+            await _take_leave(client)
+        except aiosmtplib.SMTPResponseException as refused:
+            raise MailServerDown(f"smtp_{refused.code}") from None
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise _failure(error, admitted=False) from None
+        finally:
+            client.close()
+
     def _client(self) -> aiosmtplib.SMTP:
         server = self._server
         return aiosmtplib.SMTP(

@@ -156,14 +156,16 @@ class PermissionController(Controller):
         platform or in the organization of the object.
         """
         asked = data.questions()
+        if data.checks is None:  # what nearly everybody asks, at half the price
+            question = _question(asked[0])
+            [decision] = await permission_checks.answer(asker, (question,))
+            return json_answer(_answer(decision, question, explained=data.explain))
         questions = [_question(one) for one in asked]
         decisions = await permission_checks.answer(asker, questions)
         results = [
             _answer(decision, question, explained=data.explain)
             for decision, question in zip(decisions, questions, strict=True)
         ]
-        if data.checks is None:
-            return json_answer(results[0])
         return json_answer(
             AuthPermissionDecision(
                 allowed=all(result.allowed for result in results), results=tuple(results)
@@ -225,8 +227,8 @@ def resource_from(kind: str, sent: AuthCheckedResource) -> Resource:
 def _answer(decision: Decision, question: Question, *, explained: bool) -> AuthPermissionAnswer:
     return AuthPermissionAnswer(
         allowed=decision.allowed,
-        reason=decision.reason.value,
-        scope=None if decision.scope is None else decision.scope.value,
+        reason=decision.reason,
+        scope=decision.scope,
         role=decision.role,
         explanation=explain(decision, question.permission, question.resource)
         if explained

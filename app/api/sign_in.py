@@ -26,6 +26,7 @@ from auth_core.kernel import (
     Source,
     Username,
 )
+from auth_core.organizations import InvitationToken
 from auth_core.self_service import SelfService
 from auth_core.sessions import SessionOrigin
 from auth_core.tokens import SignIn
@@ -55,7 +56,13 @@ class AuthRegisterRequest(msgspec.Struct, frozen=True, kw_only=True):
     ) = None
     password: _Password | None = None
     invitation_token: (
-        Annotated[str, msgspec.Meta(description="Needed where registration is by invitation.")]
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="Needed where registration is by invitation. An organization's works"
+                " wherever people can register, proves its address, and makes a member."
+            ),
+        ]
         | None
     ) = None
 
@@ -226,10 +233,16 @@ async def _register(
     registration = Registration.parse(
         username=data.username, email=data.email, display_name=data.display_name
     )
+    invitation = data.invitation_token
+    if invitation is not None and InvitationToken.fits(invitation):
+        joined = await self_service.joining.register(
+            registration, data.password, invitation, origin=origin
+        )
+        return json_answer(AuthTokens.of(joined), status=201)
     if self_service.registration.writes_to(registration.email):
         await attempts.letter(registration.email)
     signed_in = await self_service.registration.register(
-        registration, data.password, invitation=data.invitation_token, origin=origin
+        registration, data.password, invitation=invitation, origin=origin
     )
     if signed_in is None:
         return json_answer(AuthAccepted(message=PROOF_NEEDED), status=202)

@@ -80,6 +80,7 @@ class WellKnownController(Controller):
             claims_supported=(
                 *("sub", "iss", "aud", "iat", "exp", "jti", "sid", "username", "email"),
                 *("email_verified", "roles", "scopes", "organization_id"),
+                *(("permissions",) if options.permissions_claim else ()),
             ),
         )
 

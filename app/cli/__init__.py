@@ -9,6 +9,7 @@ _COMMANDS = {
     "worker": "app.cli.worker:worker",
     "migrate": "app.cli.migrate:migrate",
     "config": "app.cli.config:config",
+    "doctor": "app.cli.doctor:doctor",
     "user": "app.cli.user:user",
     "key": "app.cli.key:key",
     "audit": "app.cli.audit:audit",
@@ -19,9 +20,10 @@ _COMMANDS = {
 }
 _SUMMARIES = {
     "serve": "Serve the API, on embedded servers unless others are configured.",
-    "worker": "Rotate keys, send mail, remove and erase what is over; part of serve by default.",
+    "worker": "Rotate keys, send mail and webhooks, remove what is over; part of serve by default.",
     "migrate": "Bring the database schema up to date.",
     "config": "Check or show the settings.",
+    "doctor": "Look at settings, clocks, servers, keys and mail; say what to do.",
     "user": "Create, find, invite, change, import, export and erase accounts.",
     "key": "List, rotate and revoke signing keys.",
     "audit": "Verify and export the audit trail.",

@@ -15,7 +15,7 @@ from app.settings import Settings
 @click.command()
 @click.option("--once", is_flag=True, help="Do all that is due, then exit: for cron.")
 def worker(once: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Rotate keys, send mail, remove what is over and erase deleted accounts, until stopped.
+    """Rotate keys, send mail and webhooks, remove and erase what is over, until stopped.
 
     `fm-auth serve` does so by itself unless AUTH_EMBEDDED_WORKER is false. Any number may run.
     """

@@ -68,6 +68,7 @@ RULES = (
         MASK,
     ),
     _rule("eyj", r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,4}", MASK),
+    _rule("whsec_", r"whsec_[A-Za-z0-9+/=_-]+", MASK),
     _rule("$argon2", r"\$argon2[a-z]{1,2}\$[^\s\"']+", MASK),
     _rule("://", r"://\S+", _mask_user_info),
     _rule(

@@ -16,7 +16,7 @@ from app.pages.words import preferred, words
 from app.security import PUBLIC
 from auth_core.core import Options
 from auth_core.credentials import DEVELOPMENT_PASSWORD_MIN, PASSWORD_MAX_BYTES, PASSWORD_MIN
-from auth_core.kernel import AuthCoreError, InvalidInput, InvalidLink, Unavailable
+from auth_core.kernel import AuthCoreError, Email, InvalidInput, InvalidLink, Unavailable
 from auth_core.kernel.identity import DISPLAY_NAME_MAX, USERNAME_MAX
 from auth_core.self_service import SelfService
 from auth_core.users import Registration, User
@@ -179,15 +179,63 @@ class AccountPagesController(Controller):
 
         return await _answered(request, take)
 
+    @get("/join")
+    async def show_join(
+        self,
+        request: HtmlRequest,
+        options: NamedDependency[Options],
+        self_service: NamedDependency[SelfService],
+        token: FromQuery[str] = "",
+    ) -> Html:
+        """Ask those whom an organization has invited for a name and a password.
+
+        Whoever has an account is shown the invitation, to enter it where they are signed in.
+        """
+
+        async def show(said: Words) -> Html:
+            welcome = await self_service.joining.welcome(token)
+            told = said["join"]
+            if welcome.has_account:
+                text = {"done": told["title"]}
+                return page("done.html", {**said, "pasted": told["again"]}, text=text, pasted=token)
+            intro = told["intro"].format(organization=welcome.organization, email=welcome.email)
+            return form(said, "join", token, intro=intro, fields=_names(said, options, {}))
+
+        return await _answered(request, show)
+
+    @post("/join", status_code=200)
+    async def take_join(
+        self,
+        request: HtmlRequest,
+        options: NamedDependency[Options],
+        self_service: NamedDependency[SelfService],
+    ) -> Html:
+        """Make the account of the invited, and make them a member."""
+
+        async def take(said: Words) -> Html:
+            sent = await read_form(request)
+            token, password = sent.get("token", ""), sent.get("password", "")
+            try:
+                email = (await self_service.joining.welcome(token)).email
+                await self_service.joining.accept(_registration(sent, email), password, token)
+            except InvalidInput as error:
+                return _again(said, "join", token, _names(said, options, sent), error)
+            return _done(said, "join")
+
+        return await _answered(request, take)
+
 
 async def _register(self_service: SelfService, sent: Mapping[str, str], token: str) -> None:
-    email = await self_service.registration.invited(token)
-    registration = Registration.parse(
+    registration = _registration(sent, await self_service.registration.invited(token))
+    await self_service.registration.accept(registration, sent.get("password", ""), token)
+
+
+def _registration(sent: Mapping[str, str], email: Email) -> Registration:
+    return Registration.parse(
         username=sent.get("username", ""),
         email=email.value,
         display_name=sent.get("display_name") or None,
     )
-    await self_service.registration.accept(registration, sent.get("password", ""), token)
 
 
 def _said(request: HtmlRequest) -> Words:

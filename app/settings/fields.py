@@ -57,6 +57,16 @@ _TOKENS = (
         description="Life of a refresh token: how long a session lasts without a refresh",
     ),
     Field(
+        name="AUTH_PERMISSIONS_CLAIM_BYTES",
+        attribute="tokens.permissions_bytes",
+        kind=parse.integer(0, 4096),
+        default="0",
+        default_note="no claim",
+        example="2048",
+        description="How long the claim `permissions` of an access token may be; a token of whoever"
+        " may do more goes without. It is as old as the token",
+    ),
+    Field(
         name="JWT_SECRET_KEY",
         attribute="tokens.secret_key",
         kind=parse.secret_text(1, 4096),
@@ -260,8 +270,8 @@ _WORKER = (
         attribute="worker.embedded",
         kind=parse.boolean(),
         default="true",
-        description="Whether `fm-auth serve` also rotates keys and removes what is over; with false"
-        " run `fm-auth worker` beside it",
+        description="Whether `fm-auth serve` also rotates keys, sends mail, events and webhooks,"
+        " and removes what is over; with false run `fm-auth worker` beside it",
     ),
     Field(
         name="AUTH_SESSION_RETENTION_DAYS",

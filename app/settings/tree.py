@@ -68,6 +68,7 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     audience: str
     access_minutes: int
     refresh_days: int
+    permissions_bytes: int
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Access: permissions, roles, and the one decision about who may do what."""
 
-from auth_core.access.deciding import decide
+from auth_core.access.deciding import decide, effective
 from auth_core.access.decision import UNKNOWN_PERMISSION, UNKNOWN_SUBJECT, Decision, Reason
 from auth_core.access.explaining import explain
 from auth_core.access.granting import (
@@ -44,6 +44,7 @@ __all__ = [
     "TeamGrant",
     "action_of",
     "decide",
+    "effective",
     "explain",
     "require_may_assign",
     "require_may_assign_in_team",

@@ -37,6 +37,19 @@ def decide(
     return decision
 
 
+def effective(
+    subject: Subject, organization_id: OrganizationId | None = None, context: Context = EVERYDAY
+) -> frozenset[str]:
+    """All that `decide` allows the subject by their roles, on the platform or in an organization.
+
+    What they may do in a team, or because something is their own, is more.
+    """
+    held = subject.held_in(organization_id)
+    if not context.impersonated:
+        return held
+    return frozenset(action for action in held if not _needs_the_person(action))
+
+
 def _decide(subject: Subject, action: str, resource: Resource) -> Decision:
     organization_id = resource.organization_id
     granted = _granted(subject, action, organization_id, resource.team_id)

@@ -74,6 +74,10 @@ class KeyService:
         async with self._unit_of_work() as uow:
             return await uow.keys.all()
 
+    async def examined(self) -> list[tuple[SealedKey, str]]:
+        """All keys as they are stored, each with why the master key does not open it, or ""."""
+        return [(key, self._vault.problem_of(key)) for key in await self.stored()]
+
     async def tend(self) -> tuple[SealedKey | str, ...]:
         """Do what is due: publish the next keys, activate them, forget dead ones.
 

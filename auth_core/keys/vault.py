@@ -34,6 +34,14 @@ class KeyVault:
         _require_public_part(key, private)
         return SigningKey(**_facts(key), private_jwk=private)
 
+    def problem_of(self, key: SealedKey) -> str:
+        """Why `open` refuses the key, for an operator, or ""."""
+        try:
+            self.open(key)
+        except Misconfigured as error:
+            return error.message
+        return ""
+
     def open_beside(self, ring: KeyRing, keys: list[SealedKey]) -> tuple[KeyRing, str]:
         """The ring of ``keys``, and why one of them is missing in it, or "".
 

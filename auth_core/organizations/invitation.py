@@ -58,6 +58,11 @@ class InvitationToken(msgspec.Struct, frozen=True):
             raise InvalidLink
         return cls(OrganizationId(UUID(found[1])), Secret(found[2]))
 
+    @staticmethod
+    def fits(text: str) -> bool:
+        """Whether it looks like one, and not like an invitation to register."""
+        return _TOKEN.fullmatch(text) is not None
+
     @property
     def digest(self) -> bytes:
         """What finds the invitation."""

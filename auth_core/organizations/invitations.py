@@ -165,6 +165,18 @@ class InvitationService:
 
         return await asyncio.shield(work())
 
+    async def find_within(
+        self, uow: OrganizationsUnitOfWork, token: InvitationToken
+    ) -> tuple[Organization, Invitation]:
+        """A live invitation, untouched, and what it is to. Raises InvalidLink."""
+        organization = await uow.organizations.get(token.organization_id)
+        if organization is None or not organization.is_active:
+            raise InvalidLink
+        found = await uow.invitations.find(organization.id, token.digest, self._clock.now())
+        if found is None:
+            raise InvalidLink
+        return organization, found
+
     async def accept_within(
         self, uow: OrganizationsUnitOfWork, user: User, token: InvitationToken
     ) -> Membership:

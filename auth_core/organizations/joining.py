@@ -1,7 +1,7 @@
 """Who proves an address of a verified domain becomes a member, in the commit of the proof."""
 
 from auth_core.audit import AuditAction
-from auth_core.kernel import Clock, Email, Ids
+from auth_core.kernel import Clock, Email, Ids, OrganizationId
 from auth_core.organizations.errors import LimitReached
 from auth_core.organizations.members import MemberService
 from auth_core.organizations.model import Membership, Organization
@@ -21,20 +21,29 @@ class DomainMembership:
         self._members = members
         self._trail = OrganizationTrail(clock, ids)
 
-    async def hold(self, uow: OrganizationsUnitOfWork, email: Email) -> Organization | None:
+    async def hold(
+        self,
+        uow: OrganizationsUnitOfWork,
+        email: Email,
+        *,
+        beside: OrganizationId | None = None,
+    ) -> Organization | None:
         """The organization that has proven the domain of ``email``, held; None if none has.
 
-        The work of ``uow`` is the organization's from then on.
+        ``beside`` is another one to hold: in order of id, so that nobody waits crosswise. The work
+        of ``uow`` is for one of them from then on.
         """
         claim = await uow.domains.owner(email.domain)
-        if claim is None:
-            return None
-        organization_id = claim.organization_id
-        held = await uow.for_organization(organization_id).organizations.hold(organization_id)
-        if held is None or not held.is_active:
+        owner = None if claim is None else claim.organization_id
+        held = {
+            each: await uow.for_organization(each).organizations.hold(each)
+            for each in sorted({each for each in (owner, beside) if each is not None})
+        }
+        organization = None if owner is None else held[owner]
+        if organization is None or not organization.is_active:
             return None
         claim = await uow.domains.owner(email.domain)  # it may have been released meanwhile
-        return held if claim is not None and claim.organization_id == organization_id else None
+        return organization if claim is not None and claim.organization_id == owner else None
 
     async def join(
         self, uow: OrganizationsUnitOfWork, organization: Organization | None, user: User

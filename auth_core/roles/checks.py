@@ -96,4 +96,4 @@ class PermissionChecks:
     def _is_own(self, asker: Asker, question: Question) -> bool:
         if asker.subject is None:
             return False
-        return question.user_id in {None, asker.subject.user_id}
+        return question.user_id is None or question.user_id == asker.subject.user_id

@@ -3,6 +3,7 @@
 from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
+from auth_core.self_service.joining import JoiningFlow, Welcome
 from auth_core.self_service.mailed import MailedSecrets
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.owner_check import OwnerCheck
@@ -20,6 +21,7 @@ __all__ = [
     "ChangeEmailFlow",
     "ChangePasswordFlow",
     "DeletionFlow",
+    "JoiningFlow",
     "MailSignInFlow",
     "MailedSecrets",
     "NewPassword",
@@ -33,4 +35,5 @@ __all__ = [
     "SessionStart",
     "Trail",
     "VerifyEmailFlow",
+    "Welcome",
 ]

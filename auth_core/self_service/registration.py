@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from auth_core.audit import AuditAction
-from auth_core.credentials import PasswordHasher, Purpose
+from auth_core.credentials import Purpose
 from auth_core.kernel import (
     Email,
     FieldProblem,
@@ -24,14 +24,14 @@ from auth_core.kernel import (
 )
 from auth_core.organizations import DomainMembership
 from auth_core.self_service.mailed import Instead, MailedSecrets
-from auth_core.self_service.new_password import NewPassword
+from auth_core.self_service.new_account import NewAccounts
 from auth_core.self_service.policy import RegistrationMode
 from auth_core.self_service.ports import SelfServiceUnitOfWork
 from auth_core.self_service.sign_in import SessionStart
 from auth_core.self_service.trail import Trail
 from auth_core.sessions import SessionOrigin
 from auth_core.tokens import BY_PASSWORD, SignedIn, SignIn
-from auth_core.users import Registration, User, UserService
+from auth_core.users import Registration, User
 
 
 class WaitingRegistration(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,25 +52,21 @@ class RegistrationFlow:
     def __init__(
         self,
         unit_of_work: Callable[[], SelfServiceUnitOfWork],
-        users: UserService,
-        hasher: PasswordHasher,
+        accounts: NewAccounts,
         sign_in: SignIn,
         mailed: MailedSecrets,
-        passwords: NewPassword,
         start: SessionStart,
+        domains: DomainMembership,
         *,
-        joining: DomainMembership,
         trail: Trail,
         mode: RegistrationMode,
     ) -> None:
         self._unit_of_work = unit_of_work
-        self._users = users
-        self._hasher = hasher
+        self._accounts = accounts
         self._sign_in = sign_in
         self._mailed = mailed
-        self._passwords = passwords
         self._start = start
-        self._joining = joining
+        self._domains = domains
         self._trail = trail
         self._mode = mode
 
@@ -168,27 +164,19 @@ class RegistrationFlow:
     ) -> SignedIn:
         """What `SignIn.register` does, with a letter in its commit: nothing waits for the proof."""
         self._sign_in.require_open()
-        accepted = await self._passwords.accept(
-            password, names=_names(registration), field="password"
-        )
-        password_hash = await self._hasher.hash(accepted)
+        password_hash = await self._accounts.hashed(registration, password)
         keys = await self._start.keys()
         async with self._unit_of_work() as uow:
-            user = await self._users.create(uow, registration)
-            await uow.credentials.set_password(user.id, password_hash)
+            user = await self._accounts.add(uow, registration, password_hash)
             await self._mailed.send_link(uow, Purpose.VERIFY_EMAIL, user.email, user_id=user.id)
             return await self._start.commit(
                 uow, user, origin, keys, amr=BY_PASSWORD, by="registration"
             )
 
     async def _ask_for_proof(self, registration: Registration, password: str | None) -> None:
-        self._sign_in.require_a_way_in()
         if not has_mailbox(registration.email):
             raise _no_mailbox()
-        accepted = await self._passwords.accept(
-            password, names=_names(registration), field="password"
-        )
-        payload = _sealable(registration, await self._hasher.hash(accepted))
+        payload = _sealable(registration, await self._accounts.hashed(registration, password))
         async with self._unit_of_work() as uow:
             owner = await uow.users.find(registration.email)
             namesake = await uow.users.find(registration.username)
@@ -224,13 +212,9 @@ class RegistrationFlow:
         self, registration: Registration, password: str | None, invitation: str
     ) -> Secret[str]:
         """The hash of the password, if the invitation is for this address (SEC-59)."""
-        self._sign_in.require_a_way_in()
         if await self.invited(invitation) != registration.email:
             raise InvalidLink
-        accepted = await self._passwords.accept(
-            password, names=_names(registration), field="password"
-        )
-        return await self._hasher.hash(accepted)
+        return await self._accounts.hashed(registration, password)
 
     async def _take(
         self,
@@ -262,11 +246,9 @@ class RegistrationFlow:
         *,
         reason: str,
     ) -> User:
-        organization = await self._joining.hold(uow, registration.email)
-        user = await self._users.create(uow, registration, email_verified=True)
-        await uow.credentials.set_password(user.id, password_hash)
-        await self._trail.record(uow, user.id, AuditAction.USER_REGISTERED, reason=reason)
-        await self._joining.join(uow, organization, user)
+        organization = await self._domains.hold(uow, registration.email)
+        user = await self._accounts.add_proven(uow, registration, password_hash, reason=reason)
+        await self._domains.join(uow, organization, user)
         return user
 
     def _opened(self, payload: Secret[bytes]) -> WaitingRegistration:
@@ -292,10 +274,6 @@ def _sealable(registration: Registration, password_hash: Secret[str]) -> Secret[
         password_hash=password_hash.reveal(),
     )
     return Secret(msgspec.json.encode(waiting))
-
-
-def _names(registration: Registration) -> tuple[str, ...]:
-    return registration.username.value, registration.email.value, registration.display_name
 
 
 def _no_mailbox() -> InvalidInput:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from auth_core.credentials import PasswordHasher
 from auth_core.kernel import Clock
-from auth_core.organizations import DomainMembership
+from auth_core.organizations import Organizations
 from auth_core.self_service.change_email import ChangeEmailFlow
 from auth_core.self_service.change_password import ChangePasswordFlow
 from auth_core.self_service.deletion import DeletionFlow
+from auth_core.self_service.joining import JoiningFlow
 from auth_core.self_service.mailed import MailedSecrets
+from auth_core.self_service.new_account import NewAccounts
 from auth_core.self_service.new_password import NewPassword
 from auth_core.self_service.owner_check import OwnerCheck
 from auth_core.self_service.policy import SelfServicePolicy
@@ -37,7 +39,7 @@ class SelfService:
         start: SessionStart,
         hasher: PasswordHasher,
         cache: UserCache,
-        joining: DomainMembership,
+        organizations: Organizations,
         clock: Clock,
         policy: SelfServicePolicy,
         passwords: NewPassword,
@@ -45,13 +47,13 @@ class SelfService:
         mailed: MailedSecrets,
         trail: Trail,
     ) -> None:
-        enabled, grace = policy.email_sign_in, policy.deletion_grace
+        mode, enabled, grace = policy.registration, policy.email_sign_in, policy.deletion_grace
+        invitations, domains = organizations.invitations, organizations.joining
+        accounts = NewAccounts(users, hasher, sign_in, passwords, trail)
         self.registration = RegistrationFlow(
-            *(unit_of_work, users, hasher, sign_in, mailed, passwords, start),
-            joining=joining,
-            trail=trail,
-            mode=policy.registration,
+            unit_of_work, accounts, sign_in, mailed, start, domains, trail=trail, mode=mode
         )
+        self.joining = JoiningFlow(unit_of_work, accounts, start, invitations, domains, mode=mode)
         self.reset_password = ResetPasswordFlow(
             *(unit_of_work, sessions, hasher, mailed, passwords, trail, clock)
         )
@@ -60,7 +62,7 @@ class SelfService:
             trail=trail,
             clock=clock,
         )
-        addresses = (mailed, joining, trail, cache, clock)
+        addresses = (mailed, domains, trail, cache, clock)
         self.verify_email = VerifyEmailFlow(unit_of_work, *addresses)
         self.change_email = ChangeEmailFlow(unit_of_work, again, *addresses)
         self.sign_in = MailSignInFlow(unit_of_work, mailed, start, trail, clock, enabled=enabled)

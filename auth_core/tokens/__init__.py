@@ -16,6 +16,7 @@ from auth_core.tokens.organization_switch import (
     OrganizationSwitch,
     OrganizationSwitchUnitOfWork,
 )
+from auth_core.tokens.permissions_claim import PermissionsClaim
 from auth_core.tokens.ports import TokenSigner
 from auth_core.tokens.reauthentication import Reauthentication
 from auth_core.tokens.refresh import RefreshGrant
@@ -40,6 +41,7 @@ __all__ = [
     "LiveToken",
     "OrganizationSwitch",
     "OrganizationSwitchUnitOfWork",
+    "PermissionsClaim",
     "Principal",
     "Reauthentication",
     "RefreshClaims",

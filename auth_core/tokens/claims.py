@@ -35,6 +35,9 @@ class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     auth_mode: Literal["local"] = "local"
     act: ActorClaim | msgspec.UnsetType = msgspec.UNSET
     """Not there when the subject acts themselves."""
+    permissions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What the subject might do in ``organization_id``, or without one on the platform, when the
+    token was made. Not there unless the deployment wants it, and it is not too long."""
 
 
 class RefreshClaims(msgspec.Struct, frozen=True, kw_only=True):

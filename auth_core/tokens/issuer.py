@@ -16,6 +16,7 @@ from auth_core.tokens.claims import (
     RefreshClaims,
 )
 from auth_core.tokens.metrics import ISSUED
+from auth_core.tokens.permissions_claim import PermissionsClaim
 from auth_core.tokens.ports import TokenSigner
 from auth_core.users import User
 
@@ -58,8 +59,10 @@ class TokenIssuer:
         issuer: str,
         audience: str,
         access_lifetime: timedelta,
+        permissions: PermissionsClaim | None = None,
         metrics: Metrics = NO_METRICS,
     ) -> None:
+        """``permissions`` makes that claim; without it tokens do not have it."""
         self._keys = keys
         self._signer = signer
         self._clock = clock
@@ -67,6 +70,7 @@ class TokenIssuer:
         self._issuer = issuer
         self._audience = audience
         self._access_lifetime = int(access_lifetime.total_seconds())
+        self._permissions = permissions
         self._metrics = metrics
 
     async def signing_keys(self) -> SigningKeys:
@@ -133,6 +137,9 @@ class TokenIssuer:
             act=msgspec.UNSET
             if session.impersonator_id is None
             else ActorClaim(session.impersonator_id),
+            permissions=msgspec.UNSET
+            if self._permissions is None
+            else self._permissions.of(user, session, grants, organization_id),
         )
 
 

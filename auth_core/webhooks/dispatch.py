@@ -97,6 +97,8 @@ class WebhookDispatcher:
 
         What no receiver has answered by then is given back, and due at once for others.
         """
+        if self._stopping:
+            return
         self._stopping = True
         deadline = asyncio.get_running_loop().time() + self._policy.finish_seconds
         for patience in self._patience:

@@ -68,7 +68,7 @@ async def test_looking_at_a_page_changes_nothing(
 
 
 @pytest.mark.sec("SEC-51")
-@pytest.mark.parametrize("page", [*PAGES, "register"])
+@pytest.mark.parametrize("page", [*PAGES, "register", "join"])
 async def test_a_page_is_strict_and_leaks_nothing(verified: Client, page: str) -> None:
     answer = await verified.get(f"/account/{page}?token=no-such-token")
 
@@ -90,7 +90,7 @@ async def test_a_page_is_strict_and_leaks_nothing(verified: Client, page: str) -
     assert "style=" not in answer.text
 
 
-@pytest.mark.parametrize("page", [*PAGES, "register"])
+@pytest.mark.parametrize("page", [*PAGES, "register", "join"])
 async def test_a_link_that_does_not_work_says_so(verified: Client, page: str) -> None:
     answer = await post(
         verified, page, token="nope", new_password=PASSWORD, username="someone", password=PASSWORD

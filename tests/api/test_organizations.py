@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from auth_core.kernel import MailTemplate
-from tests.api.asking import expect_problem
+from tests.api.asking import AUTH, PASSWORD, expect_problem
 from tests.api.people import People, Person
 from tests.mailbox import Mailbox
-from tests.serving import Client
+from tests.serving import Client, bearer
 
 ORGANIZATIONS = "/api/v1/organizations"
 TEAMS = "/api/v1/teams"
@@ -274,6 +274,80 @@ async def test_a_revoked_invitation_opens_nothing(
     assert 204 == revoked.status_code
     expect_problem(again, 404, "invitation_not_found")
     expect_problem(refused, 400, "invalid_or_expired_link")
+
+
+@pytest.mark.sec("SEC-59")
+async def test_who_is_invited_without_an_account_registers_by_the_invitation_once(
+    place: Place, verified: Client, mailbox: Mailbox
+) -> None:
+    name = f"guest-{uuid4().hex[:12]}"
+    email = f"{name}@example.com"
+    await place.ask("admin", "POST", "/invitations", {"email": email, "role": "viewer"})
+    body = {"password": PASSWORD, "invitation_token": await _code(mailbox, email)}
+
+    another = body | {"username": name, "email": f"x-{email}"}
+    refused = await verified.post(f"{AUTH}/register", json=another)
+    answers = await asyncio.gather(
+        *(
+            verified.post(f"{AUTH}/register", json=body | {"username": each, "email": email})
+            for each in (name, *(f"{name}{number}" for number in range(5)))
+        )
+    )
+    (joined,) = [answer for answer in answers if answer.status_code == 201]
+    tokens = joined.json()
+    read = await verified.get(f"{ORGANIZATIONS}/{place.id}", headers=bearer(tokens["access_token"]))
+    roles = {
+        one["user_id"]: one["role"]
+        for one in (await place.ask("owner", "GET", "/members")).json()["items"]
+    }
+
+    expect_problem(refused, 400, "invalid_or_expired_link")
+    assert {201, 400} == {answer.status_code for answer in answers}
+    assert (200, "viewer") == (read.status_code, roles[tokens["user"]["user_id"]])
+
+
+@pytest.mark.sec("SEC-17", "SEC-59")
+async def test_the_link_of_an_invitation_leads_to_a_page_that_registers(
+    place: Place, verified: Client, mailbox: Mailbox, people: People
+) -> None:
+    name = f"guest-{uuid4().hex[:12]}"
+    email = f"{name}@example.com"
+    await place.ask("admin", "POST", "/invitations", {"email": email})
+    token = await _code(mailbox, email)
+    form = {"token": token, "username": name, "password": PASSWORD}
+
+    looked = [await verified.get(f"/account/join?token={token}") for _ in range(2)]
+    short = await verified.post("/account/join", data=form | {"password": "short"})
+    done = await verified.post("/account/join", data=form)
+    again = await verified.post("/account/join", data=form)
+    logged_in = await verified.post(f"{AUTH}/login", json={"username": name, "password": PASSWORD})
+    mine = await verified.get(ORGANIZATIONS, headers=bearer(logged_in.json()["access_token"]))
+
+    assert [200, 200] == [answer.status_code for answer in looked]
+    assert "Acme" in looked[0].text
+    assert email in looked[0].text
+    assert (422, 200, 400) == (short.status_code, done.status_code, again.status_code)
+    assert ["member"] == [one["role"] for one in mine.json()["items"]]
+
+
+async def test_who_has_an_account_is_shown_what_to_enter(
+    place: Place, verified: Client, mailbox: Mailbox, people: People, database: asyncpg.Connection
+) -> None:
+    guest = await people.user()
+    email = f"{guest.name}@example.com"
+    await database.execute("UPDATE users SET email = $1 WHERE id = $2::uuid", email, guest.id)
+    await place.ask("admin", "POST", "/invitations", {"email": email})
+    token = await _code(mailbox, email)
+
+    shown = await verified.get(f"/account/join?token={token}")
+    refused = await verified.post(
+        "/account/join", data={"token": token, "username": f"{guest.name}x", "password": PASSWORD}
+    )
+
+    assert 200 == shown.status_code
+    assert token in shown.text
+    assert "<form" not in shown.text
+    assert 409 == refused.status_code
 
 
 async def _code(mailbox: Mailbox, email: str) -> str:

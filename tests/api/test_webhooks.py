@@ -135,7 +135,7 @@ async def test_what_happens_in_an_organization_arrives_there_signed_and_again_on
     team = await new_team(here)
 
     await until(lambda: receiver.received)
-    [first] = receiver.received
+    first = receiver.received[0]
     event = first.verified(webhook["secret"])
     assert ("/here", "team.created", team, here.id) == (
         first.path,
@@ -157,17 +157,17 @@ async def test_what_happens_in_an_organization_arrives_there_signed_and_again_on
         return log if {"delivered"} == {each["status"] for each in log} else []
 
     [entry] = await until(delivered)
-    assert (first.id, 1, 204, None) == (
+    assert (first.id, 204, None) == (
         entry["event_id"],
-        entry["attempts"],
-        entry["log"][0]["status"],
-        entry["log"][0]["error"],
+        entry["log"][-1]["status"],
+        entry["log"][-1]["error"],
     )
     rotated = await here.ask("POST", f"/{webhook['webhook_id']}/rotate-secret", {})
     again = f"/{webhook['webhook_id']}/deliveries/{entry['delivery_id']}/redeliver"
+    sent = len(receiver.received)
     assert 202 == (await here.ask("POST", again)).status_code
-    await until(lambda: len(receiver.received) == 2)
-    repeat = receiver.received[1]
+    await until(lambda: len(receiver.received) > sent)
+    repeat = receiver.received[-1]
     assert (first.id, first.body) == (repeat.id, repeat.body)
     for secret in (webhook["secret"], rotated.json()["secret"]):
         assert event == repeat.verified(secret)

@@ -6,6 +6,7 @@ import re
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.e2e.running import (
     environment,
     eventually,
     fm_auth,
+    free_port,
     new_name,
     sql,
 )
@@ -40,6 +42,9 @@ COMMANDS = [
     *(("audit", name) for name in ("verify", "export")),
     ("mail",),
     *(("mail", name) for name in ("list", "show", "retry", "test")),
+    ("webhook",),
+    *(("webhook", name) for name in ("list", "create", "enable", "disable", "delete", "test")),
+    *(("webhook", name) for name in ("rotate-secret", "deliveries", "redeliver")),
     ("version",),
 ]
 HEAVY = {
@@ -376,11 +381,14 @@ def test_keys_are_listed_rotated_revoked_and_sealed_anew(
     eventually(lambda: kid != service.kid())
     assert 1 == fm_auth("key", "revoke", kid, settings=settings).returncode
 
+    url = ("https://1.1.1.1/", "--type", "no.such_event")  # nothing is ever sent there
+    assert 0 == fm_auth("webhook", "create", *url, settings=settings).returncode
     new = {**settings, "AUTH_MASTER_KEY": secrets.token_hex(32)}
     assert 78 == fm_auth("key", "rewrap", settings=new).returncode
     both = {**new, "AUTH_MASTER_KEY_PREVIOUS": settings["AUTH_MASTER_KEY"]}
     anew = fm_auth("key", "rewrap", settings=both)
     assert anew.stdout.startswith("3 keys and 0 letters are sealed anew.\n")
+    assert "\n1 secrets of webhooks are sealed anew.\n" in anew.stdout
     # a chain in which the worker was sealing just then is passed over, until the next time
     eventually(
         lambda: (
@@ -439,3 +447,28 @@ def test_an_invitation_is_mailed_and_names_whom_it_is_for(deployed: Service) -> 
     assert 2 == sum(
         email in line and "registration_invitation" in line for line in listed.stdout.splitlines()
     )
+
+
+def test_the_doctor_says_what_is_wrong_and_exits_with_it(settings: dict[str, str]) -> None:
+    well = fm_auth("doctor", settings=settings)
+    assert 0 == well.returncode, well.stdout + well.stderr
+    assert "PostgreSQL 18" in well.stdout
+
+    ill = fm_auth("doctor", settings={**settings, "REDIS_URL": f"redis://127.0.0.1:{free_port()}"})
+    assert 1 == ill.returncode
+    assert "error    redis" in ill.stdout
+    assert "Traceback" not in ill.stdout + ill.stderr
+
+    wrong = fm_auth("doctor", settings={**settings, "PORT": "none"})
+    assert 78 == wrong.returncode
+    assert "PORT" in wrong.stderr
+
+
+def test_the_doctor_starts_nothing_where_nothing_has_run(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    done = fm_auth("doctor", settings={"AUTH_DATA_DIR": str(data)})
+
+    assert 0 == done.returncode
+    assert "Nothing has run here yet" in done.stdout
+    assert not data.exists()

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -43,6 +45,7 @@ def issuer(their_servers, new_database) -> Iterator[Service]:
     """The service, two workers, with a registered verifier."""
     settings = deployment(their_servers, new_database()) | {
         "WORKERS": "2",
+        "AUTH_PERMISSIONS_CLAIM_BYTES": "2048",
         "AUTH_CLIENTS": json.dumps(CLIENTS),
     }
     with services_in(_folder()) as services:
@@ -120,10 +123,9 @@ def test_a_verifier_without_its_issuer_fails_closed_and_recovers(
         assert verifier.verify(token)
 
 
-@pytest.mark.sec("SEC-29")
-@pytest.mark.parametrize("example", ["litestar_service", "fastapi_service"])
-def test_the_examples_of_the_documentation_work(issuer: Service, example: str) -> None:
-    name, token = issuer.register()
+@contextmanager
+def serving(issuer: Service, example: str) -> Iterator[httpx.Client]:
+    """An example of the documentation beside the service, once it is ready."""
     port = free_port()
     settings = {
         "AUTH_URL": issuer.url,
@@ -147,16 +149,56 @@ def test_the_examples_of_the_documentation_work(issuer: Service, example: str) -
                     return False
 
             eventually(ready, seconds=START_SECONDS)
-            bearer = {"Authorization": f"Bearer {token}"}
-            answer = client.get("/orders", headers=bearer)
-            assert (200, {"of": name}) == (answer.status_code, answer.json())
-            anonymous = client.get("/orders")
-            assert (401, "authentication_required") == (
-                anonymous.status_code,
-                anonymous.json()["code"],
-            )
-            issuer.log_out(token)
-            eventually(lambda: client.get("/orders", headers=bearer).status_code == 401)
+            yield client
     finally:
         served.terminate()
         served.wait(END_SECONDS)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.sec("SEC-29")
+@pytest.mark.parametrize("example", ["litestar_service", "fastapi_service"])
+def test_the_examples_of_the_documentation_work(issuer: Service, example: str) -> None:
+    name, token = issuer.register()
+    with serving(issuer, example) as client:
+        answer = client.get("/orders", headers=bearer(token))
+        assert (200, {"of": name}) == (answer.status_code, answer.json())
+        anonymous = client.get("/orders")
+        assert (401, "authentication_required") == (
+            anonymous.status_code,
+            anonymous.json()["code"],
+        )
+        issuer.log_out(token)
+        eventually(lambda: client.get("/orders", headers=bearer(token)).status_code == 401)
+
+
+@pytest.mark.sec("SEC-55")
+def test_the_example_with_guards_lets_through_whom_the_token_permits(issuer: Service) -> None:
+    name, on_platform = issuer.register()
+    made = issuer.client.post(
+        "/api/v1/organizations",
+        json={"name": "Acme", "slug": f"acme-{uuid4().hex[:12]}"},
+        headers=bearer(on_platform),
+    )
+    assert 201 == made.status_code, made.text
+    acme = made.json()["organization"]["organization_id"]
+    in_acme = issuer.log_in(name)  # the only organization there is becomes the active one
+
+    with serving(issuer, "guarded_litestar_service") as client:
+
+        def status(path: str, token: str) -> int:
+            return client.get(path, headers=bearer(token)).status_code
+
+        assert 401 == client.get("/people").status_code
+        assert (200, 404) == (
+            status("/people", on_platform),
+            status(f"/organizations/{acme}/cases", on_platform),
+        )
+        assert (403, 200, 404) == (
+            status("/people", in_acme),
+            status(f"/organizations/{acme}/cases", in_acme),
+            status(f"/organizations/{uuid4()}/cases", in_acme),
+        )

@@ -37,6 +37,7 @@ NAMES = (
     "post",
     "post-insert",
     "me",
+    "check",
     "login",
     "register",
     "password-login",

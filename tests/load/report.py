@@ -13,6 +13,7 @@ from tests.load.telling import Told
 from tests.load.verifying import REVOCATIONS, VERIFIERS, Verifying
 
 ME_RATIO = 1.6
+CHECK_RATIO = 1.3
 LOGIN_FACTOR = 2.5
 PASSWORD_LOGIN_MS = 1.5
 """Beside the signature, with a toy hash in place of a real one."""
@@ -186,6 +187,10 @@ def _me(found: Findings) -> Iterator[str]:
     if {"get", "me"} <= found.rounds.keys():
         ratio = found.rounds["me"].cpu_ms / found.rounds["get"].cpu_ms
         yield verdict("/me warm: CPU / bare GET", ratio, ME_RATIO, "x")
+    if {"me", "check"} <= found.rounds.keys():
+        me, check = found.rounds["me"], found.rounds["check"]
+        yield verdict("permission check: CPU / me warm", check.cpu_ms / me.cpu_ms, CHECK_RATIO, "x")
+        yield verdict("permission check: p50 / me warm", check.p50_ms / me.p50_ms, CHECK_RATIO, "x")
     if "me" in found.counts:
         counts = found.counts["me"]
         trips = counts.redis_trips + counts.statements

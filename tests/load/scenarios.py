@@ -8,11 +8,12 @@ from itertools import count
 from typing import Literal
 
 from tests.load.bench import CLIENT, Generator
-from tests.load.client import request
+from tests.load.client import BenchError, request
 
 USERS = 64
 """Accounts that take turns, so that neither one row nor one cache entry is all there is."""
 _API = "/api/v1/auth"
+_CHECK = "/api/v1/permissions/check"
 
 Side = Literal["floor", "ours", "es256"]
 Requests = list[bytes]
@@ -39,6 +40,7 @@ class Accounts:
         self._names: list[str] = []
         self._tokens: list[str] = []
         self._with_password: list[bytes] = []
+        self._checks: Requests = []
 
     def me(self, amount: int) -> Requests:
         """GET /me with tokens that have been used before."""
@@ -46,6 +48,41 @@ class Accounts:
             self._tokens = self._tokens_of(self.login(USERS), status=200)
         some = [request("GET", f"{_API}/me", token=token) for token in self._tokens]
         return [some[index % len(some)] for index in range(amount)]
+
+    def check(self, amount: int) -> Requests:
+        """POST /permissions/check by the users of `me`, each about an organization of their own."""
+        self.me(0)
+        if not self._checks:
+            self._checks = [
+                request(
+                    "POST",
+                    _CHECK,
+                    token=token,
+                    body=json.dumps(
+                        {"permission": "cases:write", "resource": {"organization_id": place}}
+                    ).encode(),
+                )
+                for token, place in zip(self._tokens, self._organizations(), strict=True)
+            ]
+            self._require_allowed()
+        return [self._checks[index % len(self._checks)] for index in range(amount)]
+
+    def _organizations(self) -> Iterator[str]:
+        slugs = (f"bench-{next(self._numbers):06}" for _ in self._tokens)
+        bodies = [json.dumps({"name": "Bench", "slug": slug}).encode() for slug in slugs]
+        requests = [
+            request("POST", "/api/v1/organizations", token=token, body=body)
+            for token, body in zip(self._tokens, bodies, strict=True)
+        ]
+        answers = self._generator.send(self._port, requests, status=201, keep_bodies=True)
+        for body in answers.bodies:
+            yield json.loads(body)["organization"]["organization_id"]
+
+    def _require_allowed(self) -> None:
+        """Another decision would be another work. Raises BenchError."""
+        answers = self._generator.send(self._port, self._checks, status=200, keep_bodies=True)
+        if not all(json.loads(body)["allowed"] for body in answers.bodies):
+            raise BenchError("a check was decided otherwise")
 
     def login(self, amount: int) -> Requests:
         """POST /dev-login, the users taking turns."""
@@ -153,6 +190,7 @@ def scenarios(accounts: Accounts, es256: Accounts) -> Sequence[Scenario]:
         Scenario("post", "bare POST", "floor", post("/floor/post")),
         Scenario("post-insert", "bare POST + INSERT", "floor", post("/floor/post-insert")),
         Scenario("me", "GET /me, warm", "ours", accounts.me),
+        Scenario("check", "POST /permissions/check", "ours", accounts.check),
         Scenario("login", "POST /dev-login", "ours", accounts.login),
         Scenario("register", "POST /dev-register", "ours", accounts.register, 201),
         Scenario("password-login", "POST /login, password", "ours", accounts.password_login),

@@ -1,5 +1,6 @@
 """No secret leaves by a side door: canaries go through every route, then we look everywhere."""
 
+import asyncio
 import json
 import logging
 import secrets
@@ -157,6 +158,7 @@ async def flow(
         await _failures(client, canaries, answers)
         await _faults(client, canaries, answers)
         await _registered_client(client, canaries, answers)
+        await _webhooks(client, canaries, answers)
         await _import_of_a_key(Container(settings, access_line), canaries)
         ring = await container.core.keys.ring()
         for use in KeyUse:
@@ -367,6 +369,37 @@ async def _registered_client(
         await client.head(f"{AUTH}/revocations/stream", auth=("canary-keeper", secret)),
     ]
     assert {200, 400, 401} <= {answer.status_code for answer in answers[-21:]}
+
+
+async def _webhooks(client: Client, canaries: Canaries, answers: list[httpx.Response]) -> None:
+    """Secrets that sign, and a delivery that nobody takes."""
+    name = {"username": f"user-{secrets.token_hex(6)}"}
+    owner = (await client.post(f"{AUTH}/dev-register", json=name)).json()
+    canaries.add_tokens(owner)
+    headers, slug = bearer(owner["access_token"]), f"acme-{secrets.token_hex(6)}"
+    made = await client.post(
+        "/api/v1/organizations", json={"name": "Acme", "slug": slug}, headers=headers
+    )
+    path = f"/api/v1/organizations/{made.json()['organization']['organization_id']}/webhooks"
+    body = {"url": f"http://{NOWHERE}/"}
+    webhook = (await client.post(path, json=body, headers=headers)).json()
+    one = f"{path}/{webhook['webhook_id']}"
+    rotated = (await client.post(f"{one}/rotate-secret", json={}, headers=headers)).json()
+    for number, answer in enumerate((webhook, rotated)):
+        canaries.add(f"webhook secret {number}", answer["secret"].removeprefix("whsec_"))
+    answers.append(await client.post(f"{one}/test", headers=headers))
+    tried, log = False, f"{one}/deliveries"
+    async with asyncio.timeout(60):
+        while not tried:
+            await asyncio.sleep(0.05)
+            tried = bool((await client.get(log, headers=headers)).json()["items"][0]["log"])
+    structlog.get_logger("careless").warning("careless webhook", text=f"it is {webhook['secret']}")
+    answers += [
+        await client.get(path, headers=headers),
+        await client.patch(one, json={"enabled": False}, headers=headers),
+        await client.get(log, headers=headers),
+    ]
+    assert {200, 202} == {answer.status_code for answer in answers[-4:]}
 
 
 async def _import_of_a_key(container: Container, canaries: Canaries) -> None:

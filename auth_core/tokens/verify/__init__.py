@@ -5,6 +5,7 @@ Needs the extra ``fm-auth-core[jose]``. `BearerMiddleware` puts it in front of a
 """
 
 from auth_core.tokens.verify.asgi import BearerMiddleware
+from auth_core.tokens.verify.claimed import subject_of_claims
 from auth_core.tokens.verify.issuer import HttpIssuer
 from auth_core.tokens.verify.ports import (
     Alive,
@@ -44,4 +45,5 @@ __all__ = [
     "SyncTokenVerifier",
     "TokenVerifier",
     "Transport",
+    "subject_of_claims",
 ]

@@ -1,4 +1,4 @@
-"""`kill -9` of whoever delivers, at every step, with real processes (SEC-65)."""
+"""`kill -9` of whoever relays and delivers, at every step, with real processes (SEC-65)."""
 
 import asyncio
 import secrets
@@ -12,9 +12,10 @@ from adapters.crypto import EnvelopeSealer
 from adapters.postgres import Database, PostgresUnitOfWork, migrate
 from adapters.system import SystemClock, SystemEntropy, SystemIds
 from adapters.webhooks import HttpWebhookSender, SystemResolver
-from auth_core.kernel import Secret
-from auth_core.testing.contracts.webhook_making import new_message
-from auth_core.webhooks import SecretVault, WebhookFanOut, WebhookPolicy, WebhookService
+from auth_core.kernel import Secret, UserId
+from auth_core.testing.contracts.event_publisher import new_event
+from auth_core.testing.contracts.making import fresh_id
+from auth_core.webhooks import SecretVault, WebhookPolicy, WebhookService
 from tests.integration.postgres.conftest import MakeDatabase
 from tests.receiving import receiving
 
@@ -31,8 +32,8 @@ async def run(step: str, *arguments: str) -> int | None:
 
 
 @pytest.mark.sec("SEC-65")
-@pytest.mark.parametrize("step", ["leased", "sent", "settled", "committed"])
-async def test_a_dispatcher_that_is_killed_loses_nothing_and_keeps_the_order(
+@pytest.mark.parametrize("step", ["queued", "leased", "sent", "settled", "committed"])
+async def test_who_is_killed_loses_nothing_and_keeps_the_order(
     make_database: MakeDatabase, step: str
 ) -> None:
     url, master_key = await make_database(), secrets.token_bytes(32)
@@ -46,13 +47,19 @@ async def test_a_dispatcher_that_is_killed_loses_nothing_and_keeps_the_order(
     vault = SecretVault(EnvelopeSealer(Secret(master_key)))
     sender = HttpWebhookSender(SystemResolver(), allow_private=True)
     service = WebhookService(unit_of_work, vault, sender, clock, ids, entropy, WebhookPolicy())
+    users = [UserId(fresh_id()) for _ in range(3)]
     with receiving() as receiver:
         _, secret = await service.create(None, url=receiver.url)
-        messages = [
-            new_message(f"subject {number % 3}", occurred_at=datetime.now(UTC), body="{}")  # noqa: TID251
-            for number in range(9)
-        ]
-        assert 9 == await WebhookFanOut(unit_of_work, clock, ids).spread(messages)
+        committed, undone = [], []
+        for number in range(12):
+            event = new_event(users[number % 3], datetime.now(UTC))  # noqa: TID251 - the real time
+            async with unit_of_work() as uow:
+                await uow.outbox.add([event])
+                if number % 4 == 3:
+                    undone.append(str(event.id))
+                    continue
+                await uow.commit()
+            committed.append(event)
         await database.close()
 
         for _ in range(2):  # at the first turn, and at one behind it
@@ -62,8 +69,9 @@ async def test_a_dispatcher_that_is_killed_loses_nothing_and_keeps_the_order(
         received = [each.id for each in receiver.received]
         for each in receiver.received:
             each.verified(secret.reveal())
-    for subject in {message.subject for message in messages}:
-        theirs = [str(message.id) for message in messages if message.subject == subject]
+    for user_id in users:
+        theirs = [str(event.id) for event in committed if event.user_id == user_id]
         assert theirs == list(dict.fromkeys(each for each in received if each in theirs))
-    again = len(received) - len(messages)
+    assert set() == set(undone) & set(received)
+    again = len(received) - len(committed)
     assert (again > 0) is (step in {"sent", "settled"})

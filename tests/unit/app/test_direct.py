@@ -1,5 +1,6 @@
 """Handlers that are called without Litestar's machinery, and what is left to it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +9,12 @@ import pytest
 from litestar import Litestar, get, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import PermissionDeniedException
+from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.params import FromPath, JSONBody
 from litestar.testing import AsyncTestClient
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.direct import MAX_BODY_BYTES, DirectCalls
+from app.direct import MAX_BODY_BYTES, DirectCalls, _receive_body
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -139,3 +140,29 @@ async def test_a_handler_whose_declaration_sets_headers_is_called_by_litestar() 
 
     assert ("yes", {"text": "hello"}) == (answer.headers["x-said"], answer.json())
     assert ["/headed"] == passed_on
+
+
+async def receive_nothing() -> Any:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.sec("SEC-52")
+async def test_a_body_that_does_not_come_in_time_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.direct.BODY_SECONDS", 0.01)
+
+    with pytest.raises(HTTPException) as refused:
+        await _receive_body(receive_nothing)
+
+    assert 408 == refused.value.status_code
+    await asyncio.sleep(0)  # and the task goes on, not cancelled
+
+
+async def test_whoever_else_cancels_is_heard() -> None:
+    waiting = asyncio.create_task(_receive_body(receive_nothing))
+    await asyncio.sleep(0)
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from app.observability import (
     GRANIAN_LOG_DICTCONFIG,
+    REQUEST_ID,
     FileDescriptorSink,
     configure_logging,
     redact,
@@ -29,7 +30,7 @@ from app.observability import (
 )
 from app.observability.logs import MAX_LINE
 from app.observability.redaction import RULES, is_secret_name
-from auth_core.kernel import Secret
+from auth_core.kernel import Secret, tracing
 from tests.measuring import quickest
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -193,6 +194,7 @@ def test_absence_of_a_secret_is_visible():
         "$argon2id$v=19$m=19456,t=2,p=1$canary$canary",
         "[SQL: INSERT ...]\n[parameters: ('john', 'canary')]\n(Background ...)",
         "AUTH_MASTER_KEY=canary",
+        "signed by whsec_Y2FuYXJ5/Y2FuYXJ5+canary=",
         "otp: 'canary'",
     ],
 )
@@ -310,7 +312,18 @@ def test_both_ends_of_a_long_text_are_kept():
 
 ATTACKS = [
     *("a", "A", " ", "\n", "\t", "\\", '"', "'", "-", ":", "=", "x@", "key", "api_key", "secret_"),
-    *("eyJ", "eyJa.", "://", "://a@", "$argon2id$", "&code=", "?code=&", "[parameters: "),
+    *(
+        "eyJ",
+        "eyJa.",
+        "whsec_",
+        "whsec_a",
+        "://",
+        "://a@",
+        "$argon2id$",
+        "&code=",
+        "?code=&",
+        "[parameters: ",
+    ),
     *("bearer", "bearer ", "basic ", "Basic a", "cookie:", "cookie=\n", "authorization"),
     *("password=", 'password="', "password='\\", "password =", "token:token ", "token: "),
     *("-----BEGIN ", "-----BEGIN PRIVATE KEY", "PRIVATE KEY-----END ", "-----END "),
@@ -358,6 +371,17 @@ def test_any_event_becomes_one_line_in_both_formats(event):
 
 
 class TestPipeline:
+    def test_a_line_names_the_trace_of_its_request(self, lines):
+        """So that a log can be found from a trace."""
+        start(lines)
+        token = REQUEST_ID.set("r-1")
+        with tracing("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"):
+            structlog.get_logger().info("something")
+        REQUEST_ID.reset(token)
+
+        [line] = lines
+        assert "4bf92f3577b34da6a3ce929d0e0e4736" == json.loads(line)["trace_id"]
+
     def test_json_lines(self, lines):
         """Time in UTC with an offset, level, event, then the context of the request."""
         start(lines)

@@ -261,3 +261,22 @@ async def test_a_crash_while_creating_keys_is_made_good_later(core, step):
     ring = await core.keys.ring()
 
     assert {ring.active(use).kid for use in KeyUse} == set(core.store.keys)
+
+
+@pytest.mark.sec("SEC-46")
+async def test_keys_are_examined_without_being_made_or_used(core):
+    assert [] == await core.keys.examined()
+    assert {} == core.store.keys
+    await core.keys.ring()
+    stranger = in_memory_core()
+    sealer = ToySealer(Secret(b"another master key"), SeededEntropy(3))
+    foreign = KeyService(
+        core.unit_of_work, sealer, stranger.ports.key_generator, core.clock, core.ports.ids, None
+    )
+
+    own = await core.keys.examined()
+    others = await foreign.examined()
+
+    assert ["", ""] == [problem for _, problem in own]
+    assert [key for key, _ in own] == [key for key, _ in others]
+    assert all(problem for _, problem in others)
