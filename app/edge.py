@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from app.fixed_routes import BEGUN
 from app.limits import LEFT
 from app.observability import REQUEST_ID, AccessLine
+from auth_core.kernel import parse_traceparent, tracing
 from auth_core.tokens import Principal
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -95,7 +96,7 @@ class Edge:
 
         Each is the caller's own if it is well formed, or else the other one, or else new.
         """
-        request_id, correlation_id, app = "", "", self._app
+        request_id, correlation_id, trace, app = "", "", "", self._app
         for name, value in headers:
             if name == b"origin":
                 app = self._cross_origin
@@ -103,7 +104,12 @@ class Edge:
                 request_id = request_id or _well_formed(value)
             elif name == b"x-correlation-id":
                 correlation_id = correlation_id or _well_formed(value)
+            elif name == b"traceparent":
+                trace += value.decode("latin-1")  # two of them are none
         request_id = request_id or correlation_id or self._new_id()
+        traceparent = parse_traceparent(trace) if trace else None
+        if traceparent is not None:
+            app = _within(traceparent, app)
         return request_id, correlation_id or request_id, app
 
     def _completed(
@@ -126,6 +132,14 @@ def _left(scope: Scope, headers: RawHeaders) -> RawHeaders:
     if told and any(name.lower() == b"ratelimit-limit" for name, _ in headers):
         return ()
     return told
+
+
+def _within(traceparent: str, app: ASGIApp) -> ASGIApp:
+    async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+        with tracing(traceparent):
+            await app(scope, receive, send)
+
+    return traced
 
 
 def _well_formed(value: bytes) -> str:

@@ -4,7 +4,7 @@ import time
 
 import structlog
 
-from adapters.postgres.errors import diagnosed
+from adapters.postgres.errors import CONTENTION, diagnosed
 
 _log = structlog.get_logger("adapters.postgres")
 
@@ -27,6 +27,10 @@ class Availability:
 
     def lost(self, error: Exception) -> None:
         """A statement could not be carried out. Each problem of one outage is logged once."""
+        if isinstance(error, CONTENTION):
+            # the first argument alone: the details are for PostgreSQL's own log
+            _log.warning("database_contention", database=self._location, problem=error.args[0])
+            return
         self._failed_at = time.monotonic()
         if self._lost_at is None:
             self._lost_at = self._failed_at

@@ -86,6 +86,8 @@ _UNKNOWN: dict[str, type[AuthCoreError]] = {
     "fk_invitations_organization_id_organizations": OrganizationNotFound,
     "fk_organization_domains_organization_id_organizations": OrganizationNotFound,
 }
+CONTENTION = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Transactions were in each other's way: the server is well, and the next try will do."""
 _UNAVAILABLE_TYPES = (
     OSError,
     PoolExhausted,

@@ -11,12 +11,15 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
+    Uuid,
     bindparam,
     case,
+    cast,
     delete,
     func,
     literal_column,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -62,6 +65,16 @@ _ISSUE = Statement(
     )
 )
 _FIND = Statement(select(*_ROW).where(*_live()))
+# A redemption holds one secret of an account and then voids all; two that each hold one would wait
+# for each other. Secrets come before the account's own row, for everybody, and this before secrets.
+_HOLD = Statement(
+    select(
+        func.pg_advisory_xact_lock(
+            func.hashtextextended(cast(bindparam("of_user_id", type_=Uuid), Text), text("4"))
+        )
+    ),
+    writes=True,
+)
 _REDEEM = Statement(
     update(one_time_secrets)
     .where(*_live(), _columns.code_digest.is_(None))
@@ -130,6 +143,11 @@ class PostgresOneTimeSecretRepository:
         return None if row is None else _secret_from(row)
 
     async def redeem(self, purpose: Purpose, digest: bytes, now: datetime) -> OneTimeSecret | None:
+        found = await self.find(purpose, digest, now)
+        if found is None:
+            return None
+        if found.user_id is not None:
+            await self._transaction.row(_HOLD, of_user_id=found.user_id)
         row = await self._transaction.row(
             _REDEEM, of_purpose=purpose.value, of_digest=digest, now=now
         )
@@ -148,7 +166,8 @@ class PostgresOneTimeSecretRepository:
         return None if row is None else _secret_from(row)
 
     async def void(self, user_id: UserId, purposes: Collection[Purpose], now: datetime) -> None:
-        # at once, and not deferred: secrets come before the account, for everybody
+        # at once, and not deferred: secrets come before the account
+        await self._transaction.row(_HOLD, of_user_id=user_id)
         await self._transaction.write(
             _VOID,
             of_user_id=user_id,

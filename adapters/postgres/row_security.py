@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, text
 
 from adapters.postgres.row_scope import EVERYTHING, SCOPE, TENANT, USER
 from adapters.postgres.tables import (
+    audit_chains,
     audit_records,
     memberships,
     metadata,
@@ -27,8 +28,6 @@ OPEN = frozenset(
         users.name,  # a person may belong to several organizations, and is looked up to sign in
         sessions.name,  # the person's; they name the organization that is active in them
         outbox.name,  # read by the relay alone, which serves everybody
-        # appended to by sign-ins, sealed by the worker across tenants: see ADR 28
-        audit_records.name,
     }
 )
 """Tables with a column `organization_id` that no tenant owns."""
@@ -45,11 +44,9 @@ class Policy(NamedTuple):
     @property
     def sql(self) -> str:
         """The statement that makes it."""
-        check = f" WITH CHECK ({self.condition})" if self.command == "ALL" else ""
-        return (
-            f"CREATE POLICY {self.name} ON {self.table} FOR {self.command}"
-            f" USING ({self.condition}){check}"
-        )
+        using = f" USING ({self.condition})" if self.command != "INSERT" else ""
+        check = f" WITH CHECK ({self.condition})" if self.command in {"ALL", "INSERT"} else ""
+        return f"CREATE POLICY {self.name} ON {self.table} FOR {self.command}{using}{check}"
 
 
 def _setting(name: str) -> str:
@@ -77,16 +74,33 @@ _PARTS = {
 """Tables that name no organization: their rows are its whose row they hang on."""
 
 
+_TRAIL = [
+    # whoever does something appends what they did, in whatever scope they did it: a sign-in knows
+    # no tenant, and a scope of its own would cost it a round trip
+    Policy(audit_records.name, "append", "INSERT", "true"),
+    Policy(audit_records.name, "tenant", "SELECT", f"organization_id = {_setting(TENANT)}"),
+    # sealed, verified, trimmed and redacted for everybody at once
+    Policy(audit_records.name, "platform", "ALL", _EVERYBODY),
+    Policy(audit_chains.name, "platform", "ALL", _EVERYBODY),
+]
+"""The audit trail: a tenant reads its own records, and changes none."""
+TRAIL = frozenset(policy.table for policy in _TRAIL)
+
+
 def tenant_column(table: Table) -> str | None:
-    """The column that names the tenant who owns a row; None for a table of nobody's."""
+    """The column that names the tenant who owns a row; None for a table of nobody's, and for the
+    audit trail, which has policies of its own.
+    """
     if table is organizations:
         return "id"
-    owned = "organization_id" in table.columns and table.name not in OPEN
+    owned = "organization_id" in table.columns and table.name not in OPEN | TRAIL
     return "organization_id" if owned else None
 
 
 def policies(table: Table) -> list[Policy]:
     """The policies of a table; none for a table of nobody's."""
+    if table.name in TRAIL:
+        return [policy for policy in _TRAIL if policy.table == table.name]
     column = tenant_column(table)
     if column is None and table.name not in _PARTS:
         return []

@@ -125,7 +125,7 @@ def rewrap() -> None:
         webhooks = await core.webhooks.rewrap()
         click.echo(f"{keys} keys and {letters} letters are sealed anew.")
         if webhooks:
-            click.echo(f"The secrets of {webhooks} webhooks are sealed anew.")
+            click.echo(f"{webhooks} secrets of webhooks are sealed anew.")
         if chains:
             click.echo(f"{chains} audit chains are vouched for anew.")
 

@@ -4,6 +4,8 @@ from collections.abc import MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
+from auth_core.kernel import current_traceparent
+
 REQUEST_ID: ContextVar[str] = ContextVar("fm_auth_request_id", default="")
 
 
@@ -13,4 +15,6 @@ def add_request_id(
     """A structlog processor. structlog's own context costs each request more than its log line."""
     if request_id := REQUEST_ID.get():
         event.setdefault("request_id", request_id)
+    if traceparent := current_traceparent():
+        event.setdefault("trace_id", traceparent.split("-")[1])
     return event

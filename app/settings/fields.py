@@ -270,8 +270,8 @@ _WORKER = (
         attribute="worker.embedded",
         kind=parse.boolean(),
         default="true",
-        description="Whether `fm-auth serve` also rotates keys and removes what is over; with false"
-        " run `fm-auth worker` beside it",
+        description="Whether `fm-auth serve` also rotates keys, sends mail, events and webhooks,"
+        " and removes what is over; with false run `fm-auth worker` beside it",
     ),
     Field(
         name="AUTH_SESSION_RETENTION_DAYS",

@@ -54,6 +54,7 @@ class AuditService:
         def whole_trail() -> AuditLogUnitOfWork:
             return ports.unit_of_work().for_platform()
 
+        self._begin = ports.unit_of_work
         self._unit_of_work = whole_trail
         self._clock, self._ids = ports.clock, ports.ids
         sealer, clock = ports.sealer, ports.clock
@@ -83,5 +84,6 @@ class AuditService:
 
     async def search(self, query: AuditQuery) -> list[TrailEntry]:
         """Records that fit, the newest first. Raises Unavailable."""
-        async with self._unit_of_work() as uow:
+        tenant, uow = query.organization_id, self._begin()
+        async with uow.for_platform() if tenant is None else uow.for_organization(tenant):
             return await uow.audit_log.search(query)

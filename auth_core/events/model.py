@@ -11,7 +11,7 @@ from auth_core.kernel import DomainEvent, EventId
 DEPLOYMENT: Final = "deployment"
 """The subject of events that are about no user and no organization."""
 
-ENVELOPE: Final = frozenset({"id", "type", "occurred_at"})
+ENVELOPE: Final = frozenset({"id", "type", "occurred_at", "traceparent"})
 """What of a stored event stands beside its ``data``, and not in it."""
 _SEQUENCE_DIGITS = 19  # of the largest bigint
 
@@ -44,8 +44,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An event as others get it: CloudEvents 1.0.2 in the JSON format, structured mode.
 
     ``id`` is the same on every repeat. ``subject`` is the id of the user, else of the organization,
-    else `DEPLOYMENT`: events of one subject come in order. The three last are extension attributes;
-    ``sequence`` (of the CloudEvents sequence extension) grows along each subject, as text.
+    else `DEPLOYMENT`: events of one subject come in order. The four last are extension attributes;
+    ``sequence`` (of the CloudEvents sequence extension) grows along each subject, as text;
+    ``traceparent`` (of the distributed tracing extension) links to the request that it came from.
     ``data`` holds ids, times and words of ours only.
     """
 
@@ -61,6 +62,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     organizationid: str | None = None
     actorid: str | None = None
     sequence: str | None = None
+    traceparent: str | None = None
 
     def encoded(self) -> bytes:
         """The JSON text."""
@@ -95,6 +97,7 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
             organizationid=payload.get("organization_id"),
             actorid=payload.get("actor_id"),
             sequence=str(event.sequence).zfill(_SEQUENCE_DIGITS),
+            traceparent=payload.get("traceparent"),
         )
 
 

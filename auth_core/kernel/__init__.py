@@ -86,6 +86,7 @@ from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
 from auth_core.kernel.source import IpAddress, Source, parse_address
 from auth_core.kernel.tasks import end_tasks
+from auth_core.kernel.trace import current_traceparent, parse_traceparent, tracing
 
 __all__ = [
     "NOBODY",
@@ -166,13 +167,16 @@ __all__ = [
     "acting",
     "current_actor",
     "current_session",
+    "current_traceparent",
     "display_name",
     "end_tasks",
     "enforce",
     "has_mailbox",
     "judge",
     "parse_address",
+    "parse_traceparent",
     "returned",
     "through",
+    "tracing",
     "uuid7",
 ]

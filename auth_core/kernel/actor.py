@@ -26,7 +26,7 @@ def current_session() -> SessionId | None:
     return _SESSION.get()
 
 
-class _Marked(Generic[T]):
+class Marked(Generic[T]):
     """A block in which a variable has a value: a sixth of what `contextlib` would cost a request.
 
     Used once.
@@ -51,9 +51,9 @@ def acting(actor_id: UserId | None) -> AbstractContextManager[None]:
     """Every event and audit record that is made inside the block, and by tasks begun in it, names
     ``actor_id``. An inner block wins.
     """
-    return _Marked(_ACTOR, actor_id)
+    return Marked(_ACTOR, actor_id)
 
 
 def through(session_id: SessionId) -> AbstractContextManager[None]:
     """Every audit record that is made inside the block says that it came from this session."""
-    return _Marked(_SESSION, session_id)
+    return Marked(_SESSION, session_id)

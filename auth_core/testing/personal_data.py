@@ -150,7 +150,11 @@ def _structs(rows: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
 
 
 def _record(fields: dict[str, Any]) -> dict[str, object]:
-    return {name: as_json(value) for name, value in fields.items() if name not in _OPERATIONAL}
+    return {
+        name: as_json(value)
+        for name, value in fields.items()
+        if name not in _OPERATIONAL and value is not msgspec.UNSET
+    }
 
 
 if TYPE_CHECKING:

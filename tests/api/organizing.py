@@ -1,5 +1,6 @@
 """Organizations with members, put into the database past the routes."""
 
+from collections.abc import Collection
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -55,4 +56,18 @@ async def join_team(
         UUID(team_id),
         UUID(person.id),
         role,
+    )
+
+
+async def new_role(
+    database: asyncpg.Connection, organization_id: str, name: str, permissions: Collection[str]
+) -> None:
+    """A role that the organization made."""
+    await database.execute(
+        "INSERT INTO roles (id, organization_id, name, description, permissions, created_at,"
+        " updated_at, version) VALUES ($1, $2, $3, '', $4, now(), now(), 1)",
+        uuid4(),
+        UUID(organization_id),
+        name,
+        sorted(permissions),
     )

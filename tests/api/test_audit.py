@@ -10,7 +10,7 @@ import pytest
 from auth_core.audit import AuditAction
 from auth_core.kernel import OrganizationId, UserId
 from auth_core.testing.contracts.audit_trail import new_record
-from tests.api.asking import AUTH, expect_problem
+from tests.api.asking import AUTH, PASSWORD, expect_problem
 from tests.api.people import USERS, People
 from tests.serving import Client
 
@@ -29,12 +29,15 @@ async def test_signing_in_and_out_leaves_records(
     one = await people.user()
     wrong = {"username": one.name, "password": "not this one at all"}
     await client.post(f"{AUTH}/login", json=wrong)
+    proof = {"password": PASSWORD}
+    await client.post(f"{AUTH}/reauthenticate", json=proof, headers=one.token)
     await client.post(f"{AUTH}/logout", headers=one.token)
 
     assert [
         ("sign_in:succeeded", "registration", "success"),
         ("sign_in:succeeded", "password", "success"),
         ("sign_in:failed", "wrong_password", "failure"),
+        ("sign_in:renewed", "password", "success"),
         ("session:ended", "logout", "success"),
     ] == await _left(database, one.id)
 

@@ -42,6 +42,9 @@ COMMANDS = [
     *(("audit", name) for name in ("verify", "export")),
     ("mail",),
     *(("mail", name) for name in ("list", "show", "retry", "test")),
+    ("webhook",),
+    *(("webhook", name) for name in ("list", "create", "enable", "disable", "delete", "test")),
+    *(("webhook", name) for name in ("rotate-secret", "deliveries", "redeliver")),
     ("version",),
 ]
 HEAVY = {
@@ -378,11 +381,14 @@ def test_keys_are_listed_rotated_revoked_and_sealed_anew(
     eventually(lambda: kid != service.kid())
     assert 1 == fm_auth("key", "revoke", kid, settings=settings).returncode
 
+    url = ("https://1.1.1.1/", "--type", "no.such_event")  # nothing is ever sent there
+    assert 0 == fm_auth("webhook", "create", *url, settings=settings).returncode
     new = {**settings, "AUTH_MASTER_KEY": secrets.token_hex(32)}
     assert 78 == fm_auth("key", "rewrap", settings=new).returncode
     both = {**new, "AUTH_MASTER_KEY_PREVIOUS": settings["AUTH_MASTER_KEY"]}
     anew = fm_auth("key", "rewrap", settings=both)
     assert anew.stdout.startswith("3 keys and 0 letters are sealed anew.\n")
+    assert "\n1 secrets of webhooks are sealed anew.\n" in anew.stdout
     # a chain in which the worker was sealing just then is passed over, until the next time
     eventually(
         lambda: (

@@ -23,7 +23,7 @@ from app.container import Container
 from app.direct import DirectCalls
 from app.settings import load_settings
 from auth_core.access import RoleBook, RoleScope
-from tests.api.organizing import join, join_team, new_organization, new_team
+from tests.api.organizing import join, join_team, new_organization, new_role, new_team
 from tests.api.people import People, Person
 from tests.serving import Client
 
@@ -31,6 +31,10 @@ pytestmark = [pytest.mark.sec("SEC-55"), pytest.mark.sec("SEC-56")]
 
 PASSED = 299
 BOOK = RoleBook()
+CLERK = frozenset(
+    {"organization:read", "users:manage", "roles:write", "teams:read", "teams:manage"}
+)
+"""What the role permits that both organizations made."""
 
 
 class NothingBehind(DirectCalls):
@@ -52,12 +56,14 @@ class Somebody:
     team: str | None = None
 
     def holds(self, scope: RoleScope, permission: str) -> bool:
-        """Whether their role of one level has it, by the list of built-in roles alone."""
+        """Whether their role of one level has it, by the list of built-in roles, and CLERK."""
         name = {
             RoleScope.PLATFORM: self.platform,
             RoleScope.ORGANIZATION: self.organization,
             RoleScope.TEAM: self.team,
         }[scope]
+        if name == "clerk":
+            return permission in CLERK
         role = None if name is None else BOOK.find(scope, name)
         return role is not None and permission in role.permissions
 
@@ -66,10 +72,10 @@ NOBODY = Somebody(platform=None)
 USER, ADMIN, PLATFORM_ADMIN = (
     Somebody(platform=role) for role in ("user", "admin", "platform_admin")
 )
-ROLES = ("owner", "admin", "member", "viewer")
+ROLES = ("owner", "admin", "member", "viewer", "clerk")
 HERE = {role: Somebody(organization=role) for role in ROLES}
 ELSEWHERE = {role: Somebody(organization=role, elsewhere=True) for role in ROLES}
-IN_TEAM = {role: Somebody(organization="viewer", team=role) for role in ("lead", "member")}
+IN_TEAM = {role: Somebody(organization="viewer", team=role) for role in ("lead", "member", "clerk")}
 EVERYBODY = [
     *(NOBODY, USER, ADMIN, PLATFORM_ADMIN),
     *HERE.values(),
@@ -107,7 +113,7 @@ def inside(declared: Requirement, who: Somebody) -> int:
     permission = declared.permission.value
     if declared.of is Place.ORGANIZATION:
         return PASSED if who.holds(RoleScope.ORGANIZATION, permission) else 403
-    mighty = who.organization in {"owner", "admin"} or permission.startswith("teams:")
+    mighty = who.organization in {"owner", "admin", "clerk"} or permission.startswith("teams:")
     through = mighty and who.holds(RoleScope.ORGANIZATION, permission)
     return PASSED if through or who.holds(RoleScope.TEAM, permission) else 403
 
@@ -180,6 +186,10 @@ BY_HAND: list[tuple[str, str, Somebody, int]] = [
     ("DELETE", ONE_ROLE, HERE["admin"], PASSED),
     ("DELETE", ONE_ROLE, ELSEWHERE["owner"], 404),
     ("DELETE", ONE_ROLE, IN_TEAM["lead"], 403),
+    ("PATCH", ONE_ROLE, HERE["clerk"], PASSED),
+    ("DELETE", ONE_ROLE, HERE["clerk"], 403),
+    ("PATCH", ONE_ROLE, ELSEWHERE["clerk"], 404),
+    ("PATCH", ONE_ROLE, IN_TEAM["clerk"], 403),
 ]
 
 
@@ -225,6 +235,8 @@ async def world(
 ) -> AsyncIterator[World]:
     here, elsewhere = await new_organization(database), await new_organization(database)
     team = await new_team(database, here)
+    for place in (here, elsewhere):
+        await new_role(database, place, "clerk", CLERK)
     persons = {}
     for who in EVERYBODY:
         if who.platform is None:

@@ -3,26 +3,35 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import combinations_with_replacement
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import asyncpg
 import pytest
+import structlog
 
 from adapters.postgres import PostgresUnitOfWork
+from app.container import Container
 from auth_core.core import Core, Options, Ports
 from auth_core.credentials import parse_password
 from auth_core.kernel import (
     ConcurrentUpdate,
+    Email,
     EmailTaken,
+    InvalidLink,
     LastAdministrator,
     LifecycleConflict,
+    MailTemplate,
+    ReauthenticationFailed,
+    Unavailable,
     UsernameTaken,
     UserNotFound,
 )
 from auth_core.self_service import RegistrationMode, SelfServicePolicy
 from auth_core.sessions import SessionOrigin
-from auth_core.testing.contracts.making import fresh_name, now
+from auth_core.testing.contracts.making import fresh_name, now, stored_user
 from auth_core.users import Registration, User
+from tests.mailbox import Mailbox
 
 PASSWORD = "correct horse battery staple"
 ROUNDS = 10
@@ -103,6 +112,66 @@ async def test_who_leaves_while_somebody_changes_the_account_waits_for_nobody_in
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         assert [] == [each for each in errors if not isinstance(each, ConcurrentUpdate)]
         assert len(errors) < len(outcomes)
+
+
+async def test_a_deadlock_is_told_as_what_it_is_and_not_as_an_outage(
+    unit_of_work: Callable[[], PostgresUnitOfWork],
+) -> None:
+    one, two = [await stored_user(unit_of_work) for _ in range(2)]
+
+    async def rename(first: User, second: User, others: asyncio.Barrier) -> None:
+        async with unit_of_work() as uow:
+            await uow.users.update(first.renamed("One", at=now()))
+            await others.wait()
+            await uow.users.update(second.renamed("Two", at=now()))
+            await uow.commit()
+
+    meet = asyncio.Barrier(2)
+    with structlog.testing.capture_logs() as logs:
+        outcomes = await asyncio.gather(
+            rename(one, two, meet), rename(two, one, meet), return_exceptions=True
+        )
+
+    # the other one finds the version that it wanted, for the victim has written nothing
+    assert {type(None), Unavailable} == {type(outcome) for outcome in outcomes}
+    assert [("database_contention", "deadlock detected")] == [
+        (entry["event"], entry["problem"]) for entry in logs
+    ]
+
+
+@pytest.mark.sec("SEC-16")
+async def test_links_of_one_account_that_are_taken_at_once_wait_for_nobody_in_a_circle(
+    core: Core,
+) -> None:
+    """Each takes its own and voids the others: a deadlock would be Unavailable."""
+    await administrator(core)
+    flows, mailbox = core.self_service, Mailbox(cast("Container", SimpleNamespace(core=core)))
+    for _ in range(ROUNDS):
+        name = fresh_name()
+        person = Registration.parse(username=name, email=f"{name}@example.com")
+        user = await core.accounts.create(person, password=parse_password(PASSWORD))
+        other = Email(f"other-{name}@example.com")
+        await flows.reset_password.send(user.email)
+        await flows.verify_email.send(user.email)
+        await flows.change_email.request(user, other, PASSWORD)
+        reset, verify = [
+            await mailbox.token(user.email.value, template)
+            for template in (MailTemplate.RESET_PASSWORD, MailTemplate.VERIFY_EMAIL)
+        ]
+        change = await mailbox.token(other.value, MailTemplate.CHANGE_EMAIL)
+
+        outcomes = await asyncio.gather(
+            flows.reset_password.reset(reset, f"{PASSWORD} and more"),
+            flows.change_email.confirm(change),
+            flows.verify_email.confirm(verify),
+            core.lifecycle.set_password(user.id, parse_password(f"{PASSWORD} or less")),
+            WAYS_OUT["leave"](core, user),
+            return_exceptions=True,
+        )
+
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        expected = ConcurrentUpdate | InvalidLink | ReauthenticationFailed
+        assert [] == [each for each in errors if not isinstance(each, expected)]
 
 
 @pytest.mark.sec("SEC-61")

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from sqlalchemy import Table
 
-from adapters.postgres.row_security import OPEN, changes, policies, tenant_column
+from adapters.postgres.row_security import OPEN, TRAIL, changes, policies, tenant_column
 from adapters.postgres.schema import engine
 from adapters.postgres.tables import metadata
 from adapters.postgres.url import dsn
@@ -117,8 +117,9 @@ async def tenants(owner: asyncpg.Connection) -> tuple[UUID, UUID]:
 def test_every_table_that_names_an_organization_is_a_tenants_or_said_not_to_be() -> None:
     named = {table.name for table in metadata.tables.values() if "organization_id" in table.c}
 
-    assert named | {"organizations"} == {table.name for table in OWNED} | OPEN
-    assert all(policies(table) for table in OWNED)
+    guarded = {table.name for table in OWNED} | TRAIL
+    assert named | {"organizations", "audit_chains"} == guarded | OPEN
+    assert all(policies(metadata.tables[name]) for name in guarded)
 
 
 async def test_all_walls_stand_and_a_second_migration_finds_nothing_to_do(
@@ -225,6 +226,57 @@ async def test_a_tenant_sees_the_deliveries_of_its_webhooks_and_the_platform_see
         assert of_platform in [row[0] for row in await service.fetch(ids)]
     async with scope(service):
         assert [] == await service.fetch(asked)
+
+
+@pytest.mark.sec("SEC-56", "SEC-66")
+async def test_a_tenant_reads_its_own_records_and_whoever_acts_appends_theirs(
+    owner: asyncpg.Connection, service: asyncpg.Connection, tenants: tuple[UUID, UUID]
+) -> None:
+    records = metadata.tables["audit_records"]
+    own, other = tenants
+    ids = {tenant: uuid4() for tenant in (own, other, None)}
+    for tenant, record in ids.items():
+        of = {} if tenant is None else {"organization_id": tenant}
+        await insert(owner, records, id=record, **of)
+    seen = "SELECT id FROM audit_records"
+    emptied = "UPDATE audit_records SET detail = NULL WHERE id = ANY($1) RETURNING id"
+    removed = "DELETE FROM audit_records WHERE id = ANY($1)"
+    all_ids = list(ids.values())
+
+    async with scope(service, tenant=own):
+        assert [ids[own]] == [row[0] for row in await service.fetch(seen)]
+        assert [] == await service.fetch(emptied, all_ids)
+        assert "DELETE 0" == await service.execute(removed, all_ids)
+    async with scope(service):  # of nobody's, as a sign-in is
+        assert [] == await service.fetch(seen)
+        assert [] == await service.fetch(emptied, all_ids)
+        assert "DELETE 0" == await service.execute(removed, all_ids)
+        for tenant in ({}, {"organization_id": own}):
+            await insert(service, records, id=uuid4(), **tenant)
+    async with scope(service, everybody="platform"):
+        assert set(all_ids) <= {row[0] for row in await service.fetch(seen)}
+        assert len(all_ids) == len(await service.fetch(emptied, all_ids))
+        with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+            await service.execute(removed, all_ids)
+
+
+@pytest.mark.sec("SEC-66")
+async def test_the_ends_of_the_chains_are_the_platforms(
+    owner: asyncpg.Connection, service: asyncpg.Connection, tenants: tuple[UUID, UUID]
+) -> None:
+    chains, (own, _) = metadata.tables["audit_chains"], tenants
+    await insert(owner, chains, chain=own)
+
+    for asked in ({}, {"tenant": own}, {"user": uuid4()}):
+        async with scope(service, **asked):
+            assert [] == await service.fetch("SELECT chain FROM audit_chains")
+            changed = "UPDATE audit_chains SET position = position"
+            assert "UPDATE 0" == await service.execute(changed)
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await insert(service, chains, chain=uuid4())
+    async with scope(service, everybody="platform"):
+        assert own in [row[0] for row in await service.fetch("SELECT chain FROM audit_chains")]
+        await insert(service, chains, chain=uuid4())
 
 
 @pytest.mark.sec("SEC-56")

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from app.observability import (
     GRANIAN_LOG_DICTCONFIG,
+    REQUEST_ID,
     FileDescriptorSink,
     configure_logging,
     redact,
@@ -29,7 +30,7 @@ from app.observability import (
 )
 from app.observability.logs import MAX_LINE
 from app.observability.redaction import RULES, is_secret_name
-from auth_core.kernel import Secret
+from auth_core.kernel import Secret, tracing
 from tests.measuring import quickest
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -370,6 +371,17 @@ def test_any_event_becomes_one_line_in_both_formats(event):
 
 
 class TestPipeline:
+    def test_a_line_names_the_trace_of_its_request(self, lines):
+        """So that a log can be found from a trace."""
+        start(lines)
+        token = REQUEST_ID.set("r-1")
+        with tracing("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"):
+            structlog.get_logger().info("something")
+        REQUEST_ID.reset(token)
+
+        [line] = lines
+        assert "4bf92f3577b34da6a3ce929d0e0e4736" == json.loads(line)["trace_id"]
+
     def test_json_lines(self, lines):
         """Time in UTC with an offset, level, event, then the context of the request."""
         start(lines)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from auth_core.audit import AuditAction, AuditResult
 from auth_core.kernel import (
     AuthenticationFailed,
     ImpersonationRefused,
@@ -19,6 +20,7 @@ from auth_core.kernel import (
     UserNotFound,
     acting,
     current_actor,
+    through,
 )
 from auth_core.sessions import EndReason, SessionOrigin
 from auth_core.testing.contracts.making import fresh_id
@@ -205,6 +207,49 @@ async def test_a_password_makes_a_session_recent_again(core, people, user):
     other = await core.another_worker().authenticator.authenticate(signed_in.tokens.access_token)
     core.step_up.require_recent(other.session)
     assert await core.refresh.redeem(signed_in.tokens.refresh_token)
+
+
+@pytest.mark.sec("SEC-66")
+async def test_a_renewed_proof_is_recorded_with_its_session_and_a_failed_one_as_a_failure(
+    core, user
+):
+    known = len(core.audited)
+    with pytest.raises(AuthenticationFailed):
+        await core.reauthentication.by_password(user, "wrong")
+    with through(user.session.id):
+        await core.reauthentication.by_password(user, PASSWORD)
+
+    failed, renewed = core.audited[known:]
+    assert (AuditAction.SIGN_IN_FAILED, AuditResult.FAILURE) == (failed.action, failed.result)
+    assert (AuditAction.REAUTHENTICATED, "password", AuditResult.SUCCESS) == (
+        renewed.action,
+        renewed.reason,
+        renewed.result,
+    )
+    session = user.session.id
+    assert (user.user.id, session, session) == (
+        renewed.user_id,
+        renewed.session_id,
+        renewed.via_session_id,
+    )
+
+
+@pytest.mark.sec("SEC-66")
+async def test_a_proof_that_does_not_count_after_all_leaves_no_record(core, user):
+    core.clock.advance(timedelta(minutes=15))
+    known, stale = len(core.audited), user.session.authenticated_at
+
+    def fail(name):
+        if name == "commit":
+            raise Unavailable
+
+    core.store.on_statement = fail
+    with pytest.raises(Unavailable):
+        await core.reauthentication.by_password(user, PASSWORD)
+    core.store.on_statement = None
+
+    assert known == len(core.audited)
+    assert stale == core.store.sessions[user.session.id].authenticated_at
 
 
 @pytest.mark.sec("SEC-24")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from auth_core.audit import AuditAction, AuditResult
 from auth_core.core import Core, Options
 from auth_core.credentials import AttemptPolicy, CredentialStuffingSuspected
 from auth_core.kernel import (
@@ -113,6 +114,24 @@ async def test_one_network_that_fails_for_many_accounts_is_reported_once_per_win
     for number in range(4):
         await fail(core, Username(f"user-{number}"))
     assert 2 == len(suspicions(core))
+
+
+@pytest.mark.sec("SEC-66")
+async def test_a_suspicion_is_recorded_with_its_event_and_names_neither_network_nor_account(
+    core: InMemoryCore,
+) -> None:
+    for number in range(10):
+        await fail(core, Username(f"user-{number}"), Source(f"192.0.2.{number}"))
+
+    [event], [record] = suspicions(core), core.audited
+    assert (
+        AuditAction.CREDENTIAL_STUFFING_SUSPECTED,
+        "many_accounts",
+        AuditResult.FAILURE,
+        f"event:{event.id}",
+    ) == (record.action, record.reason, record.result, record.target)
+    assert (event.id, event.occurred_at) == (record.id, record.occurred_at)
+    assert {None} == {record.user_id, record.actor_id, record.via_session_id, record.detail}
 
 
 async def test_a_person_who_forgot_their_password_is_no_suspicion(core: InMemoryCore) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from auth_core.events import CloudEvent, EventSource, RecordedEvent
-from auth_core.kernel import EventId, OrganizationId, UserId, acting
+from auth_core.kernel import EventId, OrganizationId, UserId, acting, tracing
 from auth_core.keys import KeyRotated, KeyUse, RotationCause
 from auth_core.testing import DeterministicIds, ManualClock, SeededEntropy
 from auth_core.users import RoleAssigned
@@ -51,12 +51,28 @@ def test_an_event_is_told_in_the_json_format_of_cloudevents():
     } == json.loads(told(event).encoded())
 
 
+def test_an_event_links_to_the_trace_of_the_request_that_it_came_from():
+    """By the extension attribute of CloudEvents, not in the data."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with tracing(trace):
+        event = RoleAssigned(
+            id=EventId(IDS.uuid()), occurred_at=CLOCK.now(), user_id=UserId(IDS.uuid()), role="user"
+        )
+
+    cloud_event = json.loads(told(event).encoded())
+
+    assert trace == cloud_event["traceparent"]
+    assert "traceparent" not in cloud_event["data"]
+
+
 def test_extension_attributes_that_have_no_value_are_left_out():
     event = RoleAssigned(
         id=EventId(IDS.uuid()), occurred_at=CLOCK.now(), user_id=UserId(IDS.uuid()), role="user"
     )
 
-    assert not {"organizationid", "actorid"} & json.loads(told(event).encoded()).keys()
+    assert (
+        not {"organizationid", "actorid", "traceparent"} & json.loads(told(event).encoded()).keys()
+    )
 
 
 def test_the_subject_is_the_user_else_the_organization_else_the_deployment():

@@ -32,7 +32,7 @@ def test_every_schema_is_one_and_describes_what_its_type_carries_beside_the_enve
         document = msgspec.json.decode(msgspec.json.encode(schema))
         Draft202012Validator.check_schema(document)
         fields = {field.name for field in msgspec.structs.fields(event_types()[schema.title])}
-        assert fields - {"id", "occurred_at"} == document["properties"].keys()
+        assert fields - {"id", "occurred_at", "traceparent"} == document["properties"].keys()
         assert f"https://auth.example.com/events/schemas/{schema.title}" == document["$id"]
         assert document["description"]
         assert "``" not in document["description"]

@@ -175,6 +175,7 @@ def test_events_hold_no_personal_data():
         *("source", "accounts", "window"),
         "endpoint_id",
         *("previous_role", "team_id", "invitation_id", "role_id", "domain_id"),
+        "traceparent",  # hexadecimal digits of a tracing system, checked when they come in
     } == fields
 
 
