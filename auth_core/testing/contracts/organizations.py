@@ -113,7 +113,6 @@ class OrganizationRepositoryContract:
         with pytest.raises(SlugTaken):
             await _update(unit_of_work, organization.edited(at=now(), slug=other.slug))
 
-    @pytest.mark.parametrize("how", ["hold", "hold_with_others"])
     async def test_all_of_them_are_found_by_slug_and_in_order(
         self, unit_of_work: UnitOfWorkFactory
     ) -> None:
@@ -131,6 +130,7 @@ class OrganizationRepositoryContract:
         assert stored[1:] == [each for each in page if each in stored]
         assert page == sorted(page, key=lambda each: each.id)
 
+    @pytest.mark.parametrize("how", ["hold", "hold_with_others"])
     async def test_who_holds_it_makes_others_wait(
         self, unit_of_work: UnitOfWorkFactory, how: str
     ) -> None:
