@@ -67,7 +67,7 @@ migrate: $(READY) ## Bring the schema up to date (DATABASE_OWNER_URL or DATABASE
 bench: $(READY) ## Measure requests beside a floor in the same run
 	$(BIN)/python -m tests.load
 
-bench-scale: $(READY) ## Measure requests on a million users and sessions beside a few (4 min)
+bench-scale: $(READY) ## Measure requests among a million users, and among ten thousand organizations, beside a few (8 min)
 	$(BIN)/python -m tests.load.scale
 
 events: $(READY) ## Write docs/events anew from the code

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.answers import Timestamp, timestamp
+from app.api.answers import Timestamp, listed_timestamp, timestamp
 from auth_core.organizations import (
     SLUG_MAX,
     Belonging,
@@ -151,7 +151,7 @@ class AuthMember(msgspec.Struct, frozen=True, kw_only=True):
             email=member.email,
             display_name=member.display_name,
             role=member.membership.role,
-            joined_at=timestamp(member.membership.created_at),
+            joined_at=listed_timestamp(member.membership.created_at),
         )
 
 

@@ -97,7 +97,7 @@ def _compare(place: Place, what: str, options: argparse.Namespace) -> None:
     if what == "organizations":
         few, many = _FEW_TENANTS, Tenancy(options.organizations)
         requests = min(requests, _MOST_OF_TENANTS)
-    with _sides(place, options.connections, few, many) as (generator, sides):
+    with _sides(place, options, few, many) as (generator, sides):
         _say([*_introduction(options, requests), _HEAD])
         measured = _measure(generator, sides, options.rounds, requests)
     _say([*_report(sides, measured), ""])
@@ -109,6 +109,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=1_000_000, help="%(default)s")
     parser.add_argument("--organizations", type=int, default=10_000, help="%(default)s")
     parser.add_argument("--only", choices=("users", "organizations"), help="(both)")
+    parser.add_argument("--scenarios", nargs="+", metavar="NAME", help="like check (all)")
     parser.add_argument("--requests", type=int, default=1500, help="per round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="per scenario (%(default)s)")
     parser.add_argument("--connections", type=int, default=8, help="at once (%(default)s)")
@@ -124,11 +125,11 @@ def _introduction(options: argparse.Namespace, requests: int) -> Iterable[str]:
 
 @contextmanager
 def _sides(
-    place: Place, connections: int, *filled: Population | Tenancy
+    place: Place, options: argparse.Namespace, *filled: Population | Tenancy
 ) -> Iterator[tuple[Generator, list[Side]]]:
     """Two databases, and a service on each."""
     with ExitStack() as stack:
-        generator = Generator(stack.enter_context(helper(place.cores.rest)), connections)
+        generator = Generator(stack.enter_context(helper(place.cores.rest)), options.connections)
         sides = []
         for each, name in zip(filled, ("few", "many"), strict=True):
             own = own_database(place, f"{name}_{type(each).__name__.lower()}")
@@ -142,7 +143,12 @@ def _sides(
                     log=place.service_log,
                 )
             )
-            sides.append(Side(each, own, service, ask(service.port)))
+            scenarios = [
+                one
+                for one in ask(service.port)
+                if not options.scenarios or one.name in options.scenarios
+            ]
+            sides.append(Side(each, own, service, scenarios))
         yield generator, sides
 
 

@@ -17,6 +17,7 @@ from auth_core.testing.contracts.making import (
     stored_user,
     user_created,
 )
+from auth_core.testing.contracts.organizing import stored_organization
 
 UnitOfWork = Callable[[], PostgresUnitOfWork]
 
@@ -46,6 +47,17 @@ async def test_of_fifty_spellings_of_one_identity_one_becomes_an_account(
     ids = [row[0] for row in await observer.fetch("SELECT id FROM users WHERE username=$1", name)]
     assert 1 == len(ids)
     assert 1 == await observer.fetchval("SELECT count(*) FROM outbox WHERE user_id = ANY($1)", ids)
+
+
+async def test_members_who_switch_to_an_organization_do_not_wait_for_each_other(
+    unit_of_work: UnitOfWork,
+) -> None:
+    organization = await stored_organization(lambda: unit_of_work().for_platform())
+
+    async with unit_of_work().for_organization(organization.id) as one:
+        assert organization == await one.organizations.hold_with_others(organization.id)
+        async with asyncio.timeout(30), unit_of_work().for_organization(organization.id) as two:
+            assert organization == await two.organizations.hold_with_others(organization.id)
 
 
 async def test_of_twenty_callers_one_ends_a_session_and_all_count_right(

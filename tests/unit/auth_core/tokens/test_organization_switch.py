@@ -331,6 +331,30 @@ async def test_a_switch_that_races_a_refresh_is_not_lost(core, town, late):
     assert "Acme" == (await town.claimed(refreshed))[0]
 
 
+@pytest.mark.parametrize("late", range(8))
+async def test_a_switch_and_the_end_of_the_account_do_not_wait_for_each_other(core, town, late):
+    """One takes the organization first and the account after, the other the account first."""
+    await town.members.change_role(town.olive.id, town.ids["Acme"], town.alice.id, "owner")
+    signed_in = await town.sign_in()
+    principal = await town.principal(signed_in)
+
+    async def delete():
+        for _ in range(late):
+            await asyncio.sleep(0)
+        return await core.lifecycle.delete(town.alice.id)
+
+    switched, deleted = await asyncio.gather(
+        core.organization_switch.switch(principal, town.ids["Acme"]),
+        delete(),
+        return_exceptions=True,
+    )
+
+    assert not isinstance(deleted, Exception)
+    assert not isinstance(switched, Exception) or isinstance(switched, InvalidToken)
+    with pytest.raises(InvalidToken):
+        await town.principal(signed_in)
+
+
 async def test_of_two_switches_at_once_one_holds_everywhere(core, town):
     signed_in = await town.sign_in()
     await town.active(signed_in)
