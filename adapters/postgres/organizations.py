@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Integer, bindparam, delete, insert, select, update
@@ -19,6 +20,7 @@ from auth_core.organizations import (
     Slug,
 )
 
+_NO_ID = UUID(int=0)
 _columns = organizations.c
 ORGANIZATION_COLUMNS = tuple(_columns)
 _CHANGING = (
@@ -42,6 +44,17 @@ _HOLD = Statement(
 )
 _HOLD_WITH_OTHERS = Statement(
     select(*ORGANIZATION_COLUMNS).where(_THIS).with_for_update(read=True), writes=True
+)
+_NAMED = Statement(
+    select(*ORGANIZATION_COLUMNS).where(_columns.slug == bindparam("of_slug")),
+    crosses_tenants=True,
+)
+_PAGE = Statement(
+    select(*ORGANIZATION_COLUMNS)
+    .where(_columns.id > bindparam("after"))
+    .order_by(_columns.id)
+    .limit(bindparam("limit", type_=Integer)),
+    crosses_tenants=True,
 )
 _UPDATE = Statement(
     update(organizations)
@@ -97,6 +110,16 @@ class PostgresOrganizationRepository:
     async def hold_with_others(self, organization_id: OrganizationId) -> Organization | None:
         row = await self._transaction.row(_HOLD_WITH_OTHERS, organization_id=organization_id)
         return None if row is None else organization_from(row)
+
+    async def named(self, slug: Slug) -> Organization | None:
+        row = await self._transaction.row(_NAMED, of_slug=slug.value)
+        return None if row is None else organization_from(row)
+
+    async def page(
+        self, *, after: OrganizationId | None = None, limit: int = 100
+    ) -> list[Organization]:
+        rows = await self._transaction.rows(_PAGE, after=after or _NO_ID, limit=limit)
+        return [organization_from(row) for row in rows]
 
     async def update(self, organization: Organization) -> None:
         row = await self._transaction.row(

@@ -51,7 +51,7 @@ ORGANIZATIONS = (
         kind=parse.choice("anybody", "admins"),
         default="anybody",
         description="Who makes organizations: everybody with an account, or those with the role"
-        " `platform_admin` only",
+        " `platform_admin` and `fm-auth organization create` only",
     ),
     Field(
         name="AUTH_ORGANIZATION_MAX_OWNED",

@@ -1,11 +1,13 @@
 """Organizations, who belongs to them, their teams, invitations and e-mail domains."""
 
 from auth_core.organizations.administration import Organizations
+from auth_core.organizations.directory import OrganizationDirectory
 from auth_core.organizations.domain import (
     CHALLENGE_LABEL,
     CHALLENGE_PREFIX,
     DomainId,
     DomainNames,
+    DomainRepository,
     EmailDomain,
     LookupFailed,
     OrganizationDomain,
@@ -50,7 +52,6 @@ from auth_core.organizations.model import (
 )
 from auth_core.organizations.policy import OrganizationPolicy
 from auth_core.organizations.ports import (
-    DomainRepository,
     InvitationRepository,
     MembershipRepository,
     MembershipsUnitOfWork,
@@ -114,6 +115,7 @@ __all__ = [
     "MembershipsUnitOfWork",
     "Organization",
     "OrganizationChanges",
+    "OrganizationDirectory",
     "OrganizationDomain",
     "OrganizationNotFound",
     "OrganizationPolicy",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from auth_core.access import RoleBook
 from auth_core.kernel import Clock, Entropy, Ids
+from auth_core.organizations.directory import OrganizationDirectory
 from auth_core.organizations.domain import DomainNames
 from auth_core.organizations.domains import DomainService
 from auth_core.organizations.invitations import InvitationService
@@ -33,6 +34,7 @@ class Organizations:
     ) -> None:
         shared = (unit_of_work, book, cache, clock, ids, policy)
         self.organizations = OrganizationService(*shared)
+        self.directory = OrganizationDirectory(unit_of_work)
         self.members = MemberService(*shared)
         self.teams = TeamService(*shared)
         self.invitations = InvitationService(

@@ -91,3 +91,39 @@ class OrganizationDomain(msgspec.Struct, frozen=True, kw_only=True):
     def record_value(self) -> str:
         """What it must say."""
         return CHALLENGE_PREFIX + self.challenge
+
+
+class DomainRepository(Protocol):
+    """The domains that organizations claim."""
+
+    async def add(self, domain: OrganizationDomain) -> None:
+        """Store a claim. Raises DomainTaken when this organization has it already."""
+        ...
+
+    async def get(
+        self, organization_id: OrganizationId, domain_id: DomainId
+    ) -> OrganizationDomain | None:
+        """The claim, or None."""
+        ...
+
+    async def all(self, organization_id: OrganizationId) -> Sequence[OrganizationDomain]:
+        """Every claim of an organization, in order of id."""
+        ...
+
+    async def verify(
+        self, organization_id: OrganizationId, domain_id: DomainId, at: datetime
+    ) -> OrganizationDomain | None:
+        """Note that the domain is proven; the claim as it is then, or None.
+
+        Raises DomainTaken when another organization has proven it, also when racing: nothing can
+        commit then.
+        """
+        ...
+
+    async def remove(self, organization_id: OrganizationId, domain_id: DomainId) -> bool:
+        """Give a domain up; False when there is none."""
+        ...
+
+    async def owner(self, domain: str) -> OrganizationDomain | None:
+        """The proven claim, whichever organization's, or None: for somebody who may join it."""
+        ...

@@ -1,6 +1,6 @@
 """What organizations need from storage. Every method is of one organization, or says why not."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -13,9 +13,9 @@ from auth_core.kernel import (
     UnitOfWork,
     UserId,
 )
-from auth_core.organizations.domain import DomainId, OrganizationDomain
+from auth_core.organizations.domain import DomainRepository
 from auth_core.organizations.invitation import Invitation, InvitationId
-from auth_core.organizations.model import Belonging, Member, Membership, Organization
+from auth_core.organizations.model import Belonging, Member, Membership, Organization, Slug
 from auth_core.organizations.team import Team, TeamMember, TeamMembership
 from auth_core.users import UsersUnitOfWork
 
@@ -51,6 +51,16 @@ class OrganizationRepository(Protocol):
         Raises ConcurrentUpdate, and writes nothing, when it is another one; SlugTaken, also when
         racing: nothing can commit then.
         """
+        ...
+
+    async def named(self, slug: Slug) -> Organization | None:
+        """The organization of this slug, of all tenants, deleted or not; for the operator."""
+        ...
+
+    async def page(
+        self, *, after: OrganizationId | None = None, limit: int = 100
+    ) -> list[Organization]:
+        """Up to ``limit`` of all tenants in order of id, deleted or not; for the operator."""
         ...
 
     async def claim_due(self, now: datetime) -> OrganizationId | None:
@@ -263,42 +273,6 @@ class RoleLookup(Protocol):
         Whoever gives a role to somebody holds the organization first: no role goes or changes
         meanwhile.
         """
-        ...
-
-
-class DomainRepository(Protocol):
-    """The domains that organizations claim."""
-
-    async def add(self, domain: OrganizationDomain) -> None:
-        """Store a claim. Raises DomainTaken when this organization has it already."""
-        ...
-
-    async def get(
-        self, organization_id: OrganizationId, domain_id: DomainId
-    ) -> OrganizationDomain | None:
-        """The claim, or None."""
-        ...
-
-    async def all(self, organization_id: OrganizationId) -> Sequence[OrganizationDomain]:
-        """Every claim of an organization, in order of id."""
-        ...
-
-    async def verify(
-        self, organization_id: OrganizationId, domain_id: DomainId, at: datetime
-    ) -> OrganizationDomain | None:
-        """Note that the domain is proven; the claim as it is then, or None.
-
-        Raises DomainTaken when another organization has proven it, also when racing: nothing can
-        commit then.
-        """
-        ...
-
-    async def remove(self, organization_id: OrganizationId, domain_id: DomainId) -> bool:
-        """Give a domain up; False when there is none."""
-        ...
-
-    async def owner(self, domain: str) -> OrganizationDomain | None:
-        """The proven claim, whichever organization's, or None: for somebody who may join it."""
         ...
 
 

@@ -14,13 +14,12 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
-from auth_core.testing.domain_names import InMemoryDomainNames
+from auth_core.testing.domains import InMemoryDomainNames, InMemoryDomainRepository
 from auth_core.testing.events import InMemoryEventLog, InMemoryPublisher
 from auth_core.testing.mail import InMemoryMailer, InMemoryMailOutbox, PlainRenderer
 from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.organizations import (
-    InMemoryDomainRepository,
     InMemoryMembershipRepository,
     InMemoryOrganizationRepository,
 )

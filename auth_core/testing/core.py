@@ -13,7 +13,7 @@ from auth_core.testing.crypto import (
     ToyPasswordHasher,
     ToySealer,
 )
-from auth_core.testing.domain_names import InMemoryDomainNames
+from auth_core.testing.domains import InMemoryDomainNames
 from auth_core.testing.metrics import InMemoryMetrics
 from auth_core.testing.rate_limiter import InMemoryFailureSpread, InMemoryRateLimiter
 from auth_core.testing.receivers import InMemoryReceivers

@@ -1,10 +1,9 @@
-"""Organizations, their members and domains in memory.
+"""Organizations and their members in memory.
 
 As in PostgreSQL, whoever changes a row locks it first, and a key that somebody else is about to
 take is waited for.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,16 +13,13 @@ from auth_core.kernel import ConcurrentUpdate, OrganizationId, UserId, UserNotFo
 from auth_core.organizations import (
     AlreadyMember,
     Belonging,
-    DomainId,
-    DomainRepository,
-    DomainTaken,
     Member,
     Membership,
     MembershipRepository,
     Organization,
-    OrganizationDomain,
     OrganizationNotFound,
     OrganizationRepository,
+    Slug,
     SlugTaken,
 )
 from auth_core.testing.store import Transaction
@@ -66,6 +62,20 @@ class InMemoryOrganizationRepository:
         if stored.slug != organization.slug:
             await self._take_slug(organization)
         self._transaction.organizations.put(organization.id, organization)
+
+    async def named(self, slug: Slug) -> Organization | None:
+        """The organization, or None."""
+        await self._transaction.statement("organizations.named")
+        found = self._transaction.organizations.where(lambda each: each.slug == slug)
+        return found[0] if found else None
+
+    async def page(
+        self, *, after: OrganizationId | None = None, limit: int = 100
+    ) -> list[Organization]:
+        """All of them, in order of id."""
+        await self._transaction.statement("organizations.page")
+        found = self._transaction.organizations.where(lambda each: after is None or each.id > after)
+        return sorted(found, key=lambda each: each.id)[:limit]
 
     async def claim_due(self, now: datetime) -> OrganizationId | None:
         """Hold the one that is due for longest and free."""
@@ -253,86 +263,6 @@ class InMemoryMembershipRepository:
         )
 
 
-class InMemoryDomainRepository:
-    """Claims of one transaction."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
-    async def add(self, domain: OrganizationDomain) -> None:
-        """Hold the pair, then see whether it is free."""
-        rows = self._transaction
-        await rows.statement("domains.add")
-        await rows.lock(("claim", domain.organization_id, domain.domain))
-        if rows.organizations.get(domain.organization_id) is None:
-            rows.violated(OrganizationNotFound())
-        if rows.domains.where(
-            lambda each: (
-                (each.organization_id, each.domain) == (domain.organization_id, domain.domain)
-            )
-        ):
-            rows.violated(DomainTaken())
-        rows.domains.put(domain.id, domain)
-
-    async def get(
-        self, organization_id: OrganizationId, domain_id: DomainId
-    ) -> OrganizationDomain | None:
-        """The claim, or None."""
-        await self._transaction.statement("domains.get")
-        return self._get(organization_id, domain_id)
-
-    async def all(self, organization_id: OrganizationId) -> Sequence[OrganizationDomain]:
-        """Those of an organization."""
-        await self._transaction.statement("domains.all")
-        found = self._transaction.domains.where(
-            lambda each: each.organization_id == organization_id
-        )
-        return sorted(found, key=lambda each: each.id)
-
-    async def verify(
-        self, organization_id: OrganizationId, domain_id: DomainId, at: datetime
-    ) -> OrganizationDomain | None:
-        """Hold the domain, then see whether it is another's."""
-        await self._transaction.statement("domains.verify")
-        stored = self._get(organization_id, domain_id)
-        if stored is None:
-            return None
-        await self._transaction.lock(("domain", stored.domain))
-        other = self._owner(stored.domain)
-        if other is not None and other.id != domain_id:
-            self._transaction.violated(DomainTaken())
-        if stored.verified_at is not None:
-            return stored
-        verified = msgspec.structs.replace(stored, verified_at=at)
-        return self._transaction.domains.put(domain_id, verified)
-
-    async def remove(self, organization_id: OrganizationId, domain_id: DomainId) -> bool:
-        """Drop it, if it is there."""
-        await self._transaction.statement("domains.remove")
-        stored = self._get(organization_id, domain_id)
-        if stored is not None:
-            self._transaction.domains.drop(domain_id)
-        return stored is not None
-
-    async def owner(self, domain: str) -> OrganizationDomain | None:
-        """The proven one."""
-        await self._transaction.statement("domains.owner")
-        return self._owner(domain)
-
-    def _get(
-        self, organization_id: OrganizationId, domain_id: DomainId
-    ) -> OrganizationDomain | None:
-        stored = self._transaction.domains.get(domain_id)
-        return stored if stored and stored.organization_id == organization_id else None
-
-    def _owner(self, domain: str) -> OrganizationDomain | None:
-        found = self._transaction.domains.where(
-            lambda each: each.domain == domain and each.verified_at is not None
-        )
-        return found[0] if found else None
-
-
 if TYPE_CHECKING:
     _organizations: type[OrganizationRepository] = InMemoryOrganizationRepository
     _memberships: type[MembershipRepository] = InMemoryMembershipRepository
-    _domains: type[DomainRepository] = InMemoryDomainRepository

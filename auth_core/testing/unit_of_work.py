@@ -16,11 +16,11 @@ from auth_core.kernel import (
 from auth_core.keys import Departure, KeyRepository, KeyStatus, SealedKey
 from auth_core.testing.audit import InMemoryAuditLog, InMemoryAuditTrail
 from auth_core.testing.credentials import InMemoryCredentialRepository
+from auth_core.testing.domains import InMemoryDomainRepository
 from auth_core.testing.events import InMemoryEventLog
 from auth_core.testing.mail import InMemoryMailOutbox
 from auth_core.testing.one_time import InMemoryOneTimeSecretRepository
 from auth_core.testing.organizations import (
-    InMemoryDomainRepository,
     InMemoryMembershipRepository,
     InMemoryOrganizationRepository,
 )

@@ -413,9 +413,9 @@ async def test_nobody_floods_a_mailbox(
     signing_up = {"username": new_name(), "email": owner, "password": PASSWORD}
     assert 201 == (await post(limited, "/register", signing_up, via=new_address())).status_code
 
-    for email in (owner, nobody):
+    for email, left in ((owner, 4), (nobody, 5)):  # the registration has sent the owner a letter
         answers = [
-            await post(limited, route, {"email": email}, via=new_address()) for _ in range(6)
+            await post(limited, route, {"email": email}, via=new_address()) for _ in range(left + 1)
         ]
-        assert [202] * 5 + [429] == [answer.status_code for answer in answers]
+        assert [202] * left + [429] == [answer.status_code for answer in answers]
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 3600

@@ -1,5 +1,6 @@
 """/metrics over HTTP: for whom it is, what it says, and what it never says."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.asking import AUTH, expect_problem
 from tests.api.registered_clients import basic
-from tests.serving import Client, bearer, serving
+from tests.serving import PATIENCE_SECONDS, Client, bearer, serving
 
 READER_SECRET, OTHER_SECRET = secrets.token_hex(32), secrets.token_hex(32)
 CLIENTS = [
@@ -38,6 +39,22 @@ async def scrape(client: Client) -> Samples:
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
+
+
+async def measured(client: Client) -> Samples:
+    """A scrape once all that is asked for beside the requests is known."""
+    nothing: frozenset[tuple[str, str]] = frozenset()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            found = await scrape(client)
+            names = {name for name, _ in found}
+            if (
+                found.get(("fm_auth_redis_connected_workers", nothing))
+                and "fm_auth_revocation_feed_as_of_timestamp_seconds" in names
+                and "fm_auth_signing_key_activated_timestamp_seconds" in names
+            ):
+                return found
+            await asyncio.sleep(0.05)
 
 
 def requests(found: Samples, method: str, route: str, status: int) -> float:
@@ -126,7 +143,7 @@ async def test_facts_of_every_part_arrive(counted: Client) -> None:
     headers = bearer(registered.json()["access_token"])
     assert 200 == (await counted.get(f"{AUTH}/me", headers=headers)).status_code
 
-    found = await scrape(counted)
+    found = await measured(counted)
 
     def value(metric: str, **labels: str) -> float:
         return found[metric, frozenset(labels.items())]

@@ -113,6 +113,23 @@ class OrganizationRepositoryContract:
         with pytest.raises(SlugTaken):
             await _update(unit_of_work, organization.edited(at=now(), slug=other.slug))
 
+    async def test_all_of_them_are_found_by_slug_and_in_order(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        stored = [await stored_organization(unit_of_work) for _ in range(3)]
+        stored.sort(key=lambda each: each.id)
+        unknown = new_organization().slug
+
+        async with unit_of_work() as uow:
+            named = await uow.organizations.named(stored[1].slug)
+            nobody = await uow.organizations.named(unknown)
+            page = await uow.organizations.page(after=stored[0].id, limit=1000)
+            one = await uow.organizations.page(limit=1)
+
+        assert (stored[1], None, 1) == (named, nobody, len(one))
+        assert stored[1:] == [each for each in page if each in stored]
+        assert page == sorted(page, key=lambda each: each.id)
+
     @pytest.mark.parametrize("how", ["hold", "hold_with_others"])
     async def test_who_holds_it_makes_others_wait(
         self, unit_of_work: UnitOfWorkFactory, how: str

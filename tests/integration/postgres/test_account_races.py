@@ -110,7 +110,9 @@ async def test_who_leaves_while_somebody_changes_the_account_waits_for_nobody_in
         )
 
         errors = [each for each in outcomes if isinstance(each, BaseException)]
-        assert [] == [each for each in errors if not isinstance(each, ConcurrentUpdate)]
+        # whoever comes second finds another version, or an account that is shut
+        expected = ConcurrentUpdate | ReauthenticationFailed | LifecycleConflict
+        assert [] == [each for each in errors if not isinstance(each, expected)]
         assert len(errors) < len(outcomes)
 
 
@@ -134,9 +136,9 @@ async def test_a_deadlock_is_told_as_what_it_is_and_not_as_an_outage(
 
     # the other one finds the version that it wanted, for the victim has written nothing
     assert {type(None), Unavailable} == {type(outcome) for outcome in outcomes}
-    assert [("database_contention", "deadlock detected")] == [
-        (entry["event"], entry["problem"]) for entry in logs
-    ]
+    told = {entry["event"]: entry for entry in logs}
+    assert "deadlock detected" == told["database_contention"]["problem"]
+    assert "database_unavailable" not in told
 
 
 @pytest.mark.sec("SEC-16")
