@@ -1,7 +1,7 @@
 """Guards of another Litestar service: thin over `decide`, and closed when in doubt (SEC-55)."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -19,7 +19,7 @@ from auth_core.testing.contracts.making import stored_user
 from auth_core.tokens import AccessClaims, ActorClaim
 from auth_core.users import User
 
-HERE, ELSEWHERE, TEAM = uuid4(), uuid4(), uuid4()
+HERE, ELSEWHERE, TEAM = (UUID(int=number) for number in (1, 2, 3))  # part of the tests' names
 CASES = f"/organizations/{HERE}/cases"
 
 
