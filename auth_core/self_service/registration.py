@@ -174,6 +174,7 @@ class RegistrationFlow:
             )
 
     async def _ask_for_proof(self, registration: Registration, password: str | None) -> None:
+        self._sign_in.require_a_way_in()
         if not has_mailbox(registration.email):
             raise _no_mailbox()
         payload = _sealable(registration, await self._accounts.hashed(registration, password))
@@ -212,6 +213,7 @@ class RegistrationFlow:
         self, registration: Registration, password: str | None, invitation: str
     ) -> Secret[str]:
         """The hash of the password, if the invitation is for this address (SEC-59)."""
+        self._sign_in.require_a_way_in()
         if await self.invited(invitation) != registration.email:
             raise InvalidLink
         return await self._accounts.hashed(registration, password)
