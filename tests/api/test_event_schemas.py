@@ -110,7 +110,9 @@ async def test_what_is_published_of_every_type_is_as_its_served_schema_says(
         )
         validator.validate(event["data"])
         assert event["data"].keys() <= answer.json()["properties"].keys()
-        assert event["dataschema"] == answer.json()["$id"]
+        # any worker on these servers may have been the one that published
+        assert event["dataschema"].endswith(f"/events/schemas/{event['type']}")
+        assert answer.json()["$id"].endswith(f"/events/schemas/{event['type']}")
         for field in event["data"]:
             with pytest.raises(ValidationError):  # a schema that takes everything says nothing
                 validator.validate({**event["data"], field: {"not": "this"}})

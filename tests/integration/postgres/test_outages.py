@@ -276,7 +276,8 @@ async def test_an_empty_database_asks_for_migration_and_works_after_it(make_data
             await read(database)
             await database.check()
 
-    assert ["database_unavailable", "database_available_again"] == [e["event"] for e in logs]
+    told = [each["event"] for each in logs if each["event"].startswith("database_")]
+    assert ["database_unavailable", "database_available_again"] == told  # Alembic may talk as well
 
 
 async def test_an_older_schema_asks_for_migration(

@@ -75,7 +75,9 @@ def service(subject_of: SubjectOf, bearer: AccessClaims | None) -> AsyncTestClie
     async def nowhere() -> str:
         return "a route that forgot its organization"
 
-    app = Litestar([people, cases, members, incidents, nowhere], openapi_config=None)
+    app = Litestar(
+        [people, cases, members, incidents, nowhere], openapi_config=None, logging_config=None
+    )
 
     async def verified(scope: Any, receive: Any, send: Any) -> None:
         scope["auth"] = bearer

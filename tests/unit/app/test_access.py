@@ -38,13 +38,13 @@ def app_with(opt: dict[str, Any], path: str = "/things") -> Litestar:
         async def one(organization_id: FromPath[UUID]) -> None:
             """Of one organization."""
 
-        return Litestar([one], openapi_config=None)
+        return Litestar([one], openapi_config=None, logging_config=None)
 
     @get(path, opt=opt)
     async def things() -> None:
         """All of them."""
 
-    return Litestar([things], openapi_config=None)
+    return Litestar([things], openapi_config=None, logging_config=None)
 
 
 @pytest.mark.sec("SEC-55")

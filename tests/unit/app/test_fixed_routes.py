@@ -171,7 +171,9 @@ async def test_an_answer_that_has_begun_is_not_answered_again() -> None:
     async def litestar(_scope: Scope, _receive: Receive, _send: Send) -> None:
         sent.append("again")
 
-    routes = fixed_routes(Litestar([fixed], openapi_config=None).routes, lambda _handler: True)
+    routes = fixed_routes(
+        Litestar([fixed], openapi_config=None, logging_config=None).routes, lambda _handler: True
+    )
     app = FixedRoutes(routes, breaking, litestar)
     scope: Any = {"type": "http", "path": "/fixed", "method": "GET", "root_path": "", "headers": []}
 
