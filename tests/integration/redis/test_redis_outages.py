@@ -5,12 +5,12 @@ import time
 
 import pytest
 import uvloop
-from structlog.testing import capture_logs
 
 from adapters.redis import RedisSessionCache, resync_window
 from adapters.redis.session_cache import DEFAULT_TTL
 from auth_core.kernel import Secret, Unavailable
 from auth_core.sessions import ENDED
+from tests.hearing import capture_logs_of
 from tests.integration.redis.valkey_process import (
     MakeCache,
     Truth,
@@ -226,7 +226,7 @@ async def test_a_server_that_is_not_there_yet_is_found_later(
 ):
     valkey.kill()
     began = time.monotonic()
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache = await make_cache(valkey.url)
         assert time.monotonic() - began < 20
         assert not cache.available

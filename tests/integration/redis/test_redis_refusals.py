@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from structlog.testing import capture_logs
 
 from auth_core.sessions import ENDED
+from tests.hearing import capture_logs_of
 from tests.integration.redis.valkey_process import (
     MakeCache,
     Truth,
@@ -24,7 +24,7 @@ async def test_without_the_truth_the_cache_stays_shut(
     state = new_state()
     await warm(cache, state)
     truth.reachable = False
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache._connection.link.fail("test")
         asked = truth.asked
         await until(lambda: truth.asked >= asked + 3)
@@ -49,7 +49,7 @@ async def test_an_unexpected_failure_of_the_truth_is_logged_once_and_retried(
             raise ZeroDivisionError
         return []
 
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache = await make_cache(valkey.url, truth=ended)
         assert not cache.available
         broken = False
@@ -63,7 +63,7 @@ async def test_an_unexpected_failure_of_the_truth_is_logged_once_and_retried(
 
 
 async def test_a_host_that_is_not_there_is_named(make_cache: MakeCache):
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache = await make_cache("redis://:hunter2@127.0.0.1:1/0")
         await until(lambda: bool(logs))
 
@@ -81,7 +81,7 @@ async def test_a_wrong_password_is_named_and_not_shown(
     valkey.kill()
     valkey.start("--requirepass", "s3cret")
     url = f"unix://{f':{password}@' if password else ''}{valkey.socket}"
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache = await make_cache(url)
         await until(lambda: bool(logs))
         await asyncio.sleep(0.3)
@@ -102,7 +102,7 @@ async def test_a_read_only_server_is_not_trusted(valkey: ValkeyProcess, make_cac
     here, there = await make_cache(valkey.url), await make_cache(valkey.url)
     state = new_state()
     await warm(here, state)
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         valkey.ask("REPLICAOF", "127.0.0.1", "1")
 
         await here.end(state.user.id, [state.session.id])
@@ -123,7 +123,7 @@ async def test_a_user_without_the_rights_is_never_taken_for_a_working_one(
     valkey: ValkeyProcess, make_cache: MakeCache, rule: str
 ):
     valkey.ask("ACL", "SETUSER", "limited", "on", ">pw", "~fm:*", "+@all", rule)
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache = await make_cache(f"unix://limited:pw@{valkey.socket}")
 
     assert not cache.available
@@ -146,7 +146,7 @@ async def test_the_rights_that_are_needed_are_few(valkey: ValkeyProcess, make_ca
 async def test_a_cluster_is_refused_by_name(valkey: ValkeyProcess, make_cache: MakeCache):
     valkey.kill()
     valkey.start("--cluster-enabled", "yes")
-    with capture_logs() as logs:
+    with capture_logs_of("redis_") as logs:
         cache = await make_cache(valkey.url)
 
     assert not cache.available
