@@ -1,6 +1,7 @@
 """GET and POST of every page below /account."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -167,17 +168,7 @@ class AccountPagesController(Controller):
         self_service: NamedDependency[SelfService],
     ) -> Html:
         """Make the account of the invited; what will not do is asked for again."""
-
-        async def take(said: Words) -> Html:
-            sent = await read_form(request)
-            token = sent.get("token", "")
-            try:
-                await _register(self_service, sent, token)
-            except InvalidInput as error:
-                return _again(said, "register", token, _names(said, options, sent), error)
-            return _done(said, "register")
-
-        return await _answered(request, take)
+        return await _filled_in(request, options, "register", partial(_register, self_service))
 
     @get("/join")
     async def show_join(
@@ -211,23 +202,37 @@ class AccountPagesController(Controller):
         self_service: NamedDependency[SelfService],
     ) -> Html:
         """Make the account of the invited, and make them a member."""
-
-        async def take(said: Words) -> Html:
-            sent = await read_form(request)
-            token, password = sent.get("token", ""), sent.get("password", "")
-            try:
-                email = (await self_service.joining.welcome(token)).email
-                await self_service.joining.accept(_registration(sent, email), password, token)
-            except InvalidInput as error:
-                return _again(said, "join", token, _names(said, options, sent), error)
-            return _done(said, "join")
-
-        return await _answered(request, take)
+        return await _filled_in(request, options, "join", partial(_join, self_service))
 
 
 async def _register(self_service: SelfService, sent: Mapping[str, str], token: str) -> None:
     registration = _registration(sent, await self_service.registration.invited(token))
     await self_service.registration.accept(registration, sent.get("password", ""), token)
+
+
+async def _join(self_service: SelfService, sent: Mapping[str, str], token: str) -> None:
+    registration = _registration(sent, (await self_service.joining.welcome(token)).email)
+    await self_service.joining.accept(registration, sent.get("password", ""), token)
+
+
+async def _filled_in(
+    request: HtmlRequest,
+    options: Options,
+    name: str,
+    make: Callable[[Mapping[str, str], str], Awaitable[object]],
+) -> Html:
+    """Make an account of a form; what will not do is asked for again."""
+
+    async def take(said: Words) -> Html:
+        sent = await read_form(request)
+        token = sent.get("token", "")
+        try:
+            await make(sent, token)
+        except InvalidInput as error:
+            return _again(said, name, token, _names(said, options, sent), error)
+        return _done(said, name)
+
+    return await _answered(request, take)
 
 
 def _registration(sent: Mapping[str, str], email: Email) -> Registration:
