@@ -16,21 +16,10 @@ from pathlib import Path
 
 import msgspec
 import nats
-import pytest
 from nats.js import JetStreamContext
 
 from auth_core.events import CloudEvent
-
-
-def program() -> str:
-    """Where nats-server is. Without one the test fails in CI, and is skipped elsewhere."""
-    found = shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None:
-        reason = "no nats-server here: as root on Debian, `apt-get install -y nats-server`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+from tests.programs import program
 
 
 class NatsServer:
@@ -42,7 +31,7 @@ class NatsServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._program = program()
+        self._program = program("nats-server", "nats-server")
         self._process: subprocess.Popen[bytes] | None = None
         self._door = Door()
 
