@@ -46,9 +46,7 @@ class InMemoryCore(Core):
         token_signer: TokenSigner | None = None,
     ) -> None:
         self.options = options
-        self.store = store
-        self.cache = cache
-        self.clock = clock
+        self.store, self.cache, self.clock = store, cache, clock
         self.stream = InMemoryRevocationStream()
         self.rate_limiter = InMemoryRateLimiter(clock)
         self.metrics = InMemoryMetrics()
