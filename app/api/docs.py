@@ -88,13 +88,14 @@ def description_of(app: Litestar) -> dict[str, Any]:
     return document
 
 
-def _kinds(kind: type) -> Iterator[type]:
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    each: type[Any]
     for each in kind.__subclasses__():
         yield each
         yield from _kinds(each)
 
 
-def _refuses_unknown(kind: type) -> bool:
+def _refuses_unknown(kind: type[Any]) -> bool:
     config = getattr(kind, "__struct_config__", None)
     return config is not None and config.forbid_unknown_fields
 
