@@ -7,9 +7,9 @@ from functools import partial
 import structlog
 
 from adapters.redis.commands import heartbeat_command
-from adapters.redis.dial import Dialler
 from adapters.redis.link import Link
 from adapters.redis.metrics import CONNECTED, ROUND_TRIPS
+from adapters.redis.modes import dialler
 from adapters.redis.trouble import LinkLost, describe
 from auth_core.kernel import NO_METRICS, Metrics, Secret, end_tasks
 
@@ -38,7 +38,7 @@ class SharedConnection:
     ) -> None:
         self._metrics = metrics
         metrics.set(CONNECTED, 0)
-        self._dialler = Dialler(url)
+        self._dialler = dialler(url)
         self._prepare = prepare
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -84,6 +84,7 @@ class SharedConnection:
         task, self._task = self._task, None
         if task is not None:
             await end_tasks([task])
+        await self._dialler.close()
 
     async def retry(self) -> None:
         """Without a link: cut the current pause short and see one attempt to connect through."""
@@ -140,6 +141,7 @@ class SharedConnection:
                 link.send(heartbeat_command(link.generation), vital=True)
             except LinkLost:
                 break
+            await self._dialler.confirm(link)
         return link.lost.result()
 
     async def _rest(self, pause: float) -> None:

@@ -5,6 +5,7 @@ import binascii
 import re
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
+from app.settings import sentinel
 from app.settings.parse import BadValue, Kind
 from auth_core.kernel import Secret
 
@@ -14,6 +15,12 @@ _NATS_SCHEMES = frozenset({"nats", "tls"})
 _UNSAFE_IN_URL = re.compile(r"[^!-~]")
 _MAX_URL = 4096
 _REDIS_PORT = 6379
+_ALONE = {
+    "REDIS_MODE": "standalone",
+    "REDIS_SENTINEL_HOSTS": None,
+    "REDIS_MASTER_SET": None,
+    "REDIS_SENTINEL_PASSWORD": None,
+}
 _MASTER_KEY_BYTES = 32
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _BASE64_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
@@ -24,7 +31,8 @@ def database_url() -> Kind:
     return Kind(
         parse=_database_url,
         allowed="postgresql://user:password@host:port/database"
-        " (also postgres:// and postgresql+asyncpg://)",
+        " (also postgres:// and postgresql+asyncpg://); several hosts as"
+        " one:5432,two:5432/database?target_session_attrs=primary",
     )
 
 
@@ -32,7 +40,8 @@ def redis_url() -> Kind:
     """A Redis or Valkey URL."""
     return Kind(
         parse=_redis_url,
-        allowed="redis://:password@host:port/0, rediss://… or unix:///path/to/socket?db=0",
+        allowed="redis://:password@host:port/0, rediss://…, unix:///path/to/socket?db=0 or"
+        " redis+sentinel://:password@host:port,host:port,host:port/0?master=NAME",
     )
 
 
@@ -64,6 +73,8 @@ def compose_redis_url(*, host: str, port: int, db: int, password: str | None) ->
 def split_redis_url(url: Secret[str]) -> dict[str, object]:
     """The parts of a Redis URL under the names of the settings that say the same."""
     parts = urlsplit(url.reveal())
+    if parts.scheme in sentinel.SCHEMES:
+        return sentinel.split(url.reveal())
     password = unquote(parts.password) if parts.password else None
     if parts.scheme == "unix":
         db = parse_qs(parts.query).get("db", ["0"])[0]
@@ -72,12 +83,14 @@ def split_redis_url(url: Secret[str]) -> dict[str, object]:
             "REDIS_PORT": None,
             "REDIS_DB": int(db),
             "REDIS_PASSWORD": password,
+            **_ALONE,
         }
     return {
         "REDIS_HOST": parts.hostname,
         "REDIS_PORT": parts.port or _REDIS_PORT,
         "REDIS_DB": int(parts.path.strip("/") or 0),
         "REDIS_PASSWORD": password,
+        **_ALONE,
     }
 
 
@@ -100,15 +113,29 @@ def _database_url(text: str) -> Secret[str]:
             "names SQLite, which this service does not use: leave DATABASE_URL out and"
             " `fm-auth serve` starts its own PostgreSQL"
         )
-    parts = _split(text, _DATABASE_SCHEMES)
-    if not parts.hostname and not re.search(r"(?:^|&)host=.", parts.query):
-        raise BadValue("names no host")
+    for each in _one_by_one(text):
+        parts = _split(each, _DATABASE_SCHEMES)
+        if not parts.hostname and not re.search(r"(?:^|&)host=.", parts.query):
+            raise BadValue("names no host")
     if not parts.path.strip("/"):
         raise BadValue("names no database")
     return Secret("postgresql+asyncpg" + text[len(scheme) :])
 
 
+def _one_by_one(text: str) -> list[str]:
+    """The URL of each server of one that names several, as libpq has it."""
+    scheme, separator, rest = text.partition("://")
+    place, slash, database = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    before, after = f"{scheme}{separator}{user}{at}", f"{slash}{database}"
+    return [f"{before}{host}{after}" for host in hosts.split(",")]
+
+
 def _redis_url(text: str) -> Secret[str]:
+    if text.partition("://")[0].lower() in sentinel.SCHEMES:
+        return sentinel.parse_sentinel_url(
+            text.partition("://")[0].lower() + text[text.index(":") :]
+        )
     parts = _split(text, _REDIS_SCHEMES)
     if parts.scheme == "unix":
         if not parts.path.strip("/"):
