@@ -7,6 +7,7 @@ from adapters.mail import SmtpMailer
 from adapters.postgres.diagnosis import postgres_facts
 from adapters.redis.diagnosis import RedisFacts, redis_facts
 from app.doctor.finding import Finding, Level
+from app.doctor.pooling import pooling
 from app.in_process import ConnectedCore
 from app.settings import Settings
 from auth_core.kernel import Misconfigured
@@ -39,7 +40,7 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
         yield Finding(Level.ERROR, about, text, "let DATABASE_URL lead to the primary")
     pool = settings.database.pool_size + settings.database.max_overflow
     wanted = settings.service.workers * pool + _FOREIGN_CONNECTIONS
-    if wanted > facts.max_connections:
+    if wanted > facts.max_connections and not facts.pooled:  # else that is the pooler's affair
         yield Finding(
             Level.WARNING,
             about,
@@ -47,6 +48,8 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
             f" max_connections is {facts.max_connections}, for all nodes together",
             "raise max_connections, lower DB_POOL_SIZE + DB_MAX_OVERFLOW, or use PgBouncer",
         )
+    async for found in pooling(facts, settings.database):
+        yield found
     role = await core.database.role()
     if role.bypasses_row_security or role.owns_tables:
         yield Finding(
