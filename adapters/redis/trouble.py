@@ -15,7 +15,6 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from auth_core.kernel import Unavailable
 
-
 # what a script may not do is reported as a plain ERR: by Valkey 9, by Redis 7.0
 _FORBIDDEN_IN_A_SCRIPT: Final = ("ACL failure", "The user executing the script")
 
