@@ -10,8 +10,7 @@ import pytest
 from tests.e2e.conftest import external, new_database, services, settings, their_servers
 from tests.operations.constellation import Constellation, constellation
 
-__all__ = ["external", "folder", "new_database", "services", "settings", "their_servers", "watched"]
-"""Fixtures."""
+__all__ = ["external", "new_database", "services", "settings", "their_servers"]
 
 
 @pytest.fixture
