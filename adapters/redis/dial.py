@@ -1,8 +1,9 @@
 """Opening a connection: redis-py connects, speaks TLS and authenticates; a Link takes over."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, cast
 
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
@@ -40,7 +41,23 @@ class Dialler:
 
         Raises Unsuitable, OSError, TimeoutError or an error of redis-py.
         """
-        connection = self._class(
+        connection = self._connection()
+        link: Link | None = None
+        try:
+            async with asyncio.timeout(CONNECT_LIMIT):
+                await connection.connect()  # type: ignore[no-untyped-call]
+                make = await self._meet(connection)
+            transport = _transport(connection)
+            link = make(transport)
+            transport.set_protocol(link)
+            yield link
+        finally:
+            if link is not None:
+                link.fail("it is not used any more")
+            await connection.disconnect(nowait=True)
+
+    def _connection(self) -> AbstractConnection:
+        return self._class(
             **self._options,
             protocol=2,
             # no time-outs of redis-py's: it has wait_for keep them, which before Python 3.12 may
@@ -49,21 +66,14 @@ class Dialler:
             socket_connect_timeout=None,
             driver_info=None,
         )
-        link: Link | None = None
-        try:
-            async with asyncio.timeout(CONNECT_LIMIT):
-                await connection.connect()  # type: ignore[no-untyped-call]
-                await connection.send_command("INFO", "server")
-                generation = _generation(await connection.read_response())
-            self._serial += 1
-            transport = _transport(connection)
-            link = Link(transport, serial=self._serial, generation=generation)
-            transport.set_protocol(link)
-            yield link
-        finally:
-            if link is not None:
-                link.fail("it is not used any more")
-            await connection.disconnect(nowait=True)
+
+    async def _meet(self, connection: AbstractConnection) -> Callable[[asyncio.Transport], Link]:
+        """Learn whom we have reached: what makes the link."""
+        facts = await ask(connection, "INFO", "server")
+        if in_cluster_mode(facts):
+            raise Unsuitable("it is a node of a cluster: set REDIS_MODE=cluster")
+        self._serial += 1
+        return partial(Link, serial=self._serial, generation=run_of(facts))
 
 
 def _transport(connection: AbstractConnection) -> asyncio.Transport:
@@ -72,22 +82,32 @@ def _transport(connection: AbstractConnection) -> asyncio.Transport:
     return cast("asyncio.Transport", connection._writer.transport)  # type: ignore[union-attr]  # noqa: SLF001
 
 
-def _generation(info: object) -> str:
-    """The server's run id, shortened.
+async def ask(connection: AbstractConnection, *command: str) -> dict[str, str]:
+    """The facts in an answer of INFO's form."""
+    await connection.send_command(*command)
+    return facts_in(await connection.read_response())
+
+
+def facts_in(answer: object) -> dict[str, str]:
+    """An answer of INFO's form by name."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
+    return dict(
+        line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#")
+    )
+
+
+def in_cluster_mode(facts: Mapping[str, str]) -> bool:
+    """Whether INFO server tells of a node of a cluster."""
+    return "cluster" in {facts.get("redis_mode"), facts.get("server_mode")}  # Redis, Valkey
+
+
+def run_of(facts: Mapping[str, str]) -> str:
+    """The server's run id in INFO server, shortened.
 
     It must be the same for every connection to one run of a server and differ for any other run.
     ``master_replid`` looks similar and is not fit: it may change while connections stay open.
     """
-    facts = dict(
-        line.split(":", 1) for line in _text(info).splitlines() if ":" in line and line[0] != "#"
-    )
-    if "cluster" in (facts.get("redis_mode"), facts.get("server_mode")):  # Redis, Valkey
-        raise Unsuitable("it is a cluster, which is not supported")
     generation = facts.get("run_id", "")[:GENERATION_LENGTH]
     if len(generation) != GENERATION_LENGTH or not generation.isalnum():
         raise Unsuitable("it does not tell its run_id (INFO server)")
     return generation
-
-
-def _text(info: object) -> str:
-    return info.decode("utf-8", "replace") if isinstance(info, bytes) else str(info)
