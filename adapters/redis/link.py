@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import hiredis
 
-from adapters.redis.commands import read_command
+from adapters.redis.commands import heartbeat_command, read_command
 from adapters.redis.trouble import LinkLost, Refused, describe
 
 ANSWER_LIMIT: Final = 0.5
@@ -58,6 +58,10 @@ class Link(asyncio.Protocol):
         self._sent_writes: deque[Write] = deque()
         self._sent_at = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
+
+    def heartbeat(self) -> bytes:
+        """A write that is sent now and then, to see that the server still takes one."""
+        return heartbeat_command(self.generation)
 
     def read(self, arguments: str) -> asyncio.Future[Values]:
         """Values of the three keys in ``arguments``. Sees every write submitted before.

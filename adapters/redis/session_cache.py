@@ -16,13 +16,13 @@ from adapters.redis.commands import (
     LEASE_MS,
     end_command,
     fill_command,
-    heartbeat_command,
     lease_command,
     read_arguments,
 )
 from adapters.redis.connection import SharedConnection
 from adapters.redis.debts import Debt, Debts
 from adapters.redis.link import Link
+from adapters.redis.modes import dialler
 from adapters.redis.trouble import LinkLost, Refused, Unsuitable, describe
 from auth_core.kernel import NO_METRICS, Metrics, Secret, SessionId, Unavailable, UserId
 from auth_core.sessions import ENDED, Ended, Lease, SessionCache, SessionState
@@ -71,7 +71,7 @@ class RedisSessionCache:
         self._ttl_ms = _milliseconds(ttl)
         self._tombstone_ms = _milliseconds(window)
         self._debts = Debts(window=window.total_seconds(), limit=_DEBT_LIMIT)
-        self._connection = SharedConnection(url, self._resync, metrics=metrics)
+        self._connection = SharedConnection(dialler(url), self._resync, metrics=metrics)
         self._told_full = 0
 
     async def start(self) -> None:
@@ -108,7 +108,7 @@ class RedisSessionCache:
         if link is None:
             return False
         try:
-            await link.send(heartbeat_command(link.generation), vital=True)
+            await link.send(link.heartbeat(), vital=True)
         except (LinkLost, Refused):
             return False
         return True
