@@ -75,10 +75,14 @@ class SharedConnection:
         """Batches sent over prepared links since the start."""
         return self._batches + (self._link.batches if self._link is not None else 0)
 
-    async def start(self) -> None:
-        """Begin to connect. Returns once there is a link, and after half a second without one."""
+    def begin(self) -> None:
+        """Begin to connect, and wait for nothing."""
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name="redis-connection")
+
+    async def start(self) -> None:
+        """Begin to connect. Returns once there is a link, and after half a second without one."""
+        self.begin()
         try:
             async with asyncio.timeout(_START_LIMIT):
                 while self.link is None:

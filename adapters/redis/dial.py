@@ -132,9 +132,7 @@ def transport_of(connection: AbstractConnection) -> asyncio.Transport:
 def facts_in(info: object) -> dict[str, str]:
     """An answer of the form of INFO, by name."""
     text = info.decode("utf-8", "replace") if isinstance(info, bytes) else str(info)
-    return dict(
-        line.split(":", 1) for line in text.splitlines() if ":" in line and line[0] != "#"
-    )
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and line[0] != "#")
 
 
 def in_cluster_mode(facts: Mapping[str, str]) -> bool:

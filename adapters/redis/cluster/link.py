@@ -7,31 +7,45 @@ from typing import Final
 import hiredis
 
 from adapters.redis.cluster.redirect import Redirected
+from adapters.redis.cluster.slots import nobody_in
 from adapters.redis.cluster.topology import Address
-from adapters.redis.commands import GENERATION_LENGTH, read_command
+from adapters.redis.commands import pack, read_command
 from adapters.redis.link import Link, Write, refuse
 
 GENERATION: Final = "any-node-cluster"
 """Stands in all keys of a cluster: they move from node to node, and an end must find them there.
 Whose state a value is stands in the value: see `ClusterLink.reign`.
 """
-assert len(GENERATION) == GENERATION_LENGTH
 
 
 class ClusterLink(Link):
     """A batch is one write: the commands, then one MGET for each read.
 
-    ``reign`` is one time of one run of this node as a primary. A redirection refuses the one
+    ``reign`` is one time of one run of this node as a primary, which its ``epoch`` and its run id
+    tell; ``slots`` says which slots it has now. A redirection refuses the one
     command that it answers, vital or not, and is passed to ``on_redirect``: the node is well.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, *, serial: int, reign: bytes, address: Address
+        self,
+        transport: asyncio.Transport,
+        *,
+        serial: int,
+        reign: bytes,
+        epoch: str,
+        address: Address,
+        slots: Callable[[], frozenset[int]],
     ) -> None:
         super().__init__(transport, serial=serial, generation=GENERATION)
         self.reign = reign
+        self.epoch = epoch
+        self._slots = slots
         self.on_redirect: Callable[[Redirected], object] | None = None
         self._address = address
+
+    def heartbeat(self) -> bytes:
+        """See `Link.heartbeat`; of a key that this node has."""
+        return pack("DEL", f"fm:{{{nobody_in(self._slots()).hex}}}:heartbeat")
 
     def _read_commands(self, reads: Sequence[str]) -> list[bytes]:
         return [read_command((each,)) for each in reads]

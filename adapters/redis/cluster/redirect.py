@@ -8,7 +8,8 @@ from adapters.redis.trouble import Refused
 MOVED: Final = "MOVED"
 ASK: Final = "ASK"
 TRY_AGAIN: Final = "TRYAGAIN"
-_CODES: Final = frozenset({MOVED, ASK, TRY_AGAIN, "CLUSTERDOWN"})
+DOWN: Final = "CLUSTERDOWN"
+_CODES: Final = frozenset({MOVED, ASK, TRY_AGAIN, DOWN})
 
 
 class Redirected(Refused):

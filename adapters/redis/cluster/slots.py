@@ -3,7 +3,7 @@ distribution model").
 """
 
 from binascii import crc_hqx
-from collections.abc import Collection
+from functools import lru_cache
 from itertools import count
 from typing import Final
 from uuid import UUID
@@ -33,7 +33,8 @@ def slot_of_user(user_id: UserId) -> int:
     return slot_of_tag(user_id.hex)
 
 
-def nobody_in(slots: Collection[int]) -> UserId:
+@lru_cache(maxsize=256)  # asked once a second for every node
+def nobody_in(slots: frozenset[int]) -> UserId:
     """An id that nobody has and whose keys are in one of these slots, of which there is one."""
     # ids in use are UUIDs of version 4 or 7; these small numbers are of none
     ids = (UserId(UUID(int=number)) for number in count())

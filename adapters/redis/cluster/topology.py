@@ -4,7 +4,7 @@ Nodes differ in what they know while the cluster changes. They settle it by the 
 who claims a slot with the highest one has it. So do we, over the answers of several nodes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from adapters.redis.cluster.slots import SLOTS
@@ -31,6 +31,10 @@ class Claim(NamedTuple):
     ranges: Ranges
 
 
+View = tuple[Claim, ...]
+"""What one node says."""
+
+
 class Primary(NamedTuple):
     """A node and the slots that it has."""
 
@@ -40,7 +44,7 @@ class Primary(NamedTuple):
     slots: frozenset[int]
 
 
-def parse_claims(text: str, asked: Address, *, by_name: bool = False) -> tuple[Claim, ...]:
+def parse_claims(text: str, asked: Address, *, by_name: bool = False) -> View:
     """The claims in an answer to CLUSTER NODES by the node ``asked``.
 
     ``by_name``: prefer the name that a node announces to its address, as certificates want it.
@@ -56,7 +60,7 @@ def parse_claims(text: str, asked: Address, *, by_name: bool = False) -> tuple[C
     return tuple(claims)
 
 
-def settle(views: Iterable[Sequence[Claim]]) -> list[Primary]:
+def settle(views: Iterable[View]) -> list[Primary]:
     """Who has which slots, given what several nodes say."""
     holders: list[Claim | None] = [None] * SLOTS
     newest: dict[str, Claim] = {}

