@@ -40,5 +40,5 @@ def client(url: Secret[str], *, key: str, max_connections: int) -> Redis:
 
 
 def beside(url: Secret[str], key: str, name: str) -> str:
-    """The key ``key:name``; in a cluster with the hash tag that puts it into the slot of ``key``."""
+    """The key ``key:name``; in a cluster with a hash tag that puts it into the slot of ``key``."""
     return f"{{{key}}}:{name}" if is_cluster_url(url) else f"{key}:{name}"

@@ -122,7 +122,9 @@ class Cluster:
         for node in others:
             node.ask("CLUSTER", "MEET", "127.0.0.1", first.port, node.bus_port)
             first.ask("CLUSTER", "MEET", "127.0.0.1", node.port, node.bus_port)
-        eventually(lambda: all(each.info().get("cluster_known_nodes") == "6" for each in self.nodes))
+        eventually(
+            lambda: all(each.info().get("cluster_known_nodes") == "6" for each in self.nodes)
+        )
         for number, replica in enumerate(self.nodes[3:]):
             primary = self.nodes[number]
             eventually(

@@ -11,17 +11,11 @@ from adapters.redis.cluster.slots import slot_of_user
 from adapters.redis.commands import session_key, tombstone_key, user_key
 from auth_core.kernel import Secret
 from auth_core.sessions import ENDED, SessionState
-from tests.integration.redis.valkey_process import Truth, is_refused, new_state, warm
+from tests.integration.redis.valkey_process import Truth, is_refused, new_state, until, warm
 from tests.operations.cluster_nodes import Cluster, ClusterNode
 from tests.operations.crowd import Crowd
 
 MakeCache = Callable[..., Awaitable[ClusterSessionCache]]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(90):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -134,7 +128,8 @@ async def test_a_primary_that_is_one_again_revives_nothing_of_its_first_time(
     assert await cache.read(state.user.id, state.session.id) is None
     await cache.forget_user(state.user.id)
     await asyncio.to_thread(cluster.promote, first)
-    await until(lambda: cache.available and _holder(cache, slot) == first.port)
+    epoch = first.info()["cluster_my_epoch"]
+    await until(lambda: cache.available and _epoch(cache, slot) == epoch)
     for key, value in found.items():
         _restore(first, key, value)
 
@@ -168,10 +163,12 @@ async def test_a_slot_that_goes_to_another_primary_and_comes_back_revives_nothin
         await here.forget_user(state.user.id)
 
         cluster.move(slot, target, source)
+        epoch = source.info()["cluster_my_epoch"]
         for key, value in found.items():
             _restore(source, key, value)
         for cache in (here, there):
-            await until(lambda cache=cache: _holder(cache, slot) == source.port)
+            # what a replica has lost comes back no sooner than a heartbeat sees the new epoch
+            await until(lambda cache=cache: _epoch(cache, slot) == epoch)
             assert await is_refused(cache, state)
             assert await is_refused(cache, ended)
         await until(lambda: here.available and there.available)
@@ -251,3 +248,8 @@ def _restore(node: ClusterNode, key: str, value: bytes) -> None:
 def _holder(cache: ClusterSessionCache, slot: int) -> int | None:
     holder = cache.connection._holders[slot]
     return None if holder is None or holder.link is None else holder.at.port
+
+
+def _epoch(cache: ClusterSessionCache, slot: int) -> str:
+    link = cache.connection.link_of(slot)
+    return "" if link is None else link.epoch

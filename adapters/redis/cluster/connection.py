@@ -24,6 +24,7 @@ _FIRST_PAUSE = 0.05  # between two looks, however many ask for one
 _PAUSE_IN_TROUBLE = 1.0
 _PAUSE = 10.0
 _ASKED = 8
+_ENOUGH = 2  # that answer, not to ask others
 _HOPS = 4
 _ASKING: Final = pack("ASKING")
 
@@ -192,7 +193,8 @@ class ClusterConnection:
         random.shuffle(linked)
         first = [] if self._informant is None else [self._informant]
         others = [node.at for node in self._nodes.values()] + self._url.seeds
-        return list(dict.fromkeys([*first, *linked, *(others if len(linked) < 2 else ())]))[:_ASKED]
+        alone = len(linked) < _ENOUGH
+        return list(dict.fromkeys([*first, *linked, *(others if alone else ())]))[:_ASKED]
 
     async def _view_of(self, address: Address) -> View | str:
         link = self._link_at(address)

@@ -21,7 +21,9 @@ class HolderConnection(Connection):
     A node that says that the key is elsewhere is left: the next command connects anew.
     """
 
-    def __init__(self, *, find: Callable[[], Coroutine[None, None, Address]], **options: Any):
+    def __init__(
+        self, *, find: Callable[[], Coroutine[None, None, Address]], **options: Any
+    ) -> None:
         super().__init__(**options)
         self._find = find
 
@@ -47,6 +49,4 @@ def holder_pool(url: Secret[str], key: str, **options: Any) -> ConnectionPool:
     nodes = ClusterUrl(url)
     kind = SSLHolderConnection if issubclass(nodes.kind, SSLConnection) else HolderConnection
     where = {name: value for name, value in nodes.options.items() if name not in {"host", "port"}}
-    return ConnectionPool(
-        connection_class=kind, find=Finder(nodes, key).find, **where, **options
-    )
+    return ConnectionPool(connection_class=kind, find=Finder(nodes, key).find, **where, **options)

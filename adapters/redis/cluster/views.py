@@ -57,9 +57,10 @@ class Finder:
         views, reasons = await first_views(view_of(self._url, each) for each in self._known)
         primaries = settle(views)
         # those that we began with may go, one after the other
-        self._known = list(
-            dict.fromkeys([*self._url.seeds, *(primary.address for primary in primaries)])
-        ) or self._known
+        self._known = (
+            list(dict.fromkeys([*self._url.seeds, *(primary.address for primary in primaries)]))
+            or self._known
+        )
         for primary in primaries:
             if self._slot in primary.slots:
                 return primary.address
