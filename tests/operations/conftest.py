@@ -1,4 +1,4 @@
-"""Constellations of real processes."""
+"""Servers of these tests' own. What a deployment needs beside them is that of tests/e2e."""
 
 import shutil
 import tempfile
@@ -7,16 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.redis.valkey_process import program
+from tests.integration.redis.valkey_process import valkey_server
 from tests.operations.cluster_nodes import Cluster, cluster_in
+from tests.operations.constellation import Constellation, constellation
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short, so that a socket fits in."""
+    made = Path(tempfile.mkdtemp(prefix="fmo", dir="/tmp"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def watched(request: pytest.FixtureRequest, folder: Path) -> Iterator[Constellation]:
+    """Three servers and three sentinels, of the make that the test names."""
+    with constellation(request.param(), folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Three primaries and three replicas. A test leaves it complete, whoever is a primary then."""
-    folder = Path(tempfile.mkdtemp(prefix="fmc"))
+    made = Path(tempfile.mkdtemp(prefix="fmc", dir="/tmp"))
     try:
-        with cluster_in(folder, program()) as cluster:
+        with cluster_in(made, valkey_server()) as cluster:
             yield cluster
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)

@@ -132,6 +132,9 @@ class NodeDialler:
             except Unsuitable as reason:
                 link.fail(str(reason))
 
+    async def close(self) -> None:
+        """Nothing: nothing is kept."""
+
 
 def _epoch(place: dict[str, str]) -> str:
     """The configuration epoch of a node that is in a cluster that works."""

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Iterable
 
+from redis.exceptions import ConnectionError as NoConnection
+
 from adapters.redis.cluster.dial import ClusterUrl
 from adapters.redis.cluster.slots import slot_of
-from adapters.redis.cluster.topology import Address, View, settle
+from adapters.redis.cluster.topology import Address, Primary, View, settle
 from adapters.redis.trouble import describe
 
 _GRACE = 0.1
@@ -52,16 +54,14 @@ class Finder:
         self._slot = slot_of(key)
         self._known = list(url.seeds)
 
-    async def find(self) -> Address:
-        """Where it is. Raises ConnectionError when nobody knows."""
+    async def find(self) -> Primary:
+        """The primary. Raises ConnectionError of redis-py when nobody knows."""
         views, reasons = await first_views(view_of(self._url, each) for each in self._known)
         primaries = settle(views)
-        # those that we began with may go, one after the other
-        self._known = (
-            list(dict.fromkeys([*self._url.seeds, *(primary.address for primary in primaries)]))
-            or self._known
-        )
+        if primaries:  # those that we began with may go, one after the other
+            known = (primary.address for primary in primaries)
+            self._known = list(dict.fromkeys([*self._url.seeds, *known]))
         for primary in primaries:
             if self._slot in primary.slots:
-                return primary.address
-        raise ConnectionError("; ".join(reasons) or "nobody has its slot")
+                return primary
+        raise NoConnection("; ".join(reasons) or "nobody has its slot")
