@@ -15,7 +15,8 @@ import asyncpg
 import migrations
 from adapters.postgres.database import APPLICATION_NAME, require_schema, schema_revision
 from adapters.postgres.errors import DRIVER_ERRORS, diagnosed
-from adapters.postgres.url import dsn, location
+from adapters.postgres.servers import Servers
+from adapters.postgres.url import dsns, location
 from auth_core.kernel import Secret
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ async def _current(url: Secret[str]) -> str | None:
 
 
 async def _connect(url: Secret[str]) -> asyncpg.Connection:
-    return await asyncpg.connect(
-        dsn(url),
+    return await Servers(dsns(url)).connect(
         timeout=_CONNECT_SECONDS,
         server_settings={"application_name": f"{APPLICATION_NAME} migrate"},
     )
