@@ -8,6 +8,7 @@ from adapters.postgres.diagnosis import postgres_facts
 from adapters.redis.diagnosis import RedisFacts, redis_facts
 from adapters.redis.sentinel_diagnosis import sentinel_facts
 from app.doctor.finding import Finding, Level
+from app.doctor.pooling import pooling
 from app.doctor.sentinels import sentinel_findings
 from app.in_process import ConnectedCore
 from app.settings import Settings
@@ -41,7 +42,7 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
         yield Finding(Level.ERROR, about, text, "let DATABASE_URL lead to the primary")
     pool = settings.database.pool_size + settings.database.max_overflow
     wanted = settings.service.workers * pool + _FOREIGN_CONNECTIONS
-    if wanted > facts.max_connections:
+    if wanted > facts.max_connections and not facts.pooled:  # else that is the pooler's affair
         yield Finding(
             Level.WARNING,
             about,
@@ -49,6 +50,8 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
             f" max_connections is {facts.max_connections}, for all nodes together",
             "raise max_connections, lower DB_POOL_SIZE + DB_MAX_OVERFLOW, or use PgBouncer",
         )
+    async for found in pooling(facts, settings.database):
+        yield found
     role = await core.database.role()
     if role.bypasses_row_security or role.owns_tables:
         yield Finding(
