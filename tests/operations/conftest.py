@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import external, new_database, services, settings, their_servers
 from tests.operations.constellation import Constellation, constellation
+
+__all__ = ["external", "new_database", "services", "settings", "their_servers"]
 
 
 @pytest.fixture
