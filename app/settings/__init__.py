@@ -6,7 +6,12 @@ Imports only msgspec and the standard library, so that the command line stays fa
 from app.settings.field import Field
 from app.settings.fields import EXAMPLE_PASSWORD, FIELDS
 from app.settings.load import SettingsError, load_settings
-from app.settings.render import describe, render_env_example, render_markdown_table
+from app.settings.render import (
+    describe,
+    render_env_example,
+    render_markdown_table,
+    render_reference,
+)
 from app.settings.tree import (
     CacheSettings,
     CorsSettings,
@@ -63,4 +68,5 @@ __all__ = [
     "load_settings",
     "render_env_example",
     "render_markdown_table",
+    "render_reference",
 ]
