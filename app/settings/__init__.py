@@ -29,6 +29,7 @@ from app.settings.tree import (
     Settings,
     Source,
     TokenSettings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "SettingsError",
     "Source",
     "TokenSettings",
+    "TracingSettings",
     "WebhookSettings",
     "describe",
     "load_settings",

@@ -1,0 +1,155 @@
+"""Spans on their way to a collector: in batches, by a thread of their own.
+
+No request waits for it. What the collector does not take is dropped: the queue is bounded
+(OTEL_BSP_MAX_QUEUE_SIZE), and so is the time for a batch (OTEL_EXPORTER_OTLP_TIMEOUT).
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final
+
+import msgspec
+import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    ParentBased,
+    Sampler,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import Tracer
+
+from auth_core.kernel import Secret
+
+CLOSE_SECONDS: Final = 2.0
+"""How long the last spans may take when the process stops."""
+_PATIENCE: Final = 0.5
+"""After that much more a thread that still sends is left to its fate: it is a daemon."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Collector(msgspec.Struct, frozen=True, kw_only=True):
+    """Where spans go and which: ``endpoint`` is the URL for traces, ``ratio`` from 0 to 1.
+
+    ``sampler`` is a name of OTEL_TRACES_SAMPLER. ``resource`` describes this process.
+    """
+
+    endpoint: str
+    headers: Secret[Mapping[str, str]]
+    sampler: str
+    ratio: float
+    resource: Mapping[str, str | int]
+
+
+class TraceExport:
+    """Makes spans and sends them. Begins a thread: make it only once the process is forked."""
+
+    def __init__(self, collector: Collector) -> None:
+        _quiet()
+        self._exporter = _Exporter(collector)
+        self._processor = BatchSpanProcessor(self._exporter)
+        self._provider = TracerProvider(
+            sampler=_sampler(collector),
+            resource=Resource.create(dict(collector.resource)),
+            shutdown_on_exit=False,
+            id_generator=_OwnIds(),
+            span_limits=SpanLimits(),
+        )
+        self._provider.add_span_processor(self._processor)
+
+    @property
+    def tracer(self) -> Tracer:
+        """What begins spans."""
+        return self._provider.get_tracer("fm-auth-service")
+
+    async def close(self) -> None:
+        """Send what is there, for `CLOSE_SECONDS` at most, and stop."""
+        thread = threading.Thread(target=self._processor.shutdown, name="last-spans", daemon=True)
+        thread.start()
+        await _ended(thread, CLOSE_SECONDS)
+        self._exporter.stop()  # whoever is between two attempts goes on no more
+        await _ended(thread, _PATIENCE)
+
+
+async def _ended(thread: threading.Thread, seconds: float) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while thread.is_alive() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
+
+
+class _Exporter(SpanExporter):
+    """OTLP over HTTP. Tells of a collector that does not take spans once, and when it does again.
+
+    Called by one thread.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        self._otlp = OTLPSpanExporter(
+            endpoint=collector.endpoint, headers=collector.headers.reveal()
+        )
+        self._failing = False
+        self._stopped = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._otlp.export(spans)
+        failed = result is not SpanExportResult.SUCCESS
+        if failed and not self._failing:
+            _log.warning(
+                "traces_not_taken",
+                effect="spans are dropped until the collector takes them; requests go on as before",
+                advice="see OTEL_EXPORTER_OTLP_ENDPOINT",
+            )
+        elif self._failing and not failed:
+            _log.info("traces_taken_again")
+        self._failing = failed
+        return result
+
+    def stop(self) -> None:
+        """Give up whatever is waiting for its next attempt."""
+        if not self._stopped:
+            self._stopped = True
+            self._otlp.shutdown()
+
+    def shutdown(self) -> None:
+        self.stop()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - nothing is kept
+        return True
+
+
+class _OwnIds(IdGenerator):
+    """Random ids. The SDK's come from the shared generator, which is the same in all workers."""
+
+    def __init__(self) -> None:
+        self._bits = Random().getrandbits  # noqa: S311 - names, hides nothing
+
+    def generate_span_id(self) -> int:
+        return self._bits(64) or 1
+
+    def generate_trace_id(self) -> int:
+        return self._bits(128) or 1
+
+
+def _sampler(collector: Collector) -> Sampler:
+    name = collector.sampler.removeprefix("parentbased_")
+    root: Sampler = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}.get(
+        name, TraceIdRatioBased(collector.ratio)
+    )
+    return ParentBased(root) if collector.sampler.startswith("parentbased_") else root
+
+
+def _quiet() -> None:
+    """The SDK's own log repeats itself for each batch, and quotes callers and URLs."""
+    log = logging.getLogger("opentelemetry")
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
