@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Integer,
     Uuid,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -20,6 +18,7 @@ from sqlalchemy import (
 
 from adapters.postgres.grants import grants_column, grants_from
 from adapters.postgres.session_row import SESSION_COLUMNS, session_from
+from adapters.postgres.session_sweeps import SWEEPS
 from adapters.postgres.statement import Statement
 from adapters.postgres.tables import erased_sessions, sessions, users
 from adapters.postgres.transaction import Transaction
@@ -184,28 +183,18 @@ _LIVE_OF = Statement(
     .limit(bindparam("limit", type_=Integer))
 )
 
-
-def _sweep(moment: Column[Any]) -> Statement:
-    table = moment.table
-    over = (
-        select(table.c.id)
-        .where(moment < bindparam("before"))
-        .order_by(moment)
-        .limit(bindparam("limit", type_=Integer))
-        .with_for_update(skip_locked=True)
+_USERS_WITH_LIVE = Statement(
+    select(sessions.c.user_id)
+    .distinct()
+    .where(
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("now"),
+        sessions.c.user_id > bindparam("after"),
     )
-    return Statement(delete(table).where(table.c.id.in_(over)).returning(table.c.id))
-
-
-# Two indexes, so two ways to be over; each row once. And what is left of sessions of the erased.
-_SWEEPS = [
-    _sweep(moment)
-    for moment in (
-        sessions.c.ended_at,
-        sessions.c.absolute_expires_at,
-        erased_sessions.c.ended_at,
-    )
-]
+    .order_by(sessions.c.user_id)
+    .limit(bindparam("limit", type_=Integer))
+)
+_FIRST = UUID(int=0)
 _LAST = UUID(int=2**128 - 1)
 
 
@@ -329,7 +318,7 @@ class PostgresSessionRepository:
 
     async def sweep(self, before: datetime, limit: int) -> int:
         swept = 0
-        for statement in _SWEEPS:
+        for statement in SWEEPS:
             rows = await self._transaction.rows(statement, before=before, limit=limit - swept)
             swept += len(rows)
         return swept
@@ -341,6 +330,14 @@ class PostgresSessionRepository:
             _LIVE_OF, user_id=user_id, now=now, after=after or _LAST, limit=limit
         )
         return [session_from(row) for row in rows]
+
+    async def users_with_live(
+        self, now: datetime, *, after: UserId | None = None, limit: int = 1000
+    ) -> list[UserId]:
+        rows = await self._transaction.rows(
+            _USERS_WITH_LIVE, now=now, after=after or _FIRST, limit=limit
+        )
+        return [row[0] for row in rows]
 
 
 if TYPE_CHECKING:

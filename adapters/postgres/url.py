@@ -1,6 +1,7 @@
 """Reading a DATABASE_URL without ever showing the password in it."""
 
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Mapping
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from adapters.postgres.errors import InvalidDatabaseUrl
 from auth_core.kernel import Secret
@@ -24,24 +25,44 @@ def dsn(url: Secret[str]) -> str:
 
 
 def location(url: Secret[str]) -> str:
-    """Host, port and database, for messages: ``db.internal:5432/auth``, ``/run/postgresql/auth``.
+    """Hosts, ports and database, for messages: ``db.internal:5432/auth``, ``/run/postgresql/auth``,
+    ``one:5432,two:5432/auth``.
 
     Raises InvalidDatabaseUrl.
     """
-    host, port, database = _split(url)
-    return f"{host}/{database}" if host.startswith("/") else f"{host}:{port}/{database}"
+    places, database = _split(url)
+    shown = [host if host.startswith("/") else f"{host}:{port}" for host, port in places]
+    return f"{','.join(shown)}/{database}"
 
 
-def _split(url: Secret[str]) -> tuple[str, int, str]:
+def _split(url: Secret[str]) -> tuple[list[tuple[str, int]], str]:
     try:
         parts = urlsplit(url.reveal())
         query = parse_qs(parts.query)
-        port = parts.port or int(query.get("port", [_DEFAULT_PORT])[0])
+        places = _of_query(query) if "host" in query else _of_netloc(parts, query)
     except ValueError:
         # a '/', '#' or '?' in a password that is not percent-encoded ends up in the port
         raise InvalidDatabaseUrl(
             "DATABASE_URL has a host or port that cannot be read. Percent-encode the special "
             "characters of the user name and the password."
         ) from None
-    host = query.get("host", [parts.hostname or "localhost"])[0]
-    return host, port, parts.path.lstrip("/") or "the default database"
+    return places, parts.path.lstrip("/") or "the default database"
+
+
+def _of_netloc(parts: SplitResult, query: Mapping[str, list[str]]) -> list[tuple[str, int]]:
+    """Servers as ``one:5432,two:5433``: whichever fits, see ``target_session_attrs`` of libpq."""
+    default = int(query.get("port", [_DEFAULT_PORT])[0])
+    scheme, user = parts.scheme, parts.netloc.rpartition("@")[0]
+    found = []
+    for each in parts.netloc[len(user) + 1 if user else 0 :].lstrip("@").split(","):
+        one = urlsplit(f"{scheme}://{each}")
+        found.append((one.hostname or "localhost", one.port or default))
+    return found
+
+
+def _of_query(query: Mapping[str, list[str]]) -> list[tuple[str, int]]:
+    hosts = query["host"][0].split(",")
+    ports = [int(port) for port in query.get("port", [str(_DEFAULT_PORT)])[0].split(",")]
+    if len(ports) not in {1, len(hosts)}:
+        raise ValueError
+    return list(zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True))

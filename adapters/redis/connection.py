@@ -7,9 +7,9 @@ from functools import partial
 import structlog
 
 from adapters.redis.commands import heartbeat_command
-from adapters.redis.dial import Dialler
 from adapters.redis.link import Link
 from adapters.redis.metrics import CONNECTED, ROUND_TRIPS
+from adapters.redis.modes import dialler
 from adapters.redis.trouble import LinkLost, describe
 from auth_core.kernel import NO_METRICS, Metrics, Secret, end_tasks
 
@@ -38,7 +38,7 @@ class SharedConnection:
     ) -> None:
         self._metrics = metrics
         metrics.set(CONNECTED, 0)
-        self._dialler = Dialler(url)
+        self._dialler = dialler(url)
         self._prepare = prepare
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -140,6 +140,7 @@ class SharedConnection:
                 link.send(heartbeat_command(link.generation), vital=True)
             except LinkLost:
                 break
+            await self._dialler.confirm(link)
         return link.lost.result()
 
     async def _rest(self, pause: float) -> None:

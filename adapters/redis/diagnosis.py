@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from adapters.redis.dial import Dialler
+from adapters.redis.modes import dialler
 from adapters.redis.trouble import describe
 from auth_core.kernel import Clock, Secret, Unavailable
 
@@ -49,7 +49,7 @@ async def redis_facts(url: Secret[str], clock: Clock) -> RedisFacts:
         seconds, microseconds = await client.time()
         after = clock.now()
     except (RedisError, OSError, TimeoutError) as error:
-        raise Unavailable(f"{Dialler(url).address}: {describe(error)}") from error
+        raise Unavailable(f"{dialler(url).address}: {describe(error)}") from error
     finally:
         await client.aclose()
     theirs = datetime.fromtimestamp(seconds, before.tzinfo) + timedelta(microseconds=microseconds)

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 
@@ -13,57 +13,110 @@ from adapters.redis.trouble import Unsuitable
 from auth_core.kernel import Secret
 
 CONNECT_LIMIT: Final = 0.5
-"""Seconds from nothing to an authenticated connection whose server is known."""
+"""Seconds to an authenticated connection, and again to knowing whose it is."""
 
 _OPTIONS = frozenset({"host", "port", "path", "db", "username", "password"})
 
 
-class Dialler:
-    """Opens links to one server. ``address`` may be shown: it has no credentials."""
+class Dialler(Protocol):
+    """How a process comes to its link, in one mode of Redis."""
 
-    def __init__(self, url: Secret[str]) -> None:
-        parsed: dict[str, Any] = dict(parse_url(url.reveal()))
-        self._class: type[AbstractConnection] = parsed.pop("connection_class", Connection)
-        # time-outs, pool sizes and decoding are ours to decide, whatever the URL says
-        self._options = {
-            name: value
-            for name, value in parsed.items()
-            if name in _OPTIONS or name.startswith("ssl_")
-        }
-        self._serial = 0
-        path, port = parsed.get("path"), parsed.get("port", 6379)
-        self.address = str(path) if path else f"{parsed.get('host', 'localhost')}:{port}"
+    @property
+    def address(self) -> str:
+        """Where it leads, without credentials: it may be shown."""
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Link]:
+    def open(self) -> AbstractAsyncContextManager[Link]:
         """A link that is closed at the end of the block.
 
         Raises Unsuitable, OSError, TimeoutError or an error of redis-py.
         """
-        connection = self._class(
-            **self._options,
-            protocol=2,
-            # no time-outs of redis-py's: it has wait_for keep them, which before Python 3.12 may
-            # swallow a cancellation
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            driver_info=None,
-        )
-        link: Link | None = None
-        try:
+
+    async def confirm(self, link: Link) -> None:
+        """Asked about once a second while a link is open: fails it if another should be used."""
+
+
+class ServerDialler:
+    """Opens links to one server that never changes."""
+
+    def __init__(self, url: Secret[str]) -> None:
+        connection, options = connection_options(url.reveal())
+        self._class, self._options = connection, options
+        self._serial = 0
+        path, port = options.get("path"), options.get("port", 6379)
+        self.address = str(path) if path else f"{options.get('host', 'localhost')}:{port}"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Link]:
+        """See `Dialler.open`."""
+        self._serial += 1
+        async with connected(self._class, self._options, CONNECT_LIMIT) as connection:
             async with asyncio.timeout(CONNECT_LIMIT):
-                await connection.connect()  # type: ignore[no-untyped-call]
-                await connection.send_command("INFO", "server")
-                generation = _generation(await connection.read_response())
-            self._serial += 1
-            transport = _transport(connection)
-            link = Link(transport, serial=self._serial, generation=generation)
-            transport.set_protocol(link)
-            yield link
-        finally:
-            if link is not None:
-                link.fail("it is not used any more")
-            await connection.disconnect(nowait=True)
+                generation = await run_id(connection)
+            async with linked(connection, serial=self._serial, generation=generation) as link:
+                yield link
+
+    async def confirm(self, link: Link) -> None:
+        """Nothing: there is no other server."""
+
+
+def connection_options(url: str) -> tuple[type[AbstractConnection], dict[str, Any]]:
+    """How redis-py connects to a URL.
+
+    Time-outs, pool sizes and decoding are ours to decide, whatever the URL says.
+    """
+    parsed: dict[str, Any] = dict(parse_url(url))
+    connection: type[AbstractConnection] = parsed.pop("connection_class", Connection)
+    options = {
+        name: value for name, value in parsed.items() if name in _OPTIONS or name.startswith("ssl_")
+    }
+    return connection, options
+
+
+@asynccontextmanager
+async def connected(
+    kind: type[AbstractConnection], options: dict[str, Any], limit: float
+) -> AsyncIterator[AbstractConnection]:
+    """An authenticated connection, within ``limit`` seconds, closed at the end of the block."""
+    connection = kind(
+        **options,
+        protocol=2,
+        # no time-outs of redis-py's: it has wait_for keep them, which before Python 3.12 may
+        # swallow a cancellation
+        socket_timeout=None,
+        socket_connect_timeout=None,
+        driver_info=None,
+    )
+    try:
+        async with asyncio.timeout(limit):
+            await connection.connect()  # type: ignore[no-untyped-call]
+        yield connection
+    finally:
+        await connection.disconnect(nowait=True)
+
+
+@asynccontextmanager
+async def linked(
+    connection: AbstractConnection, *, serial: int, generation: str
+) -> AsyncIterator[Link]:
+    """A link that takes the connection over, failed at the end of the block."""
+    transport = _transport(connection)
+    link = Link(transport, serial=serial, generation=generation)
+    transport.set_protocol(link)
+    try:
+        yield link
+    finally:
+        link.fail("it is not used any more")
+
+
+async def ask(connection: AbstractConnection, *command: str) -> object:
+    """The answer to one command. Raises an error of redis-py when the server refuses."""
+    await connection.send_command(*command)
+    return cast("object", await connection.read_response())
+
+
+async def run_id(connection: AbstractConnection) -> str:
+    """The server's run id, shortened. Raises Unsuitable when it has none, or is of a cluster."""
+    return _generation(await ask(connection, "INFO", "server"))
 
 
 def _transport(connection: AbstractConnection) -> asyncio.Transport:
@@ -91,3 +144,7 @@ def _generation(info: object) -> str:
 
 def _text(info: object) -> str:
     return info.decode("utf-8", "replace") if isinstance(info, bytes) else str(info)
+
+
+if TYPE_CHECKING:
+    _: type[Dialler] = ServerDialler

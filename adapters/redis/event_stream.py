@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import RedisError
 
+from adapters.redis.modes import client
 from auth_core.events import CloudEvent, EventPublisher, PublishingFailed
 from auth_core.kernel import Secret
 
@@ -30,16 +28,7 @@ class RedisEventStream:
     def __init__(self, url: Secret[str], *, max_length: int) -> None:
         """``max_length``: about how many entries the stream keeps; the oldest go."""
         self._max_length = max_length
-        self._client: Redis = Redis.from_url(
-            url.reveal(),
-            protocol=2,
-            max_connections=1,
-            # not redis-py's time-outs: it has wait_for keep them, which before Python 3.12 may
-            # swallow a cancellation
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            retry=Retry(NoBackoff(), 0),  # the relay tries again by itself
-        )
+        self._client = client(url, max_connections=1)  # the relay tries again by itself
 
     async def publish(self, events: Sequence[CloudEvent]) -> None:
         """All in one transaction: a full server must not take the second without the first."""

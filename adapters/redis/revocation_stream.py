@@ -14,11 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from adapters.redis.modes import client
 from auth_core.kernel import Secret, SessionId, Unavailable
 from auth_core.sessions import Revocation, RevocationStream
 
@@ -52,16 +50,9 @@ class RedisRevocationStream:
 
     def __init__(self, url: Secret[str], *, access_lifetime: timedelta) -> None:
         self._access_lifetime = access_lifetime
-        options: dict[str, Any] = {
-            "protocol": 2,
-            # no time-outs of redis-py's: it has wait_for keep them, which before Python 3.12 may
-            # swallow a cancellation
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            "retry": Retry(NoBackoff(), 0),  # the feed tries again by itself
-        }
-        self._writer: Redis = Redis.from_url(url.reveal(), max_connections=4, **options)
-        self._reader: Redis = Redis.from_url(url.reveal(), max_connections=1, **options)
+        # the feed tries again by itself
+        self._writer = client(url, max_connections=4)
+        self._reader = client(url, max_connections=1)
         self._confirm = self._writer.register_script(_CONFIRM)
         self._turn = ""
         """The token of our turn to fill the stream, if it is ours."""

@@ -104,17 +104,41 @@ def force_reset(name: str) -> None:
 
 
 @click.command("end-sessions")
-@click.argument("name")
-def end_sessions(name: str) -> None:
-    """End all sessions of NAME at once. NAME can sign in again."""
+@click.argument("name", required=False)
+@click.option("--everyone", is_flag=True, help="Not of one account: of all. Asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def end_sessions(name: str | None, everyone: bool, yes: bool) -> None:  # noqa: FBT001
+    """End all sessions of NAME at once. NAME can sign in again.
+
+    With --everyone every session of the deployment ends: after a restore from a backup, which has
+    forgotten what was revoked since.
+    """
+    if everyone == (name is not None):
+        raise click.UsageError("give a NAME, or --everyone")
+    if everyone and not yes:
+        click.confirm("Sign everybody out?", abort=True, err=True)
 
     async def run(settings: Settings) -> None:
         async with the_core(settings, changes=True) as container:
-            user = await account_named(container, name)
-            ended = await container.core.administration.end_sessions(None, user.id)
-        click.echo(f"Ended {ended} session{'' if ended == 1 else 's'} of {user.username}.")
+            if name is None:
+                said = await _end_everybodys(container.core.administration)
+            else:
+                user = await account_named(container, name)
+                ended = await container.core.administration.end_sessions(None, user.id)
+                said = f"Ended {_sessions(ended)} of {user.username}."
+        click.echo(said)
 
     on_servers(run)
+
+
+async def _end_everybodys(administration: "Administration") -> str:
+    ended = [each async for each in administration.end_everybodys_sessions()]
+    users = f"{len(ended)} account{'' if len(ended) == 1 else 's'}"
+    return f"Ended {_sessions(sum(ended))} of {users}."
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session{'' if count == 1 else 's'}"
 
 
 def _change(name: str, change: Change, *, as_json: bool) -> None:

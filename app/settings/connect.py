@@ -24,7 +24,8 @@ def database_url() -> Kind:
     return Kind(
         parse=_database_url,
         allowed="postgresql://user:password@host:port/database"
-        " (also postgres:// and postgresql+asyncpg://)",
+        " (also postgres:// and postgresql+asyncpg://); several hosts as"
+        " one:5432,two:5432/database?target_session_attrs=primary",
     )
 
 
@@ -100,12 +101,22 @@ def _database_url(text: str) -> Secret[str]:
             "names SQLite, which this service does not use: leave DATABASE_URL out and"
             " `fm-auth serve` starts its own PostgreSQL"
         )
-    parts = _split(text, _DATABASE_SCHEMES)
-    if not parts.hostname and not re.search(r"(?:^|&)host=.", parts.query):
-        raise BadValue("names no host")
+    for each in _one_by_one(text):
+        parts = _split(each, _DATABASE_SCHEMES)
+        if not parts.hostname and not re.search(r"(?:^|&)host=.", parts.query):
+            raise BadValue("names no host")
     if not parts.path.strip("/"):
         raise BadValue("names no database")
     return Secret("postgresql+asyncpg" + text[len(scheme) :])
+
+
+def _one_by_one(text: str) -> list[str]:
+    """The URL of each server of one that names several, as libpq has it."""
+    scheme, separator, rest = text.partition("://")
+    place, slash, database = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    before, after = f"{scheme}{separator}{user}{at}", f"{slash}{database}"
+    return [f"{before}{host}{after}" for host in hosts.split(",")]
 
 
 def _redis_url(text: str) -> Secret[str]:

@@ -1,6 +1,7 @@
 """Accounts in the hands of administrators: each change is one commit with its audit record."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -27,6 +28,8 @@ from auth_core.users import (
 )
 
 _REQUESTED = "requested"
+_USERS_PER_PAGE = 1000
+_USERS_AT_ONCE = 8
 
 
 class AdministrationUnitOfWork(CredentialsUnitOfWork, SessionsUnitOfWork, Protocol):
@@ -152,8 +155,27 @@ class Administration:
         """End every session of a user; returns how many."""
         require_rank_over(actor, await self._users.get(user_id))
         with _named(actor):
-            record = self._record(AuditAction.SESSION_ENDED, user_id, detail="all")
-            return await self._sessions.end_all(user_id, EndReason.REVOKED_ALL, record=record)
+            return await self._end_all_of(user_id)
+
+    async def end_everybodys_sessions(self) -> AsyncIterator[int]:
+        """End every live session that there is, for the operator; yields how many, user by user.
+
+        One commit for each user. Cut off anywhere, a second call ends what is left. Whoever signs
+        in meanwhile may keep that session. Raises Unavailable.
+        """
+        after: UserId | None = None
+        while True:
+            async with self._unit_of_work() as uow:
+                page = await uow.sessions.users_with_live(
+                    self._clock.now(), after=after, limit=_USERS_PER_PAGE
+                )
+            for start in range(0, len(page), _USERS_AT_ONCE):
+                some = page[start : start + _USERS_AT_ONCE]
+                for ended in await asyncio.gather(*(self._end_all_of(each) for each in some)):
+                    yield ended
+            if len(page) < _USERS_PER_PAGE:
+                return
+            after = page[-1]
 
     async def end_session(
         self, actor: User | None, user_id: UserId, session_id: SessionId
@@ -163,6 +185,10 @@ class Administration:
         with _named(actor):
             record = self._record(AuditAction.SESSION_ENDED, user_id, session_id=session_id)
             return await self._sessions.end(user_id, session_id, EndReason.REVOKED, record=record)
+
+    async def _end_all_of(self, user_id: UserId) -> int:
+        record = self._record(AuditAction.SESSION_ENDED, user_id, detail="all")
+        return await self._sessions.end_all(user_id, EndReason.REVOKED_ALL, record=record)
 
     def _record(
         self,

@@ -137,6 +137,14 @@ class SessionRepository(Protocol):
         """Up to ``limit`` live sessions of a user, youngest first, older than ``after``."""
         ...
 
+    async def users_with_live(
+        self, now: datetime, *, after: UserId | None = None, limit: int = 1000
+    ) -> list[UserId]:
+        """Up to ``limit`` users who have a session live at ``now``, in the order of their ids,
+        behind ``after``.
+        """
+        ...
+
 
 class RefreshCounter(Protocol):
     """Compare and set on the row of a session, outside any unit of work."""

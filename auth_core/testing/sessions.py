@@ -187,6 +187,14 @@ class InMemorySessionRepository:
         live = reversed(self._live(user_id, now))
         return [session for session in live if after is None or session.id < after][:limit]
 
+    async def users_with_live(
+        self, now: datetime, *, after: UserId | None = None, limit: int = 1000
+    ) -> list[UserId]:
+        """Each of them once."""
+        await self._transaction.statement("sessions.users_with_live")
+        live = {one.user_id for one in self._transaction.sessions.values() if one.is_live(now)}
+        return sorted(user_id for user_id in live if after is None or user_id > after)[:limit]
+
     async def _end(
         self, user_id: UserId, session_id: SessionId, reason: EndReason, at: datetime
     ) -> bool:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.running import Service, fm_auth, new_name, sql
+from tests.e2e.running import Service, Services, fm_auth, new_name, sql
 
 PASSWORD = "correct-horse-battery"
 
@@ -78,6 +78,25 @@ def test_sessions_end_and_a_reset_is_forced(deployed: Service) -> None:
     assert name in run(deployed, "force-reset", name)
     answer = deployed.post("login", body)
     assert (403, "password_change_required") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.sec("SEC-29")
+def test_everybody_is_signed_out(services: Services, settings: dict[str, str]) -> None:
+    service = services(settings).start()
+    names = [new_name() for _ in range(2)]
+    tokens = [service.register(name)[1] for name in names] + [service.log_in(names[0])]
+    assert [200] * 3 == [service.check(token) for token in tokens]
+
+    for words, said in ((("--everyone", names[0]), "give a NAME, or --everyone"), ((), "a NAME")):
+        assert said in fm_auth("user", "end-sessions", *words, settings=settings).stderr
+    asked = fm_auth("user", "end-sessions", "--everyone", settings=settings, stdin="n\n")
+    assert (1, 200) == (asked.returncode, service.check(tokens[0]))
+
+    assert "Ended 3 sessions of 2 accounts.\n" == run(
+        service, "end-sessions", "--everyone", "--yes"
+    )
+    assert [401] * 3 == [service.check(token) for token in tokens]
+    assert 200 == service.check(service.log_in(names[1]))
 
 
 def test_a_deletion_is_confirmed(deployed: Service) -> None:

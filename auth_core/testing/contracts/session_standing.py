@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -21,6 +22,28 @@ from auth_core.testing.contracts.making import (
 
 class SessionStandingContract:
     """The part of `SessionRepositoryContract` about `prove`, `switch`, `end_impersonations`."""
+
+    async def test_who_is_signed_in_is_listed_once_in_order_and_page_by_page(
+        self, unit_of_work: UnitOfWorkFactory
+    ) -> None:
+        at = now()
+        users = sorted([await stored_user(unit_of_work) for _ in range(5)], key=lambda one: one.id)
+        first, ended, second, expired, third = users
+        for user in (first, second, third, first):
+            await stored_session(unit_of_work, user)
+        await stored_session(unit_of_work, ended, ended_at=at, end_reason=EndReason.LOGOUT)
+        await stored_session(unit_of_work, expired, expires_at=at)
+        before = UserId(UUID(int=first.id.int - 1))
+
+        async with unit_of_work() as uow:
+            found = await uow.sessions.users_with_live(at, limit=10**6)
+            page = await uow.sessions.users_with_live(at, after=before, limit=1)
+            rest = await uow.sessions.users_with_live(at, after=first.id, limit=10**6)
+
+        ours = {user.id for user in users}
+        assert [first.id, second.id, third.id] == [one for one in found if one in ours]
+        assert [first.id] == page
+        assert [second.id, third.id] == [one for one in rest if one in ours]
 
     @pytest.mark.sec("SEC-24")
     async def test_a_proof_is_kept(self, unit_of_work: UnitOfWorkFactory) -> None:

@@ -23,6 +23,11 @@ def test_every_common_scheme_is_taken(scheme: str) -> None:
         ("postgresql://db/auth", "db:5432/auth"),
         ("postgresql://", "localhost:5432/the default database"),
         ("postgresql://me@[::1]:6432/auth", "::1:6432/auth"),
+        ("postgresql://me:a@one:6432,two:6433/auth", "one:6432,two:6433/auth"),
+        ("postgresql://me:a@one,two/auth?target_session_attrs=primary", "one:5432,two:5432/auth"),
+        ("postgresql://one,[::1]:6433/auth", "one:5432,::1:6433/auth"),
+        ("postgresql://me@/auth?host=one,/run/two&port=6432,6433", "one:6432,/run/two/auth"),
+        ("postgresql://me@/auth?host=one,two&port=6432", "one:6432,two:6432/auth"),
     ],
 )
 def test_the_location_names_the_server(url: str, expected: str) -> None:
@@ -40,6 +45,8 @@ def test_the_location_names_the_server(url: str, expected: str) -> None:
         "postgresql://me:canary/canary@db:5432/auth",
         "postgresql://me:canary#@db:5432/auth",
         "postgresql://me@db:canary/auth",
+        "postgresql://me@db:5432,db:canary/auth",
+        "postgresql://me@/auth?host=canary,db&port=1,2,3",
         "postgresql://me:canary@[db/auth",
     ],
 )

@@ -29,6 +29,7 @@ from adapters.postgres import (
     personal_data,
     refresh_counter,
     roles,
+    session_sweeps,
     sessions,
     tables,
     teams,
@@ -179,7 +180,7 @@ for table in ("mail_outbox", "one_time_secrets"):  # what is in them is gone in 
 _SWEPT = ("outbox", "mail", "one_time_secrets", "invitations", "webhook_deliveries")
 SWEEPS = [
     *(STATEMENTS.pop(f"{name}._SWEEP") for name in _SWEPT),
-    *sessions._SWEEPS,
+    *session_sweeps.SWEEPS,
 ]
 
 

@@ -180,6 +180,9 @@ TEXTS = {
         "postgresql://u:canary@h:0/d",
         "postgresql://u:canary@h:99999/d",
         "postgresql://u:canary@h:port/d",
+        "postgresql://u:canary@h:1,h:port/d",
+        "postgresql://u:canary@h:1,/d",
+        "postgresql://u:canary,@h:1,h:0/d",
         "postgresql://u:canary@[::1/d",
         "postgresql://u:can#ary@h/d",
         "postgresql://u:canary\x00@h/d",
@@ -418,6 +421,7 @@ def test_no_secret_in_repr_or_description():
         ("postgresql+asyncpg://u:p%40@[::1]:5/d", "postgresql+asyncpg://u:p%40@[::1]:5/d"),
         ("POSTGRESQL://h/d", "postgresql+asyncpg://h/d"),
         ("postgresql:///d?host=/run/pg", "postgresql+asyncpg:///d?host=/run/pg"),
+        ("postgres://u:a,b@h:1,[::1]:2,i/d", "postgresql+asyncpg://u:a,b@h:1,[::1]:2,i/d"),
     ],
 )
 def test_database_urls_are_normalised(given, expected):

@@ -237,3 +237,37 @@ def test_roles_that_are_none_are_refused(roles):
 
 def test_roles_have_one_order():
     assert ("user", "platform_admin") == parse_roles(["platform_admin", "user", "user"])
+
+
+@pytest.mark.sec("SEC-29")
+async def test_the_operator_ends_everybodys_sessions(core, admin, user, people, monkeypatch):
+    monkeypatch.setattr("auth_core.administration.service._USERS_PER_PAGE", 2)
+    twice = await core.sign_in.log_in(user.user.username, "a password that is long enough")
+    bob = await people.register("bob", "user")
+    await core.administration.end_sessions(None, bob.user.id)
+    before = len(core.audited)
+
+    ended = [each async for each in core.administration.end_everybodys_sessions()]
+
+    assert [1, 2] == sorted(ended)
+    for one in (admin, user):
+        assert await core.sessions.state(one.user.id, one.session.id) is None
+    assert await core.sessions.state(user.user.id, twice.tokens.session_id) is None
+    assert {("session:ended", admin.user.id), ("session:ended", user.user.id)} == {
+        (record.action, record.user_id) for record in core.audited[before:]
+    }
+    assert [] == [each async for each in core.administration.end_everybodys_sessions()]
+
+
+@pytest.mark.sec("SEC-33")
+async def test_ending_everybodys_sessions_is_taken_up_again(core, admin, user, people, monkeypatch):
+    monkeypatch.setattr("auth_core.administration.service._USERS_AT_ONCE", 1)
+    await people.register("bob", "user")
+    endings = core.administration.end_everybodys_sessions()
+    assert 1 == await anext(endings)
+    await endings.aclose()
+
+    rest = [each async for each in core.administration.end_everybodys_sessions()]
+
+    assert [1, 1] == rest
+    assert not any(one.is_live(core.clock.now()) for one in core.store.sessions.values())
