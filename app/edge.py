@@ -18,7 +18,7 @@ from auth_core.kernel import parse_traceparent, trace_id_of, tracing
 from auth_core.tokens import Principal
 
 if TYPE_CHECKING:
-    from app.tracing.requests import RequestSpans
+    from app.tracing.requests import RequestSpan, RequestSpans
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -72,9 +72,8 @@ class Edge:
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         in_context = REQUEST_ID.set(request_id)
         span = None
-        if self._spans is not None:
-            span = self._spans.begin(scope, traceparent)
-            traceparent = traceparent if span is None else span.traceparent
+        if self._spans is not None and (span := self._spans.begin(scope, traceparent)) is not None:
+            traceparent = span.traceparent
         if traceparent is not None:
             app = _within(traceparent, app)
         method, status = scope["method"], 500
@@ -98,18 +97,31 @@ class Edge:
         finally:
             if span is not None:
                 span.end(scope, method, status)
-            principal = scope.get("auth")
-            self._access_line(
-                method,
-                scope.get("path_template") or "-",
-                status=status,
-                duration_ms=(perf_counter() - started) * 1000,
-                request_id=request_id,
-                principal_id=principal.user.id if isinstance(principal, Principal) else None,
-                trace_id=None if traceparent is None else trace_id_of(traceparent),
-                span_id=None if span is None else span.span_id,
-            )
+            duration_ms = (perf_counter() - started) * 1000
+            self._tell(scope, method, status, duration_ms, request_id, traceparent, span)
             REQUEST_ID.reset(in_context)
+
+    def _tell(
+        self,
+        scope: Scope,
+        method: str,
+        status: int,
+        duration_ms: float,
+        request_id: str,
+        traceparent: str | None,
+        span: "RequestSpan | None",
+    ) -> None:
+        principal = scope.get("auth")
+        self._access_line(
+            method,
+            scope.get("path_template") or "-",
+            status=status,
+            duration_ms=duration_ms,
+            request_id=request_id,
+            principal_id=principal.user.id if isinstance(principal, Principal) else None,
+            trace_id=None if traceparent is None else trace_id_of(traceparent),
+            span_id=None if span is None else span.span_id,
+        )
 
     def _read(self, headers: RawHeaders) -> tuple[str, str, str | None, ASGIApp]:
         """The request id and the correlation id, the caller's trace, and who answers.

@@ -39,7 +39,10 @@ class PostgresUnitOfWork:
     def __init__(
         self, database: Database, vault: LetterVault | None = None, *, noted: Noted | None = None
     ) -> None:
-        """``vault`` seals letters; without one there is no `mail`. ``noted`` as `PostgresOutbox`."""
+        """``vault`` seals letters; without one there is no `mail`.
+
+        ``noted`` is for `PostgresOutbox`.
+        """
         self._database = database
         self._vault = vault
         self._audit = PostgresAuditTrail()

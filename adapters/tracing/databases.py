@@ -12,8 +12,10 @@ from adapters.tracing.spans import Attributes, Spans, traceparent_of
 from adapters.tracing.watching import Method, replace, watch
 from auth_core.kernel import DomainEvent
 
+_POSTGRES: Final[Attributes] = {"db.system.name": "postgresql"}
+_WAIT: Final = "wait for a connection"
 _SUMMARY_MAX: Final = 255
-_CTE = re.compile(r"\b([a-z_0-9]+)(?:\([a-z_0-9, ]*\))? AS (?:NOT )?(?:MATERIALIZED )?\(")
+_CTE = re.compile(r"\b([a-z_0-9]+)(?:\([a-z_0-9, ]*\))?\s+AS\s+(?:NOT\s+)?(?:MATERIALIZED\s+)?\(")
 _PART = re.compile(
     r"\b(?:(?P<read>SELECT)\b|(?P<write>INSERT INTO|DELETE FROM|UPDATE) (?P<written>[a-z_]+)\b"
     r"|(?:FROM|JOIN) (?P<table>[a-z_]+)\b(?!\())"
@@ -71,17 +73,13 @@ class _Traced:
             return await method(sql, *arguments, **options)
 
 
-def trace_database(database: object, spans: Spans, place: Attributes) -> None:
-    """Have each statement of a traced request be a span, and the wait for a connection, too.
-
-    ``place`` are the attributes that say where the server is.
-    """
-    attributes = {"db.system.name": "postgresql", **place}
+def trace_database(database: object, spans: Spans) -> None:
+    """Have each statement of a traced request be a span, and the wait for a connection, too."""
 
     def acquiring(acquire: Method) -> Method:
         async def acquired() -> Any:
             connection = await acquire()
-            return _Traced(connection, spans, attributes) if spans.recorded else connection
+            return _Traced(connection, spans, _where(connection)) if spans.recorded else connection
 
         return acquired
 
@@ -94,7 +92,18 @@ def trace_database(database: object, spans: Spans, place: Attributes) -> None:
 
     replace(database, "acquire", acquiring)
     replace(database, "release", releasing)
-    watch(database, "_wait_for_connection", spans, "wait for a connection", SpanKind.CLIENT, place)
+    # most of the time there is one, and nobody waits
+    watch(database, "_wait_for_connection", spans, _WAIT, SpanKind.INTERNAL, _POSTGRES)
+
+
+def _where(connection: Any) -> Attributes:
+    """Which of the servers it is that the connection leads to."""
+    held = connection._con  # noqa: SLF001 - asyncpg tells nobody
+    found = {**_POSTGRES, "db.namespace": str(held._params.database)}  # noqa: SLF001
+    address = held._addr  # noqa: SLF001
+    if isinstance(address, tuple):
+        return found | {"server.address": str(address[0]), "server.port": int(address[1])}
+    return found | {"server.address": str(address)}
 
 
 def created_in(spans: Spans) -> Callable[[Sequence[DomainEvent]], Sequence[DomainEvent]]:

@@ -94,7 +94,7 @@ def trace_publisher(publisher: Any, spans: Spans) -> None:
             if origins.parent is None:
                 await publish(events)
                 return
-            attributes = {
+            attributes: Attributes = {
                 "messaging.system": name,
                 "messaging.destination.name": "auth:events",
                 "messaging.operation.name": "publish",

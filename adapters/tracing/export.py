@@ -8,6 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Final
 
@@ -44,7 +45,7 @@ class Collector(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     endpoint: str
-    headers: Secret[Mapping[str, str]]
+    headers: Mapping[str, Secret[str]]
     sampler: str
     ratio: float
     resource: Mapping[str, str | int]
@@ -73,17 +74,20 @@ class TraceExport:
 
     async def close(self) -> None:
         """Send what is there, for `CLOSE_SECONDS` at most, and stop."""
-        thread = threading.Thread(target=self._processor.shutdown, name="last-spans", daemon=True)
-        thread.start()
-        await _ended(thread, CLOSE_SECONDS)
-        self._exporter.stop()  # whoever is between two attempts goes on no more
-        await _ended(thread, _PATIENCE)
+        loop, sent = asyncio.get_running_loop(), asyncio.Event()
 
+        def send() -> None:
+            self._processor.shutdown()  # type: ignore[no-untyped-call]
+            with suppress(RuntimeError):  # nobody waits any more
+                loop.call_soon_threadsafe(sent.set)
 
-async def _ended(thread: threading.Thread, seconds: float) -> None:
-    deadline = asyncio.get_running_loop().time() + seconds
-    while thread.is_alive() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.01)
+        # a thread of the loop's pool would be waited for at the end of the process
+        threading.Thread(target=send, name="last-spans", daemon=True).start()
+        for seconds in (CLOSE_SECONDS, _PATIENCE):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await sent.wait()
+            self._exporter.stop()  # whoever is between two attempts goes on no more
 
 
 class _Exporter(SpanExporter):
@@ -94,7 +98,8 @@ class _Exporter(SpanExporter):
 
     def __init__(self, collector: Collector) -> None:
         self._otlp = OTLPSpanExporter(
-            endpoint=collector.endpoint, headers=collector.headers.reveal()
+            endpoint=collector.endpoint,
+            headers={name: value.reveal() for name, value in collector.headers.items()},
         )
         self._failing = False
         self._stopped = False
@@ -117,7 +122,7 @@ class _Exporter(SpanExporter):
         """Give up whatever is waiting for its next attempt."""
         if not self._stopped:
             self._stopped = True
-            self._otlp.shutdown()
+            self._otlp.shutdown()  # type: ignore[no-untyped-call]
 
     def shutdown(self) -> None:
         self.stop()

@@ -15,14 +15,16 @@ from granian.constants import Interfaces, Loops
 
 from app import start_report
 from app.observability import GRANIAN_LOG_DICTCONFIG, configure_logging
-from app.settings import Settings
+from app.settings import Settings, require_opentelemetry, traces_are_on
 from app.start_report import EXIT_MISCONFIGURED
 from auth_core.kernel import Misconfigured
 
 END_STREAMS = signal.SIGUSR1
 """What tells a worker to end its event streams: it is about to be stopped."""
-_UNUSED = ("advanced_alchemy", "pydantic")
-"""What Litestar loads wherever it is installed: half of a worker's start, a third of its memory."""
+_UNUSED = ("advanced_alchemy", "pydantic", "opentelemetry.sdk.metrics")
+"""What Litestar loads wherever it is installed (half of a worker's start, a third of its memory),
+and what redis-py does.
+"""
 
 
 class _Supervisor(Granian):  # type: ignore[misc, valid-type]  # made at runtime
@@ -68,6 +70,8 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
     configure_logging("warning", settings.service.log_format)
     start_report.listen()
     threads = [*threads, *_metrics(settings)]
+    if traces_are_on(settings.tracing):
+        require_opentelemetry()
     supervisor = _Supervisor(
         "app.server:create",
         factory=True,

@@ -7,13 +7,15 @@ at only where ENABLE_TRACING is true.
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from app.settings import parse
 from app.settings.field import Field
 from app.settings.parse import BadValue, Kind
-from auth_core.kernel import Secret
+from app.settings.tree import TracingSettings
+from auth_core.kernel import Misconfigured, Secret
 
 SAMPLERS: Final = (
     *("always_on", "always_off", "traceidratio"),
@@ -122,6 +124,25 @@ def check_tracing(values: Mapping[str, object], _: AbstractSet[str]) -> list[str
         except BadValue as reason:
             problems.append(f"{name} {reason}")
     return problems
+
+
+def traces_are_on(tracing: TracingSettings) -> bool:
+    """Whether there is a collector to tell."""
+    return tracing.enabled and not is_true(tracing.disabled)
+
+
+def require_opentelemetry() -> None:
+    """Raise Misconfigured when its packages are not installed; loads none of them."""
+    try:
+        found = find_spec("opentelemetry.exporter.otlp.proto.http") and find_spec(
+            "opentelemetry.sdk"
+        )
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise Misconfigured(
+            "ENABLE_TRACING needs the extra otel: pip install 'fm-auth-service[otel]'"
+        )
 
 
 def is_true(value: object) -> bool:

@@ -191,7 +191,7 @@ async def test_a_key_that_the_master_key_does_not_open_is_told(
 @pytest.fixture
 async def made_keys(environ: dict[str, str]) -> AsyncIterator[None]:
     """The deployment has keys."""
-    from app.container import options
+    from app.options import options
 
     settings = load_settings(environ)
     core = ConnectedCore(settings, options(settings))
