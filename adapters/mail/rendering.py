@@ -9,17 +9,9 @@ from markupsafe import Markup
 
 from adapters.mail.catalogue import LANGUAGES, Catalogue, catalogue, negotiated
 from auth_core.kernel import Letter, MailTemplate
-from auth_core.mail import LetterRenderer, Message
+from auth_core.mail import LINK_PATHS, LetterRenderer, Message
 
-DEFAULT_PATHS: Mapping[MailTemplate, str] = {
-    MailTemplate.VERIFY_REGISTRATION: "/account/verify-registration",
-    MailTemplate.REGISTRATION_INVITATION: "/account/register",
-    MailTemplate.ORGANIZATION_INVITATION: "/account/join",
-    MailTemplate.VERIFY_EMAIL: "/account/verify-email",
-    MailTemplate.RESET_PASSWORD: "/account/reset-password",
-    MailTemplate.CHANGE_EMAIL: "/account/change-email",
-    MailTemplate.SIGN_IN_LINK: "/account/sign-in",
-}
+DEFAULT_PATHS = LINK_PATHS
 """Where the link of a letter leads, below the public URL."""
 
 

@@ -76,7 +76,7 @@ def _describe_connecting(error: RedisError) -> str:
     # redis-py turns an OSError into a ConnectionError raised while that one is handled
     # and, on a unix socket only, wraps a refused password in one
     cause = error.__cause__ or error.__context__
-    if isinstance(cause, OSError | RedisError):
+    if isinstance(cause, OSError | RedisError | Unsuitable):
         return describe(cause)
     return f"connecting failed with {type(error).__name__}"
 

@@ -1,5 +1,6 @@
 """Mail: the queue of letters, and the relay that sends them."""
 
+from auth_core.mail.links import LINK_PATHS
 from auth_core.mail.model import (
     Fate,
     LetterStatus,
@@ -20,6 +21,7 @@ from auth_core.mail.relay import MailRelay, RelayPolicy
 from auth_core.mail.vault import LetterVault
 
 __all__ = [
+    "LINK_PATHS",
     "Fate",
     "LetterRenderer",
     "LetterStatus",

@@ -21,9 +21,12 @@ class ManualClock:
         """The time it was last set to."""
         return self._now
 
-    def advance(self, by: timedelta) -> None:
-        """Move on, or back when ``by`` is negative, as a real clock may be stepped."""
-        self._now += by
+    def advance(self, by: timedelta = timedelta(), **units: float) -> None:
+        """Move on, or back when it is negative, as a real clock may be stepped.
+
+        ``units`` are those of `timedelta`: ``advance(minutes=5)``.
+        """
+        self._now += by + timedelta(**units)
 
     def set(self, moment: datetime) -> None:
         """Jump to ``moment``, which must be aware."""

@@ -5,7 +5,9 @@ from datetime import datetime
 from auth_core.audit import AuditAction, AuditRecord
 from auth_core.core import Core, Options, Ports
 from auth_core.kernel import DomainEvent, Letter, Secret
+from auth_core.keys import KeyGenerator
 from auth_core.mail import LetterVault
+from auth_core.self_service import SessionStart
 from auth_core.testing.clock import DEFAULT_START, DeterministicIds, ManualClock, SeededEntropy
 from auth_core.testing.crypto import (
     SymmetricKeyGenerator,
@@ -22,7 +24,7 @@ from auth_core.testing.session_cache import InMemorySessionCache
 from auth_core.testing.sessions import InMemoryRefreshCounter
 from auth_core.testing.store import InMemoryStore
 from auth_core.testing.unit_of_work import InMemoryUnitOfWork
-from auth_core.tokens import SignInPolicy
+from auth_core.tokens import SignInPolicy, TokenSigner
 
 DEVELOPMENT = Options(sign_in=SignInPolicy(development=True))
 
@@ -40,11 +42,11 @@ class InMemoryCore(Core):
         cache: InMemorySessionCache,
         clock: ManualClock,
         entropy: SeededEntropy,
+        key_generator: KeyGenerator | None = None,
+        token_signer: TokenSigner | None = None,
     ) -> None:
         self.options = options
-        self.store = store
-        self.cache = cache
-        self.clock = clock
+        self.store, self.cache, self.clock = store, cache, clock
         self.stream = InMemoryRevocationStream()
         self.rate_limiter = InMemoryRateLimiter(clock)
         self.metrics = InMemoryMetrics()
@@ -59,8 +61,8 @@ class InMemoryCore(Core):
             revocation_stream=self.stream,
             password_hasher=self.hasher,
             sealer=ToySealer(Secret(b"a master key for tests"), entropy),
-            key_generator=SymmetricKeyGenerator(clock, entropy),
-            token_signer=SymmetricTokenSigner(),
+            key_generator=key_generator or SymmetricKeyGenerator(clock, entropy),
+            token_signer=token_signer or SymmetricTokenSigner(),
             rate_limiter=self.rate_limiter,
             failure_spread=InMemoryFailureSpread(clock),
             clock=clock,
@@ -98,6 +100,11 @@ class InMemoryCore(Core):
     def unit_of_work(self) -> InMemoryUnitOfWork:
         """A new transaction over the store."""
         return InMemoryUnitOfWork(self.store)
+
+    @property
+    def session_start(self) -> SessionStart:
+        """What signs somebody in who need not prove anything."""
+        return SessionStart(self.sessions, self._issuer(self.ports, self.options), self.sign_in)
 
     def another_worker(self) -> Core:
         """A second process over the same store, cache and clock, with nothing in memory yet."""

@@ -162,6 +162,30 @@ def test_the_core_with_its_extra_verifies_tokens(wheels: dict[str, Path], tmp_pa
 
 
 @needs_uv
+def test_projects_of_others_test_themselves_with_the_wheel(
+    wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    """A service that verifies our tokens, and an adapter; both are in the guides."""
+    kit = f"fm-auth-core[testing] @ file://{wheels['fm_auth_core']}"
+    python = installed(tmp_path, kit, "fastapi", "httpx", "pytest-randomly", "pytest-xdist")
+
+    for name, flags in (("guarded_project", ["-n", "2"]), ("sqlite_limits", [])):
+        project = tmp_path / name
+        shutil.copytree(ROOT / "docs" / "examples" / name, project)
+        done = subprocess.run(
+            [str(python), "-P", "-m", "pytest", "-W", "error", *flags],
+            cwd=project,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stdout + done.stderr
+        assert " passed" in done.stdout
+
+
+@needs_uv
 def test_the_service_runs_from_its_wheels_without_the_checkout(
     wheels: dict[str, Path], new_database: NewDatabase, tmp_path: Path
 ) -> None:
