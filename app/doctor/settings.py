@@ -45,6 +45,10 @@ def settings_findings(settings: Settings) -> Iterator[Finding]:
             "webhooks reach private networks",
             "set AUTH_WEBHOOK_ALLOW_PRIVATE=false",
         )
+    yield from _servers_findings(settings)
+
+
+def _servers_findings(settings: Settings) -> Iterator[Finding]:
     if settings.database.url is not None and takes_any_server(settings.database.url):
         yield Finding(
             Level.WARNING,
