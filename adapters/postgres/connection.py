@@ -1,4 +1,7 @@
-"""A connection that can send something ahead of a statement, in the same round trip."""
+"""A connection that can send something ahead of a statement, in the same round trip.
+
+And that knows whether it has its server process to itself.
+"""
 # ruff: noqa: ASYNC109, SLF001 - a part of asyncpg's connection, as uv.lock has it
 
 from collections.abc import Awaitable, Callable
@@ -16,11 +19,16 @@ class LeanConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has n
     is sent in order and in one transaction (PostgreSQL manual, "Message Flow", "Pipelining").
     """
 
-    __slots__ = ("_ahead",)
+    __slots__ = ("_ahead", "pooled")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._ahead = b""
+        self.pooled = True  # until it is known
+        """Whether the next transaction may run in another server process: see `is_pooled`. Then no
+        statement is given a name, and each goes out whole: PostgreSQL parses and plans it anew,
+        and it takes no further round trip.
+        """
 
     def precede(self, messages: bytes) -> None:
         """Send these before the next statement with parameters; they must return no rows.
@@ -34,7 +42,7 @@ class LeanConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has n
         self, query: str, executor: Executor, timeout: float | None, **options: Any
     ) -> Any:
         ahead, self._ahead = self._ahead, b""
-        if ahead:
+        if ahead or self.pooled:
             executor = self._after(ahead, executor)
         return await super()._do_execute(query, executor, timeout, **options)
 
@@ -46,7 +54,7 @@ class LeanConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has n
             if not statement.name:  # the server forgets it with what goes ahead
                 statement.mark_unprepared()
             sent = protocol.queries_count
-            if not self.is_closed():
+            if ahead and not self.is_closed():
                 self._transport.write(ahead)
             try:
                 return await executor(statement, timeout)
@@ -57,3 +65,22 @@ class LeanConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has n
                     self.terminate()
 
         return execute
+
+    def _get_unique_id(self, prefix: str) -> str:
+        # asyncpg caches what it learns of a statement under the query, so one without a name is as
+        # good: only its name would be another client's statement in the next server process
+        if self.pooled and prefix == "stmt":
+            return ""
+        name: str = super()._get_unique_id(prefix)
+        return name
+
+
+async def is_pooled(connection: asyncpg.Connection) -> bool:
+    """Whether something in between, such as PgBouncer, hands out server processes.
+
+    A server process tells its own id when it takes a connection. A pooler has none at hand then,
+    and tells a number that it has made up. One round trip.
+    """
+    asked = f"SELECT WHERE pg_backend_pid() = {connection.get_server_pid():d}"
+    status: str = await connection.execute(asked)
+    return status != "SELECT 1"

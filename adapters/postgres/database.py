@@ -9,6 +9,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 import migrations
 from adapters.postgres.availability import Availability
+from adapters.postgres.connection import LeanConnection, is_pooled
 from adapters.postgres.errors import (
     DRIVER_ERRORS,
     PoolExhausted,
@@ -189,12 +190,14 @@ class Database:
                     timeout=self._connect_timeout,
                     command_timeout=self._command_timeout,
                     server_settings={"application_name": APPLICATION_NAME},
-                    init=self._check_first_connection,
+                    init=self._look_at_connection,
                     reset=_nothing_to_reset,
                 )
             return self._pool
 
-    async def _check_first_connection(self, connection: Connection) -> None:
+    async def _look_at_connection(self, connection: LeanConnection) -> None:
+        # each of them: the address may lead elsewhere by now
+        connection.pooled = await is_pooled(connection)
         if not self._schema_fits:
             await self._check_schema(connection)
 

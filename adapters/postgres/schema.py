@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 import migrations
+from adapters.postgres.connection import is_pooled
 from adapters.postgres.database import APPLICATION_NAME, require_schema, schema_revision
-from adapters.postgres.errors import DRIVER_ERRORS, diagnosed
+from adapters.postgres.errors import DRIVER_ERRORS, DatabaseRefused, diagnosed
 from adapters.postgres.url import dsn, location
 from auth_core.kernel import Secret
 
@@ -64,12 +65,15 @@ def downgrade(url: Secret[str], revision: str) -> None:
 
 @asynccontextmanager
 async def engine(url: Secret[str]) -> AsyncIterator["AsyncEngine"]:
-    """SQLAlchemy over the very connections that the service uses, for Alembic."""
+    """SQLAlchemy over the very driver that the service uses, for Alembic.
+
+    Connecting raises DatabaseRefused as `connect_directly` does.
+    """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     made = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: _connect(url), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda: connect_directly(url), poolclass=NullPool
     )
     try:
         yield made
@@ -113,10 +117,27 @@ async def _current(url: Secret[str]) -> str | None:
         raise problem from error
 
 
+async def connect_directly(url: Secret[str]) -> asyncpg.Connection:
+    """A connection to the server itself.
+
+    Raises DatabaseRefused when a pooler is in between: the lock of a migration and the scope of
+    its statements are its session's, and would stay with whoever comes next.
+    """
+    connection = await _connect(url)
+    if await is_pooled(connection):
+        await connection.close(timeout=_CONNECT_SECONDS)
+        raise DatabaseRefused(
+            f"A connection pooler such as PgBouncer answers at {location(url)}, and a migration "
+            "needs a session of its own. Let DATABASE_OWNER_URL lead to PostgreSQL itself."
+        )
+    return connection
+
+
 async def _connect(url: Secret[str]) -> asyncpg.Connection:
     return await asyncpg.connect(
         dsn(url),
         timeout=_CONNECT_SECONDS,
+        statement_cache_size=0,  # no names: behind a pooler they would clash with others'
         server_settings={"application_name": f"{APPLICATION_NAME} migrate"},
     )
 

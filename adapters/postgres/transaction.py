@@ -32,6 +32,7 @@ class Transaction:
         "_database",
         "_deferred",
         "_deferred_scope",
+        "_lasting_scope",
         "_server_scope",
         "scope",
     )
@@ -44,7 +45,10 @@ class Transaction:
         self._begun = False
         self.scope = scope
         """Whose rows the statements from the next one on may see."""
-        self._server_scope = NOTHING
+        # A server process that others have used may have been told anything: told nothing by us,
+        # it is told again that it is for nobody.
+        self._lasting_scope = None if connection.pooled else NOTHING
+        self._server_scope = self._lasting_scope
         self._deferred_scope = scope
         self._deferred: list[tuple[Statement, list[object]]] = []
 
@@ -111,7 +115,7 @@ class Transaction:
         if self._begun:
             await self._control("COMMIT")
             self._begun = False
-            self._server_scope = NOTHING
+            self._server_scope = self._lasting_scope
 
     async def discard(self) -> None:
         """Do the work of `commit` and keep nothing: the log is written, and waited for (SEC-01)."""
@@ -119,7 +123,7 @@ class Transaction:
         if self._begun:
             await self._control(_ROLLBACK_DURABLY)
             self._begun = False
-            self._server_scope = NOTHING
+            self._server_scope = self._lasting_scope
 
     async def end(self) -> None:
         """Roll back what was not committed and give the connection back: clean, or cut off."""

@@ -84,6 +84,7 @@ class SharedConnection:
         task, self._task = self._task, None
         if task is not None:
             await end_tasks([task])
+        await self._dialler.close()
 
     async def retry(self) -> None:
         """Without a link: cut the current pause short and see one attempt to connect through."""

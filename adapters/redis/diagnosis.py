@@ -1,13 +1,13 @@
 """What an operator should know of a Redis or Valkey server, over a connection of its own."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from adapters.redis.modes import dialler
+from adapters.redis.modes import client, dialler
 from adapters.redis.trouble import describe
 from auth_core.kernel import Clock, Secret, Unavailable
 
@@ -37,21 +37,17 @@ class RedisFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 async def redis_facts(url: Secret[str], clock: Clock) -> RedisFacts:
     """Ask. Raises Unavailable with why it could not be asked, for an operator."""
-    client: Redis = Redis.from_url(
-        url.reveal(),
-        socket_timeout=_PATIENCE_SECONDS,
-        socket_connect_timeout=_PATIENCE_SECONDS,
-        protocol=2,
-    )
+    server = client(url, max_connections=1)
     try:
-        info: dict[str, Any] = await client.info()
-        before = clock.now()
-        seconds, microseconds = await client.time()
-        after = clock.now()
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            info: dict[str, Any] = await server.info()
+            before = clock.now()
+            seconds, microseconds = await server.time()
+            after = clock.now()
     except (RedisError, OSError, TimeoutError) as error:
         raise Unavailable(f"{dialler(url).address}: {describe(error)}") from error
     finally:
-        await client.aclose()
+        await server.aclose()
     theirs = datetime.fromtimestamp(seconds, before.tzinfo) + timedelta(microseconds=microseconds)
     return RedisFacts(
         server="Valkey" if "valkey_version" in info else "Redis",

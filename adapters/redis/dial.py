@@ -34,6 +34,9 @@ class Dialler(Protocol):
     async def confirm(self, link: Link) -> None:
         """Asked about once a second while a link is open: fails it if another should be used."""
 
+    async def close(self) -> None:
+        """Let go of what is kept open between links."""
+
 
 class ServerDialler:
     """Opens links to one server that never changes."""
@@ -57,6 +60,9 @@ class ServerDialler:
 
     async def confirm(self, link: Link) -> None:
         """Nothing: there is no other server."""
+
+    async def close(self) -> None:
+        """Nothing: nothing is kept."""
 
 
 def connection_options(url: str) -> tuple[type[AbstractConnection], dict[str, Any]]:

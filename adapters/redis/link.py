@@ -8,6 +8,7 @@ under way, leaves as one batch, in which all reads are one MGET.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 import hiredis
@@ -44,6 +45,8 @@ class Link(asyncio.Protocol):
         self.batches = 0
         self.on_batch: Callable[[], object] | None = None
         """Called when a batch leaves."""
+        self.trusted_until = inf
+        """By the event loop's time: no batch leaves later, the link fails instead."""
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[str] = self._loop.create_future()
         self._transport = transport
@@ -120,6 +123,10 @@ class Link(asyncio.Protocol):
         # Writes go first: a read then also sees writes submitted after it, which is only fresher.
         if self.lost.done():
             return
+        self._sent_at = self._loop.time()
+        if self._sent_at > self.trusted_until:
+            self.fail("nobody has confirmed in time that it is still the primary")
+            return
         readers = self._readers
         commands = [write.command for write in self._writes]
         if readers:
@@ -132,7 +139,6 @@ class Link(asyncio.Protocol):
         self.batches += 1
         if self.on_batch is not None:
             self.on_batch()
-        self._sent_at = self._loop.time()
         if self._watchdog is None:
             self._watchdog = self._loop.call_later(ANSWER_LIMIT, self._check)
         self._transport.write(b"".join(commands))

@@ -16,7 +16,8 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from adapters.redis.modes import client
+from adapters.redis.modes import client, primary_of
+from adapters.redis.sentinels import Primary
 from auth_core.kernel import Secret, SessionId, Unavailable
 from auth_core.sessions import Revocation, RevocationStream
 
@@ -25,6 +26,7 @@ AS_OF: Final = "auth:revocations:as_of"
 _FILLING: Final = "auth:revocations:filling"
 _AS_OF_MS = 5_000
 _FILLING_MS = 10_000
+_OLD_WORDS_SECONDS: Final = 10.0  # what an old primary's keys vouched for has expired by then
 _BLOCK_MS = 5_000
 _BATCH = 500
 _ANSWER_SECONDS = 0.5
@@ -56,6 +58,7 @@ class RedisRevocationStream:
         self._confirm = self._writer.register_script(_CONFIRM)
         self._turn = ""
         """The token of our turn to fill the stream, if it is ours."""
+        self._vouched_on: Primary | None = None
 
     async def add(self, revocations: Sequence[Revocation]) -> None:
         """See `RevocationStream.add`."""
@@ -85,6 +88,8 @@ class RedisRevocationStream:
     async def confirm(self, as_of: datetime) -> bool:
         """See `RevocationStream.confirm`. Trims what no token can concern any more."""
         async with _reached():
+            if await self._on_a_new_primary():
+                return False
             oldest = _milliseconds(as_of - self._access_lifetime - _CLOCKS_DIFFER)
             turn, self._turn = self._turn, secrets.token_hex(8)
             said = await self._confirm(
@@ -98,6 +103,18 @@ class RedisRevocationStream:
             self._turn = ""
             raise Unavailable
         return bool(said == b"confirmed")
+
+    async def _on_a_new_primary(self) -> bool:
+        """Whether this process must fill the stream first, whoever vouches for it.
+
+        After a failover the last entries are missing, and what vouched for them may be there.
+        """
+        found = await primary_of(self._writer)
+        if found is None or found.primary == self._vouched_on:
+            return False
+        fresh = self._vouched_on is not None or found.age < _OLD_WORDS_SECONDS
+        self._vouched_on = found.primary
+        return fresh
 
     async def close(self) -> None:
         """Close both connections."""

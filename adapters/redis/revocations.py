@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
+from adapters.redis.modes import blocking_client, place_of
 from adapters.redis.trouble import describe
 from auth_core.kernel import Secret
 from auth_core.tokens.verify import (
@@ -50,15 +48,7 @@ class RedisRevocations:
 
     def follow(self, cursor: str | None) -> Feed:
         """The whole stream unless there is a cursor, then what is added."""
-        client = Redis.from_url(
-            self._url.reveal(),
-            decode_responses=True,
-            protocol=2,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=1,
-        )
+        client = blocking_client(self._url, answer_seconds=ANSWER_SECONDS)
         return _RedisFeed(client, cursor, self._monotonic)
 
 
@@ -68,6 +58,8 @@ class _RedisFeed:
         self._cursor = cursor
         self._monotonic = monotonic
         self._closed = False
+        self._place: object = None
+        """Where the cursor is from: another server's entries may have smaller ids."""
 
     def __iter__(self) -> Iterator[FeedMessage | None]:
         with _reported():
@@ -85,6 +77,7 @@ class _RedisFeed:
     def _snapshot(self) -> Snapshot:
         asked_at = self._monotonic()
         as_of, _ = self._state()
+        self._place = place_of(self._client)
         if as_of is None:
             raise SourceLost("nobody vouches for what is in it")
         found: list[Revocation] = []
@@ -103,6 +96,9 @@ class _RedisFeed:
             yield Reset()
             return
         answer = self._client.xread({STREAM: last}, count=PAGE, block=WAIT_MS)
+        if place_of(self._client) != self._place:
+            yield Reset()
+            return
         entries = answer[0][1] if answer else []
         for identifier, fields in entries:
             self._cursor = identifier

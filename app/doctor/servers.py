@@ -6,10 +6,13 @@ from datetime import timedelta
 from adapters.mail import SmtpMailer
 from adapters.postgres.diagnosis import postgres_facts
 from adapters.redis.diagnosis import RedisFacts, redis_facts
+from adapters.redis.sentinel_diagnosis import sentinel_facts
 from app.doctor.finding import Finding, Level
+from app.doctor.pooling import pooling
+from app.doctor.sentinels import sentinel_findings
 from app.in_process import ConnectedCore
 from app.settings import Settings
-from auth_core.kernel import Misconfigured
+from auth_core.kernel import Misconfigured, Secret
 from auth_core.keys import KeyStatus, KeyUse, SealedKey
 from auth_core.mail import MailFailure
 
@@ -39,7 +42,7 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
         yield Finding(Level.ERROR, about, text, "let DATABASE_URL lead to the primary")
     pool = settings.database.pool_size + settings.database.max_overflow
     wanted = settings.service.workers * pool + _FOREIGN_CONNECTIONS
-    if wanted > facts.max_connections:
+    if wanted > facts.max_connections and not facts.pooled:  # else that is the pooler's affair
         yield Finding(
             Level.WARNING,
             about,
@@ -47,6 +50,8 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
             f" max_connections is {facts.max_connections}, for all nodes together",
             "raise max_connections, lower DB_POOL_SIZE + DB_MAX_OVERFLOW, or use PgBouncer",
         )
+    async for found in pooling(facts, settings.database):
+        yield found
     role = await core.database.role()
     if role.bypasses_row_security or role.owns_tables:
         yield Finding(
@@ -60,6 +65,10 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
 async def redis(core: ConnectedCore, settings: Settings) -> AsyncIterator[Finding]:
     """Reachable, standing alone, writable, and not about to throw away what we rely on."""
     about = "redis"
+    sentinels = await sentinel_facts(_redis_url(settings))
+    if sentinels is not None:
+        for finding in sentinel_findings(sentinels):
+            yield finding
     facts = await _redis_facts(core, settings)
     yield Finding(Level.OK, about, f"{facts.server} {facts.version}, {facts.mode}")
     yield _clock(facts.server, facts.ahead)
@@ -157,10 +166,14 @@ def _age(core: ConnectedCore, key: SealedKey) -> Finding:
 
 
 async def _redis_facts(core: ConnectedCore, settings: Settings) -> RedisFacts:
+    return await redis_facts(_redis_url(settings), core.clock)
+
+
+def _redis_url(settings: Settings) -> Secret[str]:
     url = settings.redis.url
     if url is None:
         raise Misconfigured("REDIS_URL is not set")
-    return await redis_facts(url, core.clock)
+    return url
 
 
 def _limit(facts: RedisFacts) -> str:

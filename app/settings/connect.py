@@ -5,6 +5,7 @@ import binascii
 import re
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
+from app.settings import sentinel
 from app.settings.parse import BadValue, Kind
 from auth_core.kernel import Secret
 
@@ -14,6 +15,12 @@ _NATS_SCHEMES = frozenset({"nats", "tls"})
 _UNSAFE_IN_URL = re.compile(r"[^!-~]")
 _MAX_URL = 4096
 _REDIS_PORT = 6379
+_ALONE = {
+    "REDIS_MODE": "standalone",
+    "REDIS_SENTINEL_HOSTS": None,
+    "REDIS_MASTER_SET": None,
+    "REDIS_SENTINEL_PASSWORD": None,
+}
 _MASTER_KEY_BYTES = 32
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _BASE64_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
@@ -33,7 +40,8 @@ def redis_url() -> Kind:
     """A Redis or Valkey URL."""
     return Kind(
         parse=_redis_url,
-        allowed="redis://:password@host:port/0, rediss://… or unix:///path/to/socket?db=0",
+        allowed="redis://:password@host:port/0, rediss://…, unix:///path/to/socket?db=0 or"
+        " redis+sentinel://:password@host:port,host:port,host:port/0?master=NAME",
     )
 
 
@@ -65,6 +73,8 @@ def compose_redis_url(*, host: str, port: int, db: int, password: str | None) ->
 def split_redis_url(url: Secret[str]) -> dict[str, object]:
     """The parts of a Redis URL under the names of the settings that say the same."""
     parts = urlsplit(url.reveal())
+    if parts.scheme in sentinel.SCHEMES:
+        return sentinel.split(url.reveal())
     password = unquote(parts.password) if parts.password else None
     if parts.scheme == "unix":
         db = parse_qs(parts.query).get("db", ["0"])[0]
@@ -73,12 +83,14 @@ def split_redis_url(url: Secret[str]) -> dict[str, object]:
             "REDIS_PORT": None,
             "REDIS_DB": int(db),
             "REDIS_PASSWORD": password,
+            **_ALONE,
         }
     return {
         "REDIS_HOST": parts.hostname,
         "REDIS_PORT": parts.port or _REDIS_PORT,
         "REDIS_DB": int(parts.path.strip("/") or 0),
         "REDIS_PASSWORD": password,
+        **_ALONE,
     }
 
 
@@ -120,6 +132,10 @@ def _one_by_one(text: str) -> list[str]:
 
 
 def _redis_url(text: str) -> Secret[str]:
+    if text.partition("://")[0].lower() in sentinel.SCHEMES:
+        return sentinel.parse_sentinel_url(
+            text.partition("://")[0].lower() + text[text.index(":") :]
+        )
     parts = _split(text, _REDIS_SCHEMES)
     if parts.scheme == "unix":
         if not parts.path.strip("/"):

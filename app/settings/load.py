@@ -135,7 +135,7 @@ def _short(text: str) -> str:
 def _parse_all(raw: Mapping[str, _Raw], problems: list[str]) -> dict[str, object]:
     """Values by main name; a name whose value is bad is left out."""
     values: dict[str, object] = {}
-    embedded = not ({"DATABASE_URL", "REDIS_URL", "REDIS_HOST"} & raw.keys())
+    embedded = not ({"DATABASE_URL", *rules.SAY_WHERE_REDIS_IS} & raw.keys())
     for field in FIELDS:  # ENVIRONMENT is first: the defaults of the others depend on it
         given = raw.get(field.name)
         if given is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
+from app.settings import sentinel
 from app.settings.connect import compose_redis_url, split_redis_url
 from app.settings.fields import EXAMPLE_PASSWORD
 from app.settings.passwords import lookup_choice, weak_hash
@@ -10,6 +11,13 @@ from auth_core.kernel import Secret
 
 Values = Mapping[str, object]
 _REDIS_PARTS = ("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD")
+_OTHER_REDIS_PARTS = (
+    "REDIS_MODE",
+    "REDIS_SENTINEL_HOSTS",
+    "REDIS_MASTER_SET",
+    "REDIS_SENTINEL_PASSWORD",
+)
+SAY_WHERE_REDIS_IS = ("REDIS_URL", "REDIS_HOST", "REDIS_SENTINEL_HOSTS")
 _HS256_BYTES = 32
 _MASTER_KEY_MISSING = (
     "AUTH_MASTER_KEY (or AUTH_MASTER_KEY_FILE) is required when DATABASE_URL is set;"
@@ -36,6 +44,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _both_servers_or_none,
         _redis_parts_need_a_host,
         _redis_url_agrees,
+        sentinel.check,
         _master_key_present,
         _cors_star_without_credentials,
         _whole_administrator,
@@ -58,9 +67,13 @@ def redis_parts(values: Values) -> dict[str, object]:
     url = values["REDIS_URL"]
     if isinstance(url, Secret):
         parts = split_redis_url(url)
-        password = parts.pop("REDIS_PASSWORD")
-        secret = Secret(password) if isinstance(password, str) else None
-        return {**parts, "REDIS_PASSWORD": secret}
+        secrets = {
+            name: Secret(text) if isinstance(text := parts.get(name), str) else None
+            for name in ("REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD")
+        }
+        return {**parts, **secrets}
+    if values["REDIS_SENTINEL_HOSTS"] is not None:
+        return sentinel.compose(values)
     host, port, db = values["REDIS_HOST"], values["REDIS_PORT"], values["REDIS_DB"]
     if not (isinstance(host, str) and isinstance(port, int) and isinstance(db, int)):
         return {}
@@ -74,19 +87,18 @@ def _text(values: Values) -> str | None:
 
 def _both_servers_or_none(_: Values, given: AbstractSet[str]) -> list[str]:
     database = "DATABASE_URL" in given
-    redis = bool({"REDIS_URL", "REDIS_HOST"} & given)
+    redis = [name for name in SAY_WHERE_REDIS_IS if name in given]
     if database and not redis:
         return ["DATABASE_URL is set but neither REDIS_URL nor REDIS_HOST is: set both or none"]
     if redis and not database:
-        name = "REDIS_URL" if "REDIS_URL" in given else "REDIS_HOST"
-        return [f"{name} is set but DATABASE_URL is not: set both or none"]
+        return [f"{redis[0]} is set but DATABASE_URL is not: set both or none"]
     if "DATABASE_OWNER_URL" in given and not database:
         return ["DATABASE_OWNER_URL is set but DATABASE_URL is not: set both or none"]
     return []
 
 
 def _redis_parts_need_a_host(_: Values, given: AbstractSet[str]) -> list[str]:
-    if {"REDIS_URL", "REDIS_HOST"} & given:
+    if any(name in given for name in SAY_WHERE_REDIS_IS):
         return []
     return [
         f"{name} is set but neither REDIS_HOST nor REDIS_URL is: it would have no effect"
@@ -102,8 +114,9 @@ def _redis_url_agrees(values: Values, given: AbstractSet[str]) -> list[str]:
     parts = split_redis_url(url)
     return [
         f"{name} and REDIS_URL are both set and differ: keep one"
-        for name in _REDIS_PARTS
+        for name in (*_REDIS_PARTS, *_OTHER_REDIS_PARTS)
         if name in given and name in values and _plain(values[name]) != parts[name]
+        if (name, parts[name]) != ("REDIS_MASTER_SET", None)  # as `sentinel.check` has it
     ]
 
 

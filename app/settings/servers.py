@@ -1,7 +1,8 @@
 """The settings of the process itself and of the servers that it uses."""
 
 from app.settings import connect, parse
-from app.settings.field import Field, later
+from app.settings.field import Field
+from app.settings.sentinel import SENTINEL
 
 SERVICE = (
     Field(
@@ -116,7 +117,7 @@ REDIS = (
         default_note="not set: `fm-auth serve` starts its own Valkey",
         example="redis://localhost:6379/0",
         secret=True,
-        description="Redis or Valkey server; says all that the next four names say",
+        description="Redis or Valkey server; says all that the other names of Redis say",
     ),
     Field(
         name="REDIS_HOST",
@@ -137,22 +138,22 @@ REDIS = (
         attribute="redis.db",
         kind=parse.integer(0, 9999),
         default="0",
-        description="Database number on REDIS_HOST",
+        description="Database number on REDIS_HOST, or on the primary",
     ),
     Field(
         name="REDIS_PASSWORD",
         attribute="redis.password",
         kind=parse.secret_text(1, 1024),
         secret=True,
-        description="Password of REDIS_HOST",
+        description="Password of REDIS_HOST, or of the servers behind the sentinels",
     ),
     Field(
         name="REDIS_MODE",
         attribute="redis.mode",
-        kind=parse.choice("standalone", unavailable=("sentinel", "cluster")),
+        kind=parse.choice("standalone", "sentinel", unavailable=("cluster",)),
         default="standalone",
-        description="sentinel and cluster are known but not available in this version",
+        description="One server, or what sentinels name as the primary; cluster is known but not"
+        " available in this version",
     ),
-    later("REDIS_SENTINEL_HOSTS", "Sentinels, for REDIS_MODE=sentinel"),
-    later("REDIS_MASTER_SET", "Name of the master set, for REDIS_MODE=sentinel"),
+    *SENTINEL,
 )

@@ -48,12 +48,15 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Redis or Valkey. ``url`` says everything; None means: start our own."""
 
-    mode: Literal["standalone"]
+    mode: Literal["standalone", "sentinel"]
     url: Secret[str] | None
     host: str | None
     port: int | None
     db: int
     password: Secret[str] | None
+    sentinel_hosts: tuple[str, ...] | None
+    master_set: str | None
+    sentinel_password: Secret[str] | None
 
 
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):

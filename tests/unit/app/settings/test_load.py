@@ -91,6 +91,11 @@ def test_all_problems_are_reported_at_once():
     ]
 
 
+SENTINEL = {
+    "REDIS_MODE": "sentinel",
+    "REDIS_SENTINEL_HOSTS": "s1, [::1]:7000,s3:26379",
+    "REDIS_MASTER_SET": "fm-auth",
+}
 MAIL = {
     "SMTP_HOST": "mail.example.com",
     "SMTP_FROM": "FaultMaven <no-reply@example.com>",
@@ -194,13 +199,22 @@ TEXTS = {
         "postgresql://" + "canary" * 1000,
     ],
     "REDIS_URL": ["http://:canary@h", "redis://:canary@", "redis://:canary@h:0", "unix://",
-                  "redis://:canary@h/x", "redis://:canary@[x", "canary", "unix:///s?db=canary"],
+                  "redis://:canary@h/x", "redis://:canary@[x", "canary", "unix:///s?db=canary",
+                  "redis+sentinel://:canary@h", "redis+sentinel://:canary@h/x?master=m",
+                  "redis+sentinel://:canary@h,h:0/0?master=m", "redis+sentinel://[x?master=canary ",
+                  "redis+sentinel://:canary@h/0?master=%20", "redis+sentinel://:canary#@h?master=m",
+                  "redis+sentinel://:canary@[h/0?master=m",
+                  "redis+sentinel://:" + "canary" * 1000 + "@h?master=m"],
     "AUTH_NATS_URL": ["h:4222", "redis://canary@h", "nats://canary@", "nats://canary@h:0",
                       "nats://canary@h/x", "nats://h,h2", "nats://h,", "nats://canary@h?a=b"],
     "AUTH_NATS_STREAM": ["a.b", "a b", "a/b", "x" * 65, "a*", "ä"],
     "REDIS_HOST": ["redis://:canary@h", "a/b"],
     "REDIS_PASSWORD": ["canary\n", "canary\x00", "canary\udcff", "canary" * 500],
-    "REDIS_MODE": ["sentinel", "cluster", "ha"],
+    "REDIS_MODE": ["cluster", "ha"],
+    "REDIS_SENTINEL_HOSTS": ["a b", "a:0", "a:70000", "a,", "redis://:canary@h", "a,a:26379",
+                             "a:1/", ",".join(f"s{number}" for number in range(33))],
+    "REDIS_SENTINEL_PASSWORD": ["canary\n", "canary" * 500],
+    "REDIS_MASTER_SET": ["a b", "a?b", "x" * 65, "ä"],
     "JWT_ALGORITHM": ["EdDSA", "none", "RS512"],
     "JWT_SECRET_KEY": ["canary\n", "canary\x00", "canary" * 1000],
     "AUTH_ALLOW_HS256": ["yep"],
@@ -309,6 +323,9 @@ def test_a_wrong_value_is_refused_by_name_and_its_secret_is_not_shown(name, bad)
         base |= {"ENABLE_METRICS": "true", "AUTH_METRICS_PORT": "9464"}
     if name == "REDIS_URL":
         del base["REDIS_HOST"]
+    if name in SENTINEL or name == "REDIS_SENTINEL_PASSWORD":
+        del base["REDIS_HOST"]
+        base |= SENTINEL
 
     problem = only_problem(**{**base, name: bad})
 
@@ -446,9 +463,72 @@ def test_redis_url_and_parts_say_the_same():
     assert by_url.password.reveal() == "p/w"
 
 
+def test_sentinels_in_a_url_and_by_themselves_say_the_same():
+    """And both lead to the same URL, which the adapters get."""
+    servers = {name: SERVERS[name] for name in ("DATABASE_URL", "AUTH_MASTER_KEY")}
+    by_parts = load_settings(
+        servers
+        | {**SENTINEL, "REDIS_PASSWORD": "p/w", "REDIS_SENTINEL_PASSWORD": "s&p", "REDIS_DB": "3"}
+        | {"REDIS_PORT": "6379"}
+    ).redis
+    assert by_parts.url is not None
+    by_url = load_settings({**servers, "REDIS_URL": by_parts.url.reveal()}).redis
+
+    assert by_url == by_parts
+    assert by_parts.mode == "sentinel"
+    assert by_parts.sentinel_hosts == ("s1:26379", "[::1]:7000", "s3:26379")
+    assert by_parts.master_set == "fm-auth"
+    assert by_parts.port is None
+    assert by_parts.url.reveal() == (
+        "redis+sentinel://:p%2Fw@s1:26379,[::1]:7000,s3:26379/3"
+        "?master=fm-auth&sentinel_password=s%26p"
+    )
+
+
+def test_what_a_url_of_sentinels_says_is_not_shown_if_it_may_be_secret():
+    """Its query has a password of its own."""
+    url = "rediss+sentinel://:canary@s1,s2/0?master=m&sentinel_password=canary"
+    servers = {name: SERVERS[name] for name in ("DATABASE_URL", "AUTH_MASTER_KEY")}
+    shown = {
+        name: value for name, value, _ in describe(load_settings({**servers, "REDIS_URL": url}))
+    }
+
+    assert shown["REDIS_URL"] == "rediss+sentinel://***@s1,s2/0?***"
+    assert shown["REDIS_SENTINEL_PASSWORD"] == "***"
+    assert "canary" not in str(shown).replace("canary-db", "")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            {"REDIS_MODE": "sentinel"} | dict(list(SENTINEL.items())[1:]),
+            "REDIS_HOST and REDIS_MODE=sentinel",
+        ),
+        ({**SENTINEL, "REDIS_HOST": "", "REDIS_MASTER_SET": ""}, "needs REDIS_MASTER_SET"),
+        (
+            {
+                **SENTINEL,
+                "REDIS_HOST": "",
+                "REDIS_SENTINEL_HOSTS": "",
+                "DATABASE_URL": "",
+                "AUTH_MASTER_KEY": "",
+            },
+            "needs REDIS_SENTINEL_HOSTS",
+        ),
+        (
+            {**SENTINEL, "REDIS_MODE": "standalone"},
+            "REDIS_SENTINEL_HOSTS is set but REDIS_MODE is not",
+        ),
+        ({"REDIS_SENTINEL_PASSWORD": "x"}, "REDIS_SENTINEL_PASSWORD is set but REDIS_MODE is not"),
+        (
+            {"REDIS_HOST": "", "REDIS_URL": "redis://h", "REDIS_MODE": "sentinel"},
+            "REDIS_MODE and REDIS_URL are both set and differ",
+        ),
+        (
+            {"REDIS_HOST": "", "REDIS_URL": "redis+sentinel://h?master=m", "REDIS_MASTER_SET": "n"},
+            "REDIS_MASTER_SET and REDIS_URL are both set and differ",
+        ),
         ({"DATABASE_URL": ""}, "REDIS_HOST is set but DATABASE_URL is not"),
         (
             {
@@ -566,7 +646,7 @@ def test_names_without_effect_are_listed():
     """Start-up can warn about each by name."""
     loaded = load_settings({"REDIS_MASTER_SET": "x", "ENABLE_TRACING": "y"})
 
-    assert loaded.not_in_effect == ("REDIS_MASTER_SET", "ENABLE_TRACING")
+    assert loaded.not_in_effect == ("ENABLE_TRACING",)
 
 
 def test_requests_are_limited_unless_in_development():

@@ -79,6 +79,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "DATABASE_OWNER_URL",
         "REDIS_URL",
         "REDIS_PASSWORD",
+        "REDIS_SENTINEL_PASSWORD",
         "JWT_SECRET_KEY",
         "DASHBOARD_PASSWORD",
         "AUTH_CLIENTS",
