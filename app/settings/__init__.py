@@ -12,6 +12,7 @@ from app.settings.render import (
     render_markdown_table,
     render_reference,
 )
+from app.settings.tracing import require_opentelemetry, traces_are_on
 from app.settings.tree import (
     CacheSettings,
     CorsSettings,
@@ -34,6 +35,7 @@ from app.settings.tree import (
     Settings,
     Source,
     TokenSettings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -63,10 +65,13 @@ __all__ = [
     "SettingsError",
     "Source",
     "TokenSettings",
+    "TracingSettings",
     "WebhookSettings",
     "describe",
     "load_settings",
     "render_env_example",
     "render_markdown_table",
     "render_reference",
+    "require_opentelemetry",
+    "traces_are_on",
 ]
