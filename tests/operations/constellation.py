@@ -160,6 +160,11 @@ class Constellation:
 
         return eventually(found)  # type: ignore[return-value]
 
+    def age(self) -> float:
+        """For how many seconds all sentinels have been naming the primary."""
+        facts = [_facts(each.ask("SENTINEL", "MASTER", MASTER_SET)) for each in self.sentinels]
+        return min(int(each["role-reported-time"]) / 1000 for each in facts)
+
     def fail_over(self) -> None:
         """Have the sentinels choose another primary while the old one lives."""
         eventually(lambda: self.sentinels[0].try_to_ask("SENTINEL", "FAILOVER", MASTER_SET))
