@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import external, new_database, services, settings, their_servers
+from tests.integration.mail.conftest import certificates
 from tests.operations.constellation import Constellation, constellation
 
-__all__ = ["external", "new_database", "services", "settings", "their_servers"]
+__all__ = ["certificates", "external", "new_database", "services", "settings", "their_servers"]
 
 
 @pytest.fixture
