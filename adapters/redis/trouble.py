@@ -44,8 +44,8 @@ _REFUSALS: Final = {
     "OOM": "its memory is full",
     "MISCONF": "it takes no writes because it cannot save to disk",
     "NOREPLICAS": "it takes no writes because replicas are missing",
-    "CROSSSLOT": "it is a cluster, which is not supported",
-    "MOVED": "it is a cluster, which is not supported",
+    "CROSSSLOT": "it is a node of a cluster: set REDIS_MODE=cluster",
+    "MOVED": "it is a node of a cluster: set REDIS_MODE=cluster",
 }
 
 
