@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-from litestar import Controller, Request, Response, Router, get
+from litestar import Controller, Litestar, Request, Response, Router, get
 from litestar.config.app import AppConfig
 from litestar.params import FromPath
 from litestar.plugins import InitPlugin
@@ -15,6 +15,7 @@ from app.security import PUBLIC
 from auth_core.kernel import NotFound
 
 _FRAMEWORK_PATH = "/schema"
+_DOCUMENT = "openapi_document"
 _ASSETS = files("app") / "static" / "swagger-ui"
 # Litestar adds the charset to text
 _MEDIA_TYPES = {
@@ -63,8 +64,7 @@ class DocsController(Controller):
     @get("/openapi.json", sync_to_thread=False)
     def openapi(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Read the OpenAPI 3.1 document."""
-        document = msgspec.json.encode(request.app.openapi_schema.to_schema())
-        return Response(document, media_type="application/json")
+        return Response(_document(request.app), media_type="application/json")
 
     @get("/docs", sync_to_thread=False)
     def page(self) -> Response[bytes]:
@@ -75,6 +75,14 @@ class DocsController(Controller):
     def asset(self, name: FromPath[str]) -> Response[bytes]:
         """Read a file of the page."""
         return _asset(name)
+
+
+def _document(app: Litestar) -> bytes:
+    # Made once: it takes as long as hundreds of other requests, and anybody may ask for it.
+    made: bytes | None = app.state.get(_DOCUMENT)
+    if made is None:
+        made = app.state[_DOCUMENT] = msgspec.json.encode(app.openapi_schema.to_schema())
+    return made
 
 
 def _asset(name: str) -> Response[bytes]:

@@ -14,6 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 
 from app import start_report
+from app.cli.connections import granted
 from app.observability import GRANIAN_LOG_DICTCONFIG, configure_logging
 from app.settings import Settings
 from app.start_report import EXIT_MISCONFIGURED
@@ -79,6 +80,7 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
         websockets=False,
         log_dictconfig=GRANIAN_LOG_DICTCONFIG,
         workers_kill_timeout=7,
+        **granted(),
     )
     supervisor.threads = threads
     try:
