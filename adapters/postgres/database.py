@@ -26,7 +26,7 @@ from adapters.postgres.metrics import (
     ROUND_TRIPS,
 )
 from adapters.postgres.pool import LeanPool, lean_pool
-from adapters.postgres.url import dsn, location
+from adapters.postgres.url import dsns, location
 from auth_core.kernel import NO_METRICS, Metrics, Misconfigured, Secret
 
 Connection: TypeAlias = PoolConnectionProxy
@@ -74,7 +74,7 @@ class Database:
 
         Raises InvalidDatabaseUrl.
         """
-        self._dsn = Secret(dsn(url))
+        self._dsns = [Secret(each) for each in dsns(url)]
         self._location = location(url)
         self._max_size = pool_size + max_overflow
         self._connect_timeout = connect_timeout
@@ -185,7 +185,7 @@ class Database:
         async with self._opening:
             if self._pool is None:
                 self._pool = await lean_pool(
-                    self._dsn.reveal(),
+                    [each.reveal() for each in self._dsns],
                     size=self._max_size,
                     timeout=self._connect_timeout,
                     command_timeout=self._command_timeout,

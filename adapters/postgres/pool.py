@@ -1,12 +1,14 @@
 """asyncpg's pool, without what it pays for cases that are rare."""
 # ruff: noqa: SLF001 - a part of asyncpg's pool, as it is in the version that uv.lock names
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from adapters.postgres.connection import LeanConnection
+from adapters.postgres.servers import Servers
 
 
 class LeanPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
@@ -54,13 +56,15 @@ class LeanPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
         holder._setup_inactive_callback()
 
 
-def lean_pool(dsn: str, *, size: int, **options: Any) -> LeanPool:
+def lean_pool(dsns: Sequence[str], *, size: int, **options: Any) -> LeanPool:
     """A pool of at most ``size`` connections, to be awaited. Options as for `asyncpg.connect`.
 
-    Those of the pool itself are asyncpg's defaults.
+    Several ``dsns`` are servers to choose from: see `Servers`. Those of the pool itself are
+    asyncpg's defaults.
     """
     return LeanPool(
-        dsn,
+        dsns[0],
+        connect=Servers(dsns).connect if len(dsns) > 1 else None,
         min_size=0,
         max_size=size,
         max_queries=50_000,

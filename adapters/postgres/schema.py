@@ -16,7 +16,8 @@ import migrations
 from adapters.postgres.connection import is_pooled
 from adapters.postgres.database import APPLICATION_NAME, require_schema, schema_revision
 from adapters.postgres.errors import DRIVER_ERRORS, DatabaseRefused, diagnosed
-from adapters.postgres.url import dsn, location
+from adapters.postgres.servers import Servers
+from adapters.postgres.url import dsns, location
 from auth_core.kernel import Secret
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ async def connect_directly(url: Secret[str]) -> asyncpg.Connection:
 
 
 async def _connect(url: Secret[str]) -> asyncpg.Connection:
-    return await asyncpg.connect(
-        dsn(url),
+    return await Servers(dsns(url)).connect(
         timeout=_CONNECT_SECONDS,
         statement_cache_size=0,  # no names: behind a pooler they would clash with others'
         server_settings={"application_name": f"{APPLICATION_NAME} migrate"},

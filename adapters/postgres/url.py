@@ -24,6 +24,20 @@ def dsn(url: Secret[str]) -> str:
     return f"postgresql://{rest}"
 
 
+def dsns(url: Secret[str]) -> list[str]:
+    """`dsn` for each server of a URL that names several behind its user: the same of each.
+
+    Raises InvalidDatabaseUrl.
+    """
+    whole = dsn(url)
+    parts = urlsplit(whole)
+    if "host" in parse_qs(parts.query):  # the driver's own way
+        return [whole]
+    user, at, hosts = parts.netloc.rpartition("@")
+    rest = whole[len(f"{parts.scheme}://{parts.netloc}") :]
+    return [f"{parts.scheme}://{user}{at}{host}{rest}" for host in hosts.split(",")]
+
+
 def location(url: Secret[str]) -> str:
     """Hosts, ports and database, for messages: ``db.internal:5432/auth``, ``/run/postgresql/auth``,
     ``one:5432,two:5432/auth``.

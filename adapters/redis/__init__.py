@@ -1,5 +1,6 @@
 """Redis and Valkey: the session cache, limits, the revocation stream and reading it elsewhere."""
 
+from adapters.redis.cluster import ClusterSessionCache
 from adapters.redis.event_stream import EVENT_STREAM, RedisEventStream
 from adapters.redis.local_limits import DEFAULT_SHARE, LocalFailureSpread, LocalRateLimiter
 from adapters.redis.rate_limiter import Digests, RedisFailureSpread, RedisRateLimiter
@@ -16,6 +17,7 @@ __all__ = [
     "DEFAULT_SHARE",
     "DEFAULT_TTL",
     "EVENT_STREAM",
+    "ClusterSessionCache",
     "Digests",
     "LocalFailureSpread",
     "LocalRateLimiter",

@@ -116,6 +116,31 @@ def end_command(
     return pack("EVAL", _END, len(keys), *keys, ttl_ms, len(states))
 
 
+def end_commands_by_key(
+    generation: str,
+    user_id: UserId,
+    session_ids: Sequence[SessionId],
+    *,
+    ttl_ms: int,
+    over: bool = True,
+) -> list[bytes]:
+    """The same as commands of one key each, for keys that are on their way between two nodes.
+
+    Safe in this order although not at once: the lease is void before a state goes, and a fill
+    looks for the tombstone.
+    """
+    buried = session_ids if over else ()
+    return [
+        *(
+            pack("SET", tombstone_key(generation, user_id, session_id), "", "PX", ttl_ms)
+            for session_id in buried
+        ),
+        pack("DEL", lease_key(generation, user_id)),
+        *(pack("DEL", session_key(generation, user_id, session_id)) for session_id in session_ids),
+        pack("DEL", user_key(generation, user_id)),
+    ]
+
+
 def heartbeat_command(generation: str) -> bytes:
     """A write that changes nothing and that a full memory allows: refused by whom we distrust."""
     return pack("DEL", f"fm:{{heartbeat}}:{generation}")

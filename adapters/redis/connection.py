@@ -6,18 +6,22 @@ from functools import partial
 
 import structlog
 
-from adapters.redis.commands import heartbeat_command
+from adapters.redis.dial import Dialler
 from adapters.redis.link import Link
 from adapters.redis.metrics import CONNECTED, ROUND_TRIPS
-from adapters.redis.modes import dialler
 from adapters.redis.trouble import LinkLost, describe
-from auth_core.kernel import NO_METRICS, Metrics, Secret, end_tasks
+from auth_core.kernel import NO_METRICS, Metrics, end_tasks
 
 _START_LIMIT = 0.5
 _HEARTBEAT = 1.0
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _STEADY = 5.0
+
+_ALL_SLOWER = (
+    "every session check asks PostgreSQL until Redis is back; answers stay correct, requests are"
+    " slower"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -31,14 +35,17 @@ class SharedConnection:
 
     def __init__(
         self,
-        url: Secret[str],
+        dialler: Dialler,
         prepare: Callable[[Link], Awaitable[None]],
         *,
         metrics: Metrics = NO_METRICS,
+        effect: str = _ALL_SLOWER,
     ) -> None:
+        """``effect``: what it means when the link is lost, for the log."""
+        self._effect = effect
         self._metrics = metrics
         metrics.set(CONNECTED, 0)
-        self._dialler = dialler(url)
+        self._dialler = dialler
         self._prepare = prepare
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -68,10 +75,14 @@ class SharedConnection:
         """Batches sent over prepared links since the start."""
         return self._batches + (self._link.batches if self._link is not None else 0)
 
-    async def start(self) -> None:
-        """Begin to connect. Returns once there is a link, and after half a second without one."""
+    def begin(self) -> None:
+        """Begin to connect, and wait for nothing."""
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name="redis-connection")
+
+    async def start(self) -> None:
+        """Begin to connect. Returns once there is a link, and after half a second without one."""
+        self.begin()
         try:
             async with asyncio.timeout(_START_LIMIT):
                 while self.link is None:
@@ -138,7 +149,7 @@ class SharedConnection:
         while not link.lost.done():
             await asyncio.wait([link.lost], timeout=_HEARTBEAT)
             try:
-                link.send(heartbeat_command(link.generation), vital=True)
+                link.send(link.heartbeat(), vital=True)
             except LinkLost:
                 break
             await self._dialler.confirm(link)
@@ -178,6 +189,5 @@ class SharedConnection:
                 "redis_lost",
                 address=self._dialler.address,
                 reason=reason,
-                effect="every session check asks PostgreSQL until Redis is back; answers stay"
-                " correct, requests are slower",
+                effect=self._effect,
             )

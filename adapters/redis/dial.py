@@ -1,7 +1,7 @@
 """Opening a connection: redis-py connects, speaks TLS and authenticates; a Link takes over."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -105,7 +105,7 @@ async def linked(
     connection: AbstractConnection, *, serial: int, generation: str
 ) -> AsyncIterator[Link]:
     """A link that takes the connection over, failed at the end of the block."""
-    transport = _transport(connection)
+    transport = transport_of(connection)
     link = Link(transport, serial=serial, generation=generation)
     transport.set_protocol(link)
     try:
@@ -122,34 +122,41 @@ async def ask(connection: AbstractConnection, *command: str) -> object:
 
 async def run_id(connection: AbstractConnection) -> str:
     """The server's run id, shortened. Raises Unsuitable when it has none, or is of a cluster."""
-    return _generation(await ask(connection, "INFO", "server"))
+    facts = facts_in(await ask(connection, "INFO", "server"))
+    if in_cluster_mode(facts):
+        raise Unsuitable("it is a node of a cluster: set REDIS_MODE=cluster")
+    return run_in(facts)
 
 
-def _transport(connection: AbstractConnection) -> asyncio.Transport:
+def transport_of(connection: AbstractConnection) -> asyncio.Transport:
+    """The transport of an open connection, for a link to take over."""
     # the one private name of redis-py that we use; its StreamWriter closes the transport when it
     # is collected, so `connection` has to outlive the link
     return cast("asyncio.Transport", connection._writer.transport)  # type: ignore[union-attr]  # noqa: SLF001
 
 
-def _generation(info: object) -> str:
-    """The server's run id, shortened.
+def facts_in(info: object) -> dict[str, str]:
+    """An answer of the form of INFO, by name."""
+    text = info.decode("utf-8", "replace") if isinstance(info, bytes) else str(info)
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and line[0] != "#")
+
+
+def in_cluster_mode(facts: Mapping[str, str]) -> bool:
+    """Whether this INFO server is of a node of a cluster."""
+    return "cluster" in {facts.get("redis_mode"), facts.get("server_mode")}  # Redis, Valkey
+
+
+def run_in(facts: Mapping[str, str]) -> str:
+    """The run id in INFO server, shortened.
 
     It must be the same for every connection to one run of a server and differ for any other run.
     ``master_replid`` looks similar and is not fit: it may change while connections stay open.
+    Raises Unsuitable when there is none.
     """
-    facts = dict(
-        line.split(":", 1) for line in _text(info).splitlines() if ":" in line and line[0] != "#"
-    )
-    if "cluster" in (facts.get("redis_mode"), facts.get("server_mode")):  # Redis, Valkey
-        raise Unsuitable("it is a cluster, which is not supported")
     generation = facts.get("run_id", "")[:GENERATION_LENGTH]
     if len(generation) != GENERATION_LENGTH or not generation.isalnum():
         raise Unsuitable("it does not tell its run_id (INFO server)")
     return generation
-
-
-def _text(info: object) -> str:
-    return info.decode("utf-8", "replace") if isinstance(info, bytes) else str(info)
 
 
 if TYPE_CHECKING:

@@ -28,7 +28,9 @@ class RedisEventStream:
     def __init__(self, url: Secret[str], *, max_length: int) -> None:
         """``max_length``: about how many entries the stream keeps; the oldest go."""
         self._max_length = max_length
-        self._client = client(url, max_connections=1)  # the relay tries again by itself
+        self._client = client(
+            url, key=EVENT_STREAM, max_connections=1
+        )  # the relay tries again by itself
 
     async def publish(self, events: Sequence[CloudEvent]) -> None:
         """All in one transaction: a full server must not take the second without the first."""

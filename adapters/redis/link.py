@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import hiredis
 
-from adapters.redis.commands import read_command
+from adapters.redis.commands import heartbeat_command, read_command
 from adapters.redis.trouble import LinkLost, Refused, describe
 
 ANSWER_LIMIT: Final = 0.5
@@ -26,7 +26,9 @@ _MORE: Final = object()
 Values = list[bytes | None]
 
 
-class _Write(NamedTuple):
+class Write(NamedTuple):
+    """A command under way."""
+
     command: bytes
     future: asyncio.Future[object]
     vital: bool
@@ -54,11 +56,15 @@ class Link(asyncio.Protocol):
         self._busy = False  # a batch is under way or about to leave
         self._reads: list[str] = []
         self._readers: list[asyncio.Future[Values]] = []
-        self._writes: list[_Write] = []
+        self._writes: list[Write] = []
         self._sent_readers: list[asyncio.Future[Values]] = []
-        self._sent_writes: deque[_Write] = deque()
+        self._sent_writes: deque[Write] = deque()
         self._sent_at = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
+
+    def heartbeat(self) -> bytes:
+        """A write that is sent now and then, to see that the server still takes one."""
+        return heartbeat_command(self.generation)
 
     def read(self, arguments: str) -> asyncio.Future[Values]:
         """Values of the three keys in ``arguments``. Sees every write submitted before.
@@ -87,7 +93,7 @@ class Link(asyncio.Protocol):
         if self.lost.done():
             raise LinkLost(self.lost.result())
         future: asyncio.Future[object] = self._loop.create_future()
-        self._writes.append(_Write(command, future, vital))
+        self._writes.append(Write(command, future, vital))
         if not self._busy:
             self._busy = True
             self._loop.call_soon(self._flush)
@@ -102,9 +108,9 @@ class Link(asyncio.Protocol):
         if self._watchdog is not None:
             self._watchdog.cancel()
         for reader in (*self._sent_readers, *self._readers):
-            _refuse(reader, LinkLost(reason))
+            refuse(reader, LinkLost(reason))
         for write in (*self._sent_writes, *self._writes):
-            _refuse(write.future, LinkLost(reason))
+            refuse(write.future, LinkLost(reason))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is closed, by the server or by `fail`."""
@@ -130,7 +136,7 @@ class Link(asyncio.Protocol):
         readers = self._readers
         commands = [write.command for write in self._writes]
         if readers:
-            commands.append(read_command(self._reads[:_READS_PER_BATCH]))
+            commands += self._read_commands(self._reads[:_READS_PER_BATCH])
         self._sent_readers = readers[:_READS_PER_BATCH]
         self._sent_writes.extend(self._writes)
         self._reads = self._reads[_READS_PER_BATCH:]
@@ -149,8 +155,7 @@ class Link(asyncio.Protocol):
         if self._sent_writes:
             self._answer_write(self._sent_writes.popleft(), reply)
         elif self._sent_readers:
-            readers, self._sent_readers = self._sent_readers, []
-            self._answer_reads(readers, reply)
+            self._take_read(reply)
         else:
             self.fail("it sent an answer that nobody asked for")
         if not self._sent_writes and not self._sent_readers:
@@ -160,19 +165,25 @@ class Link(asyncio.Protocol):
             else:
                 self._busy = False
 
-    def _answer_write(self, write: _Write, reply: object) -> None:
+    def _read_commands(self, reads: Sequence[str]) -> list[bytes]:
+        return [read_command(reads)]
+
+    def _take_read(self, reply: object) -> None:
+        self._answer_reads(self._sent_readers, reply)
+        self._sent_readers = []
+
+    def _answer_write(self, write: Write, reply: object) -> None:
         if not isinstance(reply, hiredis.ReplyError):
             if not write.future.done():
                 write.future.set_result(reply)
             return
         refused = Refused(str(reply))
-        _refuse(write.future, refused)
+        refuse(write.future, refused)
         if write.vital:
             self.fail(describe(refused))
 
     def _answer_reads(self, readers: Sequence[asyncio.Future[Values]], reply: object) -> None:
         if not isinstance(reply, list) or len(reply) != 3 * len(readers):
-            self._sent_readers = list(readers)
             refusal = isinstance(reply, hiredis.ReplyError)
             self.fail(describe(Refused(str(reply))) if refusal else "it answers nonsense")
             return
@@ -193,7 +204,8 @@ class Link(asyncio.Protocol):
             self.fail("it does not answer in time")
 
 
-def _refuse(future: "asyncio.Future[Values] | asyncio.Future[object]", error: Exception) -> None:
+def refuse(future: "asyncio.Future[Values] | asyncio.Future[object]", error: Exception) -> None:
+    """Let whoever waits have the error, if anybody still does."""
     if not future.done():
         future.set_exception(error)
         future.exception()  # mark it as seen: a caller may have been cancelled meanwhile

@@ -12,6 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry as BlockingRetry
 from redis.sentinel import Sentinel
 
+from adapters.redis.cluster.dial import is_cluster_url
+from adapters.redis.cluster.holder import HolderPool
 from adapters.redis.dial import Dialler, ServerDialler
 from adapters.redis.primary_pool import PrimaryPool
 from adapters.redis.sentinel_dial import SentinelDialler
@@ -25,8 +27,11 @@ def dialler(url: Secret[str]) -> Dialler:
     return SentinelDialler(url) if is_sentinel_url(url) else ServerDialler(url)
 
 
-def client(url: Secret[str], *, max_connections: int) -> Redis:
-    """A client of redis-py. It never tries again and never gives up by itself: its caller does."""
+def client(url: Secret[str], *, max_connections: int, key: str = "") -> Redis:
+    """A client of redis-py; in a cluster for the keys in the slot of ``key``.
+
+    It never tries again and never gives up by itself: its caller does.
+    """
     options: dict[str, Any] = {
         "protocol": 2,
         "max_connections": max_connections,
@@ -36,6 +41,8 @@ def client(url: Secret[str], *, max_connections: int) -> Redis:
         "socket_connect_timeout": None,
         "retry": Retry(NoBackoff(), 0),
     }
+    if is_cluster_url(url):
+        return Redis.from_pool(HolderPool(url, key, **options))
     if is_sentinel_url(url):
         return Redis.from_pool(PrimaryPool(parse_sentinel_url(url), **options))
     return Redis.from_url(url.reveal(), **options)
@@ -71,4 +78,9 @@ async def primary_of(client: Redis) -> Agreement | None:
     It goes on leading there for a second or so. Raises ConnectionError of redis-py.
     """
     pool = client.connection_pool
-    return await pool.primary() if isinstance(pool, PrimaryPool) else None
+    return await pool.primary() if isinstance(pool, PrimaryPool | HolderPool) else None
+
+
+def beside(url: Secret[str], key: str, name: str) -> str:
+    """The key ``key:name``; in a cluster with a hash tag that puts it into the slot of ``key``."""
+    return f"{{{key}}}:{name}" if is_cluster_url(url) else f"{key}:{name}"

@@ -4,19 +4,16 @@ Every key belongs to one subject and no generation: limits outlive whoever count
 keyed digest, so a dump of the server names nobody.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-import structlog
-
+from adapters.redis.cluster.connection import ClusterConnection
+from adapters.redis.cluster.counter import ClusterCounter
 from adapters.redis.commands import pack
 from adapters.redis.connection import SharedConnection
-from adapters.redis.link import Link
+from adapters.redis.counter import Call, Counter, SharedCounter
 from adapters.redis.local_limits import LocalFailureSpread, LocalRateLimiter
-from adapters.redis.trouble import LinkLost, Refused, describe
 from auth_core.kernel import FailureSpread, Hit, RateLimiter, Secret, Verdict
 
 # The server's clock counts: those of the nodes may differ. Microseconds stay exact in a double.
@@ -52,9 +49,6 @@ return size + 1 == tonumber(ARGV[2]) and 1 or 0
 """
 _HIT_NOW: Final = SERVER_TIME + HIT
 _GIVE_BACK_NOW: Final = SERVER_TIME + GIVE_BACK
-_IN_FLIGHT_LIMIT = 2_000  # far below what makes the link give up: sessions are read over it
-
-_log = structlog.get_logger(__name__)
 
 
 class Digests:
@@ -69,63 +63,22 @@ class Digests:
         return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
 
 
-class _Counter:
-    """Runs scripts over the shared link, and knows when the server does not take them."""
-
-    def __init__(self, connection: SharedConnection) -> None:
-        self._connection = connection
-        self._refused_on: int | None = None
-        self._in_flight = 0
-
-    @property
-    def in_use(self) -> bool:
-        link = self._connection.link
-        return link is not None and link.serial != self._refused_on
-
-    async def run(self, commands: Sequence[bytes]) -> list[object] | None:
-        """The answers, all in one batch; None when the server has not given them."""
-        link = self._connection.link
-        if link is None or self._in_flight + len(commands) > _IN_FLIGHT_LIMIT:
-            return None
-        self._in_flight += len(commands)
-        try:
-            answers = await asyncio.gather(*[link.send(command) for command in commands])
-        except LinkLost:
-            return None
-        except Refused as refused:
-            self._tell(link, refused)
-            return None
-        finally:
-            self._in_flight -= len(commands)
-        self._refused_on = None
-        return answers
-
-    def send(self, commands: Sequence[bytes]) -> None:
-        """Run them some time, if that is possible."""
-        link = self._connection.link
-        if link is None:
-            return
-        with suppress(LinkLost):
-            for command in commands:
-                link.send(command)
-
-    def _tell(self, link: Link, refused: Refused) -> None:
-        if self._refused_on != link.serial:
-            self._refused_on = link.serial
-            _log.warning(
-                "limits_local",
-                reason=describe(refused),
-                effect="every process counts by itself, more strictly, until Redis takes it again",
-            )
+def _counter_on(connection: SharedConnection | ClusterConnection) -> Counter:
+    if isinstance(connection, ClusterConnection):
+        return ClusterCounter(connection)
+    return SharedCounter(connection)
 
 
 class RedisRateLimiter:
     """`RateLimiter` in Redis; `LocalRateLimiter` while Redis does not answer."""
 
     def __init__(
-        self, connection: SharedConnection, digests: Digests, local: LocalRateLimiter
+        self,
+        connection: SharedConnection | ClusterConnection,
+        digests: Digests,
+        local: LocalRateLimiter,
     ) -> None:
-        self._counter = _Counter(connection)
+        self._counter = _counter_on(connection)
         self._digests = digests
         self._local = local
 
@@ -137,10 +90,7 @@ class RedisRateLimiter:
     async def hit(self, hits: Sequence[Hit]) -> Sequence[Verdict]:
         """See `RateLimiter.hit`. One round trip, shared with whatever else goes out then."""
         answers = await self._counter.run(
-            [
-                pack("EVAL", _HIT_NOW, 1, self._key(hit), hit.limit.step, hit.limit.span)
-                for hit in hits
-            ]
+            [self._call(_HIT_NOW, hit, hit.limit.step, hit.limit.span) for hit in hits]
         )
         if answers is None:
             return await self._local.hit(hits)
@@ -158,29 +108,34 @@ class RedisRateLimiter:
         self._counter.send(self._giving_back(hits))
         await self._local.give_back(hits)
 
-    def _giving_back(self, hits: Sequence[Hit]) -> list[bytes]:
-        return [pack("EVAL", _GIVE_BACK_NOW, 1, self._key(hit), hit.limit.step) for hit in hits]
+    def _giving_back(self, hits: Sequence[Hit]) -> list[Call]:
+        return [self._call(_GIVE_BACK_NOW, hit, hit.limit.step) for hit in hits]
 
-    def _key(self, hit: Hit) -> str:
-        return f"fm:{{{self._digests.of(hit.subject)}}}:limit:{hit.limit.name}"
+    def _call(self, script: str, hit: Hit, *arguments: int) -> Call:
+        digest = self._digests.of(hit.subject)
+        key = f"fm:{{{digest}}}:limit:{hit.limit.name}"
+        return Call(digest, pack("EVAL", script, 1, key, *arguments))
 
 
 class RedisFailureSpread:
     """`FailureSpread` in Redis; `LocalFailureSpread` while Redis does not answer."""
 
     def __init__(
-        self, connection: SharedConnection, digests: Digests, local: LocalFailureSpread
+        self,
+        connection: SharedConnection | ClusterConnection,
+        digests: Digests,
+        local: LocalFailureSpread,
     ) -> None:
-        self._counter = _Counter(connection)
+        self._counter = _counter_on(connection)
         self._digests = digests
         self._local = local
 
     async def note(self, source: str, account: str, *, accounts: int, window: int) -> bool:
         """See `FailureSpread.note`. One round trip."""
-        key = f"fm:{{{self._digests.of(source)}}}:spread"
-        answers = await self._counter.run(
-            [pack("EVAL", _NOTE, 1, key, self._digests.of(account), accounts, window * 1000)]
-        )
+        digest = self._digests.of(source)
+        arguments = (self._digests.of(account), accounts, window * 1000)
+        command = pack("EVAL", _NOTE, 1, f"fm:{{{digest}}}:spread", *arguments)
+        answers = await self._counter.run([Call(digest, command)])
         if answers is None:
             return await self._local.note(source, account, accounts=accounts, window=window)
         return answers == [1]

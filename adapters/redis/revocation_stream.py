@@ -3,7 +3,8 @@
 ``auth:revocations`` is a stream of entries ``sid`` (UUID) and ``exp`` (epoch seconds of the last
 access token). ``auth:revocations:as_of`` (epoch milliseconds, for a few seconds) says up to when it
 is complete; it goes with a flush, and with the age of a backup. While it is gone one process at a
-time fills the stream again; who that is stands in a third key.
+time fills the stream again; who that is stands in a third key. In a cluster the two are called
+``{auth:revocations}:as_of`` and ``{auth:revocations}:filling``, to be in the slot of the stream.
 """
 
 import asyncio
@@ -16,17 +17,17 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from adapters.redis.modes import client, primary_of
+from adapters.redis.modes import beside, client, primary_of
 from adapters.redis.sentinels import Primary
 from auth_core.kernel import Secret, SessionId, Unavailable
 from auth_core.sessions import Revocation, RevocationStream
 
 STREAM: Final = "auth:revocations"
 AS_OF: Final = "auth:revocations:as_of"
-_FILLING: Final = "auth:revocations:filling"
+OLD_WORDS_SECONDS: Final = 10.0
+"""A primary of that age has nothing left of what vouched for the stream of the one before."""
 _AS_OF_MS = 5_000
 _FILLING_MS = 10_000
-_OLD_WORDS_SECONDS: Final = 10.0  # what an old primary's keys vouched for has expired by then
 _BLOCK_MS = 5_000
 _BATCH = 500
 _ANSWER_SECONDS = 0.5
@@ -52,9 +53,10 @@ class RedisRevocationStream:
 
     def __init__(self, url: Secret[str], *, access_lifetime: timedelta) -> None:
         self._access_lifetime = access_lifetime
+        self._as_of, self._filling = beside(url, STREAM, "as_of"), beside(url, STREAM, "filling")
         # the feed tries again by itself
-        self._writer = client(url, max_connections=4)
-        self._reader = client(url, max_connections=1)
+        self._writer = client(url, key=STREAM, max_connections=4)
+        self._reader = client(url, key=STREAM, max_connections=1)
         self._confirm = self._writer.register_script(_CONFIRM)
         self._turn = ""
         """The token of our turn to fill the stream, if it is ours."""
@@ -93,7 +95,7 @@ class RedisRevocationStream:
             oldest = _milliseconds(as_of - self._access_lifetime - _CLOCKS_DIFFER)
             turn, self._turn = self._turn, secrets.token_hex(8)
             said = await self._confirm(
-                keys=[_FILLING, AS_OF, STREAM],
+                keys=[self._filling, self._as_of, STREAM],
                 args=[
                     *(turn or "-", _milliseconds(as_of), _AS_OF_MS, oldest),
                     *(self._turn, _FILLING_MS),
@@ -112,7 +114,7 @@ class RedisRevocationStream:
         found = await primary_of(self._writer)
         if found is None or found.primary == self._vouched_on:
             return False
-        fresh = self._vouched_on is not None or found.age < _OLD_WORDS_SECONDS
+        fresh = self._vouched_on is not None or found.age < OLD_WORDS_SECONDS
         self._vouched_on = found.primary
         return fresh
 

@@ -16,13 +16,13 @@ from adapters.redis.commands import (
     LEASE_MS,
     end_command,
     fill_command,
-    heartbeat_command,
     lease_command,
     read_arguments,
 )
 from adapters.redis.connection import SharedConnection
 from adapters.redis.debts import Debt, Debts
 from adapters.redis.link import Link
+from adapters.redis.modes import dialler
 from adapters.redis.trouble import LinkLost, Refused, Unsuitable, describe
 from auth_core.kernel import NO_METRICS, Metrics, Secret, SessionId, Unavailable, UserId
 from auth_core.sessions import ENDED, Ended, Lease, SessionCache, SessionState
@@ -31,12 +31,12 @@ RecentlyEnded = Callable[[], Awaitable[list[tuple[UserId, SessionId]]]]
 
 DEFAULT_TTL = timedelta(seconds=120)
 _MARGIN = timedelta(seconds=30)
-_RESYNC_LIMIT = 3.0
-_IDS_PER_COMMAND = 200
-_COMMANDS_PER_BATCH = 200
-_DEBT_LIMIT = 20_000
+RESYNC_LIMIT = 3.0
+IDS_PER_COMMAND = 200
+COMMANDS_PER_BATCH = 200
+DEBT_LIMIT = 20_000
 _NOBODY = UserId(UUID(int=0))
-_NOTHING = SessionId(UUID(int=0))
+NO_SESSION = SessionId(UUID(int=0))
 
 _log = structlog.get_logger(__name__)
 
@@ -70,8 +70,8 @@ class RedisSessionCache:
         self._recently_ended = recently_ended
         self._ttl_ms = _milliseconds(ttl)
         self._tombstone_ms = _milliseconds(window)
-        self._debts = Debts(window=window.total_seconds(), limit=_DEBT_LIMIT)
-        self._connection = SharedConnection(url, self._resync, metrics=metrics)
+        self._debts = Debts(window=window.total_seconds(), limit=DEBT_LIMIT)
+        self._connection = SharedConnection(dialler(url), self._resync, metrics=metrics)
         self._told_full = 0
 
     async def start(self) -> None:
@@ -108,7 +108,7 @@ class RedisSessionCache:
         if link is None:
             return False
         try:
-            await link.send(heartbeat_command(link.generation), vital=True)
+            await link.send(link.heartbeat(), vital=True)
         except (LinkLost, Refused):
             return False
         return True
@@ -167,8 +167,8 @@ class RedisSessionCache:
         do it although it was asked twice; then the next connection of this process begins with it.
         """
         debts = [
-            self._owe(user_id, session_ids[start : start + _IDS_PER_COMMAND])
-            for start in range(0, max(len(session_ids), 1), _IDS_PER_COMMAND)
+            self._owe(user_id, session_ids[start : start + IDS_PER_COMMAND])
+            for start in range(0, max(len(session_ids), 1), IDS_PER_COMMAND)
         ]
         await self._pay(self._connection.link, debts)
         if any(debt in self._debts for debt in debts):
@@ -232,10 +232,10 @@ class RedisSessionCache:
         if asyncio.get_running_loop().time() < self._debts.settled_at:
             raise Unsuitable("too much changed while it was away: waiting until its states expire")
         # every kind of command once, so that a server that refuses one is never taken for good
-        await self._send_all(link, [(_NOBODY, (_NOTHING,))])
-        await link.read(read_arguments(link.generation, _NOBODY, _NOTHING))
+        await self._send_all(link, [(_NOBODY, (NO_SESSION,))])
+        await link.read(read_arguments(link.generation, _NOBODY, NO_SESSION))
         try:
-            async with asyncio.timeout(_RESYNC_LIMIT):
+            async with asyncio.timeout(RESYNC_LIMIT):
                 ended = await self._recently_ended()
         except TimeoutError:
             raise Unavailable from None
@@ -244,7 +244,7 @@ class RedisSessionCache:
             by_user[user_id].append(session_id)
         await self._send_all(link, by_user.items())
         while len(self._debts):
-            await self._pay(link, self._debts.first(_COMMANDS_PER_BATCH))
+            await self._pay(link, self._debts.first(COMMANDS_PER_BATCH))
             if link.lost.done():
                 raise LinkLost(link.lost.result())
 
@@ -252,12 +252,12 @@ class RedisSessionCache:
         self, link: Link, endings: Iterable[tuple[UserId, Sequence[SessionId]]]
     ) -> None:
         commands = [
-            self._end_command(link, user_id, session_ids[start : start + _IDS_PER_COMMAND])
+            self._end_command(link, user_id, session_ids[start : start + IDS_PER_COMMAND])
             for user_id, session_ids in endings
-            for start in range(0, len(session_ids), _IDS_PER_COMMAND)
+            for start in range(0, len(session_ids), IDS_PER_COMMAND)
         ]
-        for start in range(0, len(commands), _COMMANDS_PER_BATCH):
-            batch = commands[start : start + _COMMANDS_PER_BATCH]
+        for start in range(0, len(commands), COMMANDS_PER_BATCH):
+            batch = commands[start : start + COMMANDS_PER_BATCH]
             await asyncio.gather(*(link.send(command, vital=True) for command in batch))
 
 

@@ -15,6 +15,9 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from auth_core.kernel import Unavailable
 
+# what a script may not do is reported as a plain ERR: by Valkey 9, by Redis 7.0
+_FORBIDDEN_IN_A_SCRIPT: Final = ("ACL failure", "The user executing the script")
+
 
 class LinkLost(Exception):
     """The connection is gone; whatever was under way may or may not have happened."""
@@ -24,8 +27,8 @@ class Refused(Exception):
     """The server answered one command with an error; ``code`` is its first word."""
 
     def __init__(self, answer: str) -> None:
-        # what a script may not do is reported as a plain ERR
-        self.code = "NOPERM" if "ACL failure" in answer else answer.partition(" ")[0]
+        forbidden = any(sign in answer for sign in _FORBIDDEN_IN_A_SCRIPT)
+        self.code = "NOPERM" if forbidden else answer.partition(" ")[0]
         super().__init__(self.code)
 
 
@@ -41,8 +44,8 @@ _REFUSALS: Final = {
     "OOM": "its memory is full",
     "MISCONF": "it takes no writes because it cannot save to disk",
     "NOREPLICAS": "it takes no writes because replicas are missing",
-    "CROSSSLOT": "it is a cluster, which is not supported",
-    "MOVED": "it is a cluster, which is not supported",
+    "CROSSSLOT": "it is a node of a cluster: set REDIS_MODE=cluster",
+    "MOVED": "it is a node of a cluster: set REDIS_MODE=cluster",
 }
 
 

@@ -1,5 +1,6 @@
 """GET /openapi.json and GET /docs, every asset from this package: no CDN."""
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -81,8 +82,30 @@ def _document(app: Litestar) -> bytes:
     # Made once: it takes as long as hundreds of other requests, and anybody may ask for it.
     made: bytes | None = app.state.get(_DOCUMENT)
     if made is None:
-        made = app.state[_DOCUMENT] = msgspec.json.encode(app.openapi_schema.to_schema())
+        made = app.state[_DOCUMENT] = msgspec.json.encode(description_of(app))
     return made
+
+
+def description_of(app: Litestar) -> dict[str, Any]:
+    """The OpenAPI document. It says of which bodies unknown members are refused."""
+    document = app.openapi_schema.to_schema()
+    strict = {each.__name__ for each in _kinds(msgspec.Struct) if _refuses_unknown(each)}
+    for name, schema in document["components"]["schemas"].items():
+        if name in strict:
+            schema["additionalProperties"] = False
+    return document
+
+
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    each: type[Any]
+    for each in kind.__subclasses__():
+        yield each
+        yield from _kinds(each)
+
+
+def _refuses_unknown(kind: type[Any]) -> bool:
+    config = getattr(kind, "__struct_config__", None)
+    return config is not None and config.forbid_unknown_fields
 
 
 def _asset(name: str) -> Response[bytes]:

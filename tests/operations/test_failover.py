@@ -1,7 +1,8 @@
 """A standby is promoted after its primary was killed; a running service finds it."""
 
+import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -29,7 +30,8 @@ def test_no_logout_that_was_answered_is_lost_with_the_primary(house: House) -> N
         "DATABASE_OWNER_URL": f"postgresql://{OWNER}@{both}/{query}",
         "WORKERS": "2",
     }
-    try:
+    with ExitStack() as ending:
+        ending.callback(standby.kill)
         make_standby(house, standby)
         service = house.services(settings).start()
         name, alive = service.register()
@@ -38,7 +40,9 @@ def test_no_logout_that_was_answered_is_lost_with_the_primary(house: House) -> N
         for token in ended:
             service.log_out(token)
         house.postgres.kill()
-
+        # the machine is off: nothing is refused there, and nothing answered
+        off = socket.create_server(("127.0.0.1", house.postgres.port))
+        ending.callback(off.close)
         assert_unavailable(service.post("dev-login", {"username": name}))
         promoted = {"STANDBY_URL": standby.url()}
         commands(house, "Fail over", page=PAGE, settings=promoted)
@@ -53,8 +57,6 @@ def test_no_logout_that_was_answered_is_lost_with_the_primary(house: House) -> N
 
         require_a_standby(standby)  # and there is none: nothing is acknowledged that one disk has
         assert_unavailable(service.post("logout", token=alive))
-    finally:
-        standby.kill()
 
 
 def make_standby(house: House, standby: PostgresProcess) -> None:

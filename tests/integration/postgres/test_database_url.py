@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.postgres import InvalidDatabaseUrl
-from adapters.postgres.url import dsn, location
+from adapters.postgres.url import dsn, dsns, location
 from auth_core.kernel import Secret
 
 
@@ -32,6 +32,19 @@ def test_every_common_scheme_is_taken(scheme: str) -> None:
 )
 def test_the_location_names_the_server(url: str, expected: str) -> None:
     assert expected == location(Secret(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgres://me:a,b@one:1,[::1]:2/d?x=y", ["me:a,b@one:1/d?x=y", "me:a,b@[::1]:2/d?x=y"]),
+        ("postgresql://one,two/d", ["one/d", "two/d"]),
+        ("postgresql+asyncpg://me@one/d", ["me@one/d"]),
+        ("postgresql://me@/d?host=one,two&port=1", ["me@/d?host=one,two&port=1"]),
+    ],
+)
+def test_each_of_several_servers_has_a_url(url: str, expected: list[str]) -> None:
+    assert [f"postgresql://{rest}" for rest in expected] == dsns(Secret(url))
 
 
 @pytest.mark.sec("SEC-67")

@@ -156,7 +156,7 @@ async def test_a_cluster_is_refused_by_name(valkey: ValkeyProcess, make_cache: M
 async def test_a_silent_truth_is_not_waited_for_for_ever(
     valkey: ValkeyProcess, make_cache: MakeCache, truth: Truth, monkeypatch
 ):
-    monkeypatch.setattr("adapters.redis.session_cache._RESYNC_LIMIT", 0.1)
+    monkeypatch.setattr("adapters.redis.session_cache.RESYNC_LIMIT", 0.1)
     truth.gate = asyncio.Event()
 
     cache = await make_cache(valkey.url)

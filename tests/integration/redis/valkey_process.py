@@ -152,7 +152,7 @@ async def warm(cache: RedisSessionCache, state: SessionState) -> None:
     assert await cache.read(state.user.id, state.session.id) == state
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)

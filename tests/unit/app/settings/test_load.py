@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.settings import FIELDS, SettingsError, describe, load_settings
+from app.settings import FIELDS, SettingsError, describe, load, load_settings
+from app.settings.field import later
+from tests.unit.app.settings.test_tracing_settings import BAD
 
 KEY = bytes(range(32))
 SERVERS = {
@@ -105,6 +107,8 @@ INTEGERS = {
     "PORT": (1, 65535),
     "AUTH_METRICS_PORT": (1, 65535),
     "WORKERS": (1, 256),
+    "AUTH_SHUTDOWN_DELAY": (0, 300),
+    "SHUTDOWN_TIMEOUT": (5, 600),
     "DB_POOL_SIZE": (1, 1000),
     "DB_MAX_OVERFLOW": (0, 1000),
     "REDIS_PORT": (1, 65535),
@@ -155,6 +159,8 @@ def test_integers_take_their_range_and_nothing_else(name):
         "AUTH_ALLOW_WEAK_HASHES": "true",
         "AUTH_TRUSTED_PROXIES": "10.0.0.1",
         "ENABLE_METRICS": "true",
+        "AUTH_SHUTDOWN_DELAY": "0",
+        "SHUTDOWN_TIMEOUT": "600",
     }
 
     for good in (str(low), str(high), f" {high} ", f"0{high}"):
@@ -236,6 +242,7 @@ TEXTS = {
     "AUTH_SESSION_IP": ["partial"],
     "RATE_LIMIT_ENABLED": ["maybe"],
     "ENABLE_METRICS": ["maybe"],
+    "ENABLE_TRACING": ["maybe"],
     "AUTH_METRICS_HOST": ["a b", "http://x"],
     "AUTH_TRUSTED_PROXIES": ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", ",", "*"],
     "AUTH_PROXY_HEADER": ["X-Client-IP"],
@@ -407,7 +414,8 @@ def test_a_public_key_needs_its_private_one():
 
 def test_every_setting_has_bad_values_in_these_tests():
     """A new setting comes with a test of what it refuses."""
-    assert {field.name for field in FIELDS if field.in_effect} <= INTEGERS.keys() | TEXTS.keys()
+    tested = INTEGERS.keys() | TEXTS.keys() | BAD.keys()
+    assert {field.name for field in FIELDS if field.in_effect} <= tested
 
 
 @pytest.mark.sec("SEC-67")
@@ -642,11 +650,11 @@ def test_origins_are_lower_cased_and_listed_once():
     )
 
 
-def test_names_without_effect_are_listed():
+def test_names_without_effect_are_listed(monkeypatch):
     """Start-up can warn about each by name."""
-    loaded = load_settings({"REDIS_MASTER_SET": "x", "ENABLE_TRACING": "y"})
+    monkeypatch.setattr(load, "FIELDS", (*FIELDS, later("OF_A_LATER_VERSION", "Nothing yet")))
 
-    assert loaded.not_in_effect == ("ENABLE_TRACING",)
+    assert load_settings({"OF_A_LATER_VERSION": "x"}).not_in_effect == ("OF_A_LATER_VERSION",)
 
 
 def test_requests_are_limited_unless_in_development():
@@ -686,6 +694,17 @@ def test_how_proxies_speak_needs_proxies(alone):
     assert only_problem(**alone) == (
         f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
     )
+
+
+@pytest.mark.parametrize(
+    ("delay", "timeout"), [("5", "9"), ("21", "25"), ("0", "5"), ("20", "25"), ("300", "305")]
+)
+def test_a_stop_leaves_time_for_what_is_under_way(delay, timeout):
+    given = {"AUTH_SHUTDOWN_DELAY": delay, "SHUTDOWN_TIMEOUT": timeout}
+    if int(timeout) - int(delay) < 5:
+        assert "SHUTDOWN_TIMEOUT must be at least 5 s more" in only_problem(**given)
+    else:
+        load_settings(given)
 
 
 @pytest.mark.parametrize(
