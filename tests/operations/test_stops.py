@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
 import httpx
 import pytest
@@ -105,6 +105,19 @@ def test_a_request_that_takes_too_long_is_cut_and_the_log_says_so(
     assert '"event":"requests_cut","requests":1,' in service.output
     assert "worker_killed" not in service.output
     assert "Traceback" not in service.output
+
+
+def test_a_worker_that_hangs_is_killed_when_the_time_is_over(
+    services: Services, settings: dict[str, str]
+) -> None:
+    service = services({**settings, "SHUTDOWN_TIMEOUT": "5"}).start()
+    (worker,) = service.workers.pids()
+    os.kill(worker, SIGSTOP)
+
+    assert 0 == service.end()
+
+    assert 1 == service.output.count('"worker_killed"')
+    assert {} == processes_of(services.folder)
 
 
 def test_workers_are_replaced_one_after_another_as_long_as_new_ones_become_ready(
