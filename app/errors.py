@@ -69,6 +69,9 @@ _RFC_9110_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _MALFORMED_JSON = "The body is not valid JSON in UTF-8, or is nested too deeply."
 _MISSING_FIELD = re.compile(r"missing required field `([^`]{1,64})`")
 
+WIRE_CODE = "fm_auth.error_code"
+"""In the scope of a request that is answered with a problem: its code."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -142,6 +145,7 @@ def problem(
     oauth: bool = False,
 ) -> Response[AuthProblem]:
     """A problem+json response. ``detail`` is prose for the caller and is always a string."""
+    request.scope[WIRE_CODE] = code  # type: ignore[literal-required]
     body = AuthProblem(
         type=f"urn:faultmaven:auth:problem:{code}",
         title=_RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
@@ -157,16 +161,17 @@ def problem(
     return Response(body, status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def status_of(error: AuthCoreError) -> HTTPStatus:
-    """The status that the nearest class of an error has."""
-    return next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+def status_of(kind: type[AuthCoreError]) -> HTTPStatus:
+    """The status of the nearest class of an error; 500 for one that is not meant to get here."""
+    known = (_STATUS[cls] for cls in kind.__mro__ if cls in _STATUS)
+    return next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def handle_core_error(
     request: Request[Any, Any, Any], error: AuthCoreError
 ) -> Response[AuthProblem]:
     """Map an error of the core by its class; the leaf's code goes out as it is."""
-    status = status_of(error)
+    status = status_of(type(error))
     match error:
         case Misconfigured():  # the message is for the operator, not for the caller
             _log.error("misconfigured", error_code=error.code, detail=error.message)
