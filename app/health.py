@@ -3,8 +3,15 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from auth_core.kernel import AuthCoreError, Clock
+from auth_core.kernel import AuthCoreError, Clock, Unavailable
 from auth_core.keys import KeyService, KeyUse
+
+
+class ShuttingDown(Unavailable):
+    """The process is about to end: send what is new elsewhere."""
+
+    code = "shutting_down"
+    default_message = "The process is shutting down."
 
 
 class Health:
@@ -21,6 +28,8 @@ class Health:
         self._redis_available = redis_available
         self._keys = keys
         self._clock = clock
+        self.stopping = False
+        """Whether this process is about to end; all that it is asked it still answers."""
 
     def now(self) -> datetime:
         """The time of this check."""

@@ -9,6 +9,7 @@ import signal
 import sys
 
 import structlog
+from granian import _signals
 from litestar import Litestar
 
 from app import start_report
@@ -17,6 +18,7 @@ from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
 from app.start_report import EXIT_MISCONFIGURED
+from app.stopping import Farewell, Stopping
 from auth_core.kernel import Misconfigured
 
 _PR_SET_PDEATHSIG = 1
@@ -26,11 +28,12 @@ _log = structlog.get_logger(__name__)
 
 
 class WorkerContainer(Container):
-    """A container whose worker ends with one clear line when only an operator can help."""
+    """A container whose worker tells its supervisor how its start went, and ends only once."""
+
+    _end: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start, or end this process."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.core.revocations.dismiss)
+        """Start, or end this process with one clear line when only an operator can help."""
         try:
             await super().start()
         except Misconfigured as error:
@@ -38,6 +41,12 @@ class WorkerContainer(Container):
                 _log.critical("cannot_start", error_code=error.code, detail=error.message)
             await self.close()
             os._exit(EXIT_MISCONFIGURED)  # raising would bury the line under two tracebacks
+        start_report.tell_ready()
+
+    async def close(self) -> None:
+        """Release everything. Whoever comes second waits for the first."""
+        self._end = self._end or asyncio.create_task(super().close())
+        await self._end
 
 
 def create() -> Litestar:
@@ -47,9 +56,30 @@ def create() -> Litestar:
     access_line = configure_logging(settings.service.log_level, settings.service.log_format)
     for name in settings.not_in_effect:
         _log.warning("setting_not_in_effect", name=name, detail="known, but of a later version")
-    app = create_app(WorkerContainer(settings, access_line))
+    container = WorkerContainer(settings, access_line)
+    app = create_app(container)
+    # granian has no other place for what comes between a signal and the end
+    _signals.set_loop_signals = _stopping(app, container).listen
     _settle()
     return app
+
+
+def _stopping(app: Litestar, container: WorkerContainer) -> Stopping:
+    service = container.settings.service
+
+    def announce(stays_ready: bool) -> None:  # noqa: FBT001 - of `Stopping`
+        container.health.stopping = not stays_ready
+        app.asgi_handler = Farewell(app.asgi_handler)
+
+    stopping = Stopping(
+        delay=service.shutdown_delay,
+        timeout=service.shutdown_timeout,
+        announce=announce,
+        end_streams=container.core.revocations.dismiss,
+        close=container.close,
+    )
+    app.on_shutdown.append(stopping.over)
+    return stopping
 
 
 def _settle() -> None:

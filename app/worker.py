@@ -30,7 +30,7 @@ EVENT_SECONDS = 0.25
 """Events are published this long after their commit, on average half of it."""
 
 _FINISH_SECONDS = 3.0
-"""How long a task that can stop may take to finish; granian gives a worker 7 s."""
+"""How long a task that can stop may take to finish; `app.stopping` leaves it 4 s."""
 
 MAIL_SECONDS = 0.8
 """A letter leaves within a second of its commit."""

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from app.api.answers import Timestamp, timestamp
 from app.api.examples import CONFIGURATION, HEALTH, LIVENESS, READINESS, SERVICE_INFO
 from app.api.responses import answer, errors
-from app.health import Health
+from app.health import Health, ShuttingDown
 from app.limits import LIMIT_NONE
 from app.security import BY_ANYBODY, PUBLIC
 from auth_core.kernel import Unavailable
@@ -136,7 +136,12 @@ class StatusController(Controller):
         summary="Readiness",
     )
     async def ready(self, health: NamedDependency[Health]) -> AuthReadiness:
-        """Readiness. 503 while PostgreSQL is missing; ``degraded`` while only Redis is."""
+        """Readiness. 503 while PostgreSQL is missing; ``degraded`` while only Redis is.
+
+        503 with the code ``shutting_down`` when the process is about to end: it still answers.
+        """
+        if health.stopping:
+            raise ShuttingDown
         if not await health.database():
             raise Unavailable(_NO_DATABASE)
         redis = health.redis()

@@ -15,7 +15,7 @@ import click
 
 from app.cli.failures import explained
 from app.cli.servers import settled_environment
-from app.cli.supervision import Supervision
+from app.cli.supervision import NO_FORK, Supervision
 from app.settings import Settings
 from auth_core.kernel import Misconfigured
 
@@ -91,7 +91,7 @@ def _say_when_ready(settings: Settings, environ: dict[str, str]) -> None:
     deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline:
         try:
-            with ask(f"{url}/", timeout=1) as answer:
+            with NO_FORK, ask(f"{url}/", timeout=1) as answer:
                 version = json.load(answer)["version"]
             break
         except (OSError, ValueError, urllib.error.URLError):

@@ -1,11 +1,15 @@
 """Keeping the embedded servers running while `fm-auth serve` does."""
 
 import threading
+from typing import Final
 
 from adapters.embedded import EmbeddedServers, EmbeddedServersError
 
 WATCH_SECONDS = 0.5
 LONGEST_PAUSE = 30.0
+NO_FORK: Final = threading.Lock()
+"""Held by a thread of the supervisor while it does something, and by a fork: a fork copies the
+locks of other threads as they are at that moment, and nobody ever opens the copies."""
 
 
 class Supervision(threading.Thread):
@@ -23,7 +27,8 @@ class Supervision(threading.Thread):
         log, pause, told = structlog.get_logger(__name__), WATCH_SECONDS, ""
         while not self._stopping.wait(pause):
             try:
-                revived = self._servers.revive()
+                with NO_FORK:
+                    revived = self._servers.revive()
             except (EmbeddedServersError, OSError) as error:
                 if self._stopping.is_set():  # they were stopped while one of them was starting
                     return

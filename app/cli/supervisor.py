@@ -2,31 +2,29 @@
 
 import gc
 import logging
-import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-from granian import Granian
 from granian.constants import Interfaces, Loops
 
 from app import start_report
+from app.cli.supervision import NO_FORK
+from app.cli.workers import Workers
 from app.observability import GRANIAN_LOG_DICTCONFIG, configure_logging
 from app.settings import Settings
 from app.start_report import EXIT_MISCONFIGURED
+from app.stopping import HURRY, LEAVE
 from auth_core.kernel import Misconfigured
 
-END_STREAMS = signal.SIGUSR1
-"""What tells a worker to end its event streams: it is about to be stopped."""
 _UNUSED = ("advanced_alchemy", "pydantic")
 """What Litestar loads wherever it is installed: half of a worker's start, a third of its memory."""
 
 
-class _Supervisor(Granian):  # type: ignore[misc, valid-type]  # made at runtime
-    """Granian, with threads of ours beside it."""
+class _Supervisor(Workers):
+    """The workers, with threads of ours beside them."""
 
     threads: Sequence[threading.Thread] = ()
 
@@ -37,25 +35,12 @@ class _Supervisor(Granian):  # type: ignore[misc, valid-type]  # made at runtime
         # holds at that moment (of an import, of the resolver), and wait for them for ever.
         for thread in self.threads:
             thread.start()
-        logging.getLogger("_granian").addFilter(self._is_news)
+        logging.getLogger("_granian").addFilter(_is_news)
 
-    def signal_handler_interrupt(self, *arguments: Any) -> None:
-        # granian waits for open event streams, and kills their worker in the end
-        for worker in self.wrks:
-            with suppress(ProcessLookupError):
-                os.kill(worker.inner.pid, END_STREAMS)
-        super().signal_handler_interrupt(*arguments)
 
-    def shutdown(self, exit_code: int = 0) -> None:
-        refused = EXIT_MISCONFIGURED if self._has_refused() else 0
-        super().shutdown(exit_code or refused)
-
-    def _has_refused(self) -> bool:
-        return any(worker.inner.exitcode == EXIT_MISCONFIGURED for worker in self.wrks)
-
-    def _is_news(self, record: logging.LogRecord) -> bool:
-        """Whether granian tells more than the end of a worker that has told why itself."""
-        return not (record.getMessage().startswith("Unexpected exit") and self._has_refused())
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether granian tells more than the end of a worker, of which we tell ourselves."""
+    return not record.getMessage().startswith("Unexpected exit")
 
 
 def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
@@ -64,8 +49,9 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
     Raises Misconfigured with what the first worker said that refused to start.
     """
     _lighten_workers()
-    signal.signal(END_STREAMS, signal.SIG_IGN)  # until a worker says what it means
-    configure_logging("warning", settings.service.log_format)
+    for number in (LEAVE, HURRY):
+        signal.signal(number, signal.SIG_IGN)  # until a worker says what it means
+    configure_logging(settings.service.log_level, settings.service.log_format)
     start_report.listen()
     threads = [*threads, *_metrics(settings)]
     supervisor = _Supervisor(
@@ -78,8 +64,8 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
         loop=Loops.uvloop,
         websockets=False,
         log_dictconfig=GRANIAN_LOG_DICTCONFIG,
-        workers_kill_timeout=7,
     )
+    supervisor.patience = settings.service.shutdown_timeout
     supervisor.threads = threads
     try:
         supervisor.serve()
@@ -106,7 +92,12 @@ def _metrics(settings: Settings) -> Sequence[threading.Thread]:
     from app.metrics.listener import MetricsListener  # noqa: PLC0415 - slow to import
 
     host, port = settings.metrics.host, settings.metrics.port
-    return [MetricsListener(host, port, lambda: exposition(memory))]
+
+    def page() -> bytes:
+        with NO_FORK:
+            return exposition(memory)
+
+    return [MetricsListener(host, port, page)]
 
 
 def _lighten_workers() -> None:

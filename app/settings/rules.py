@@ -19,6 +19,7 @@ _OTHER_REDIS_PARTS = (
 )
 SAY_WHERE_REDIS_IS = ("REDIS_URL", "REDIS_HOST", "REDIS_SENTINEL_HOSTS")
 _HS256_BYTES = 32
+_LEAST_TO_STOP = 5
 _MASTER_KEY_MISSING = (
     "AUTH_MASTER_KEY (or AUTH_MASTER_KEY_FILE) is required when DATABASE_URL is set;"
     " `openssl rand -base64 32` makes one"
@@ -30,6 +31,11 @@ _STAR_WITH_CREDENTIALS = (
 _IN_THE_OPEN = (
     "SMTP_SECURITY=none would send SMTP_PASSWORD unencrypted: use starttls or tls,"
     " or a mail server that needs no password"
+)
+
+_TOO_SHORT_TO_STOP = (
+    f"SHUTDOWN_TIMEOUT must be at least {_LEAST_TO_STOP} s more than AUTH_SHUTDOWN_DELAY, so that"
+    " what is under way can finish"
 )
 
 _ONE_CONNECTION = (
@@ -59,6 +65,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _proxies_are_listed,
         _metrics_are_on,
         _two_connections,
+        _time_to_stop,
     )
     return [problem for rule in rules for problem in rule(values, given)]
 
@@ -235,3 +242,10 @@ def _two_connections(values: Values, _: AbstractSet[str]) -> list[str]:
     if (values.get("DB_POOL_SIZE"), values.get("DB_MAX_OVERFLOW")) != (1, 0):
         return []
     return [_ONE_CONNECTION]
+
+
+def _time_to_stop(values: Values, _: AbstractSet[str]) -> list[str]:
+    delay, timeout = values.get("AUTH_SHUTDOWN_DELAY"), values.get("SHUTDOWN_TIMEOUT")
+    if not isinstance(delay, int) or not isinstance(timeout, int):
+        return []
+    return [] if delay + _LEAST_TO_STOP <= timeout else [_TOO_SHORT_TO_STOP]

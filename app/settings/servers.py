@@ -36,6 +36,24 @@ SERVICE = (
         description="Worker processes; about one per core",
     ),
     Field(
+        name="AUTH_SHUTDOWN_DELAY",
+        attribute="service.shutdown_delay",
+        kind=parse.integer(0, 300),
+        default="5",
+        development="0",
+        description="Seconds for which it serves on when told to stop, with `/health/ready` at 503:"
+        " as long as a load balancer takes to notice",
+    ),
+    Field(
+        name="SHUTDOWN_TIMEOUT",
+        attribute="service.shutdown_timeout",
+        kind=parse.integer(5, 600),
+        default="25",
+        development="10",
+        description="Seconds from the signal to the end, at most, AUTH_SHUTDOWN_DELAY included."
+        " Requests that take longer are cut, and the log says so",
+    ),
+    Field(
         name="LOG_LEVEL",
         attribute="service.log_level",
         kind=parse.choice("debug", "info", "warning", "error", "critical"),

@@ -23,6 +23,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     workers: int
+    shutdown_delay: int
+    """In seconds, like ``shutdown_timeout``, which includes it."""
+    shutdown_timeout: int
     log_level: LogLevel
     log_format: LogFormat
     data_dir: Path

@@ -219,7 +219,10 @@ class Service:
 
     def start(self) -> Self:
         """Start it and wait until all its workers answer."""
-        self.spawn()
+        return self.spawn().up()
+
+    def up(self) -> Self:
+        """The same, once all its workers answer."""
         eventually(self._answers, seconds=START_SECONDS)
         self.ask_each("/health")
         return self

@@ -259,6 +259,7 @@ def test_a_stop_ends_open_streams_and_does_not_wait_for_them(
 
     assert 0 == status
     eventually(lambda: follower.ended)
-    assert "Killing worker" not in service.output
+    assert "worker_killed" not in service.output
+    assert "requests_cut" not in service.output
     assert "Traceback" not in service.output
     assert {} == processes_of(services.folder)

@@ -50,7 +50,8 @@ def test_a_stop_ends_everything_in_time_even_with_connections_open(
     assert 0 == status
     assert seconds > time.monotonic() - began
     # only a request that does not come to its end is waited for until then
-    assert ("Killing worker" in service.output) <= (sent == HALF_A_REQUEST)
+    assert ("connections_cut" in service.output) == (sent == HALF_A_REQUEST)
+    assert "worker_killed" not in service.output
     assert {} == processes_of(services.folder)
     assert [] == sockets_in(services.folder)
     assert not takes_connections(service.port)
@@ -153,14 +154,18 @@ def test_after_everything_was_killed_at_once_the_next_start_recovers_all_that_wa
     assert estate.kid == service.kid()
 
 
-def test_a_killed_worker_ends_the_run_with_an_error_and_without_leftovers(
+def test_a_killed_worker_is_replaced_and_nothing_is_left_behind(
     estate: Estate, services: Services
 ) -> None:
     service = services().start()
-    (worker,) = (pid for pid in _fm_auths(services) if pid != service.pid)
+    (worker,) = service.workers.pids()
     os.kill(worker, SIGKILL)
 
-    assert 0 != service.wait()
+    eventually(lambda: service.workers.pids() not in (set(), {worker}))
+    service.ask_each("/health")
+    assert 200 == service.check(estate.alive)
+    assert '"exit_code":-9' in service.output or "exit_code=-9" in service.output
+    assert 0 == service.end()
     assert {} == processes_of(services.folder)
 
 

@@ -105,6 +105,8 @@ INTEGERS = {
     "PORT": (1, 65535),
     "AUTH_METRICS_PORT": (1, 65535),
     "WORKERS": (1, 256),
+    "AUTH_SHUTDOWN_DELAY": (0, 300),
+    "SHUTDOWN_TIMEOUT": (5, 600),
     "DB_POOL_SIZE": (1, 1000),
     "DB_MAX_OVERFLOW": (0, 1000),
     "REDIS_PORT": (1, 65535),
@@ -155,6 +157,8 @@ def test_integers_take_their_range_and_nothing_else(name):
         "AUTH_ALLOW_WEAK_HASHES": "true",
         "AUTH_TRUSTED_PROXIES": "10.0.0.1",
         "ENABLE_METRICS": "true",
+        "AUTH_SHUTDOWN_DELAY": "0",
+        "SHUTDOWN_TIMEOUT": "600",
     }
 
     for good in (str(low), str(high), f" {high} ", f"0{high}"):
@@ -686,6 +690,17 @@ def test_how_proxies_speak_needs_proxies(alone):
     assert only_problem(**alone) == (
         f"{name} is set but AUTH_TRUSTED_PROXIES is not: it would have no effect"
     )
+
+
+@pytest.mark.parametrize(
+    ("delay", "timeout"), [("5", "9"), ("21", "25"), ("0", "5"), ("20", "25"), ("300", "305")]
+)
+def test_a_stop_leaves_time_for_what_is_under_way(delay, timeout):
+    given = {"AUTH_SHUTDOWN_DELAY": delay, "SHUTDOWN_TIMEOUT": timeout}
+    if int(timeout) - int(delay) < 5:
+        assert "SHUTDOWN_TIMEOUT must be at least 5 s more" in only_problem(**given)
+    else:
+        load_settings(given)
 
 
 @pytest.mark.parametrize(
