@@ -17,7 +17,7 @@ def cluster_findings(facts: ClusterFacts) -> Iterator[Finding]:
         advice = "CLUSTER NODES shows who had them; `valkey-cli --cluster fix` gives them away"
         yield Finding(Level.ERROR, _ABOUT, text, advice)
     else:
-        text = f"cluster of {len(facts.primaries)} primaries, all 16384 slots served"
+        text = f"cluster of {len(facts.primaries)} primaries; each of the 16384 slots has one"
         yield Finding(Level.OK, _ABOUT, text)
     for address, node in facts.primaries.items():
         if isinstance(node.said, RedisFacts):

@@ -80,6 +80,7 @@ def check(values: Values, _: AbstractSet[str]) -> list[str]:
     """Problems of REDIS_MODE=cluster with the other settings."""
     if values.get("REDIS_MODE") != "cluster":
         return []
-    url = values.get("REDIS_URL")
-    path = urlsplit(url.reveal()).path.strip("/") if isinstance(url, Secret) else ""
+    url = effective_url(values)
+    parts = None if url is None else urlsplit(url.reveal())
+    path = parts.path.strip("/") if parts is not None and parts.scheme in SCHEMES else ""
     return [_ONE_DATABASE] if values.get("REDIS_DB") or path not in {"", "0"} else []
