@@ -19,7 +19,7 @@ IMAGE ?= fm-auth-service:local
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PYTEST_ARGS ?=
 
-.PHONY: help run test test-containers check fmt evidence events openapi pact build image migrate bench bench-scale blocklist clean
+.PHONY: help run test test-containers fuzz check fmt evidence events openapi pact build image migrate bench bench-scale blocklist clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ test: $(READY) ## Run all tests on embedded servers, with coverage of the core
 
 test-containers: $(READY) ## Run the tests that need a container engine
 	BIN=$(BIN) .ci/containers.sh
+
+fuzz: $(READY) ## Attack every operation of the API with random requests, for a quarter of an hour
+	FUZZ_PHASES=examples,coverage,fuzzing,stateful FUZZ_EXAMPLES=$(or $(EXAMPLES),50) \
+		$(BIN)/python -m pytest tests/operations/test_openapi_conformance.py
 
 evidence: $(READY) ## Run the tests of the security behaviours and write docs/evidence.md
 	$(BIN)/python -m pytest -n 2 -q -p tests.evidence.plugin -m "sec and not containers"

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from litestar.serialization import encode_json
 
+from app.api.docs import description_of
 from app.container import Container
 from app.main import create_app
 from app.settings import load_settings
@@ -19,7 +20,7 @@ PATH = Path(__file__).parents[1] / "docs" / "reference" / "openapi.json"
 
 def rendered() -> str:
     """The document as a development service serves it; nothing is connected to make it."""
-    document = create_app(Container(load_settings(_NOWHERE))).openapi_schema.to_schema()
+    document = description_of(create_app(Container(load_settings(_NOWHERE))))
     # Litestar keeps the paths of one handler in a set
     document["paths"] = dict(sorted(document["paths"].items()))
     return msgspec.json.format(encode_json(document), indent=2).decode() + "\n"

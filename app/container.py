@@ -3,22 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 
 from adapters.postgres import PostgresUnitOfWork
-from adapters.time_zones import time_zones
 from app.health import Health
 from app.in_process import ConnectedCore
 from app.observability import AccessLine, no_access_line
-from app.settings import OrganizationSettings, Settings
+from app.options import options
+from app.settings import Settings, require_opentelemetry, traces_are_on
 from app.worker import Worker, tasks_of
 from auth_core.clients import ClientRegistry
-from auth_core.core import Options
-from auth_core.credentials import AttemptPolicy, PasswordRules
 from auth_core.kernel import (
     NO_METRICS,
     AuthCoreError,
@@ -32,21 +28,13 @@ from auth_core.kernel import (
     UsernameTaken,
     end_tasks,
 )
-from auth_core.mail import RelayPolicy
-from auth_core.organizations import OrganizationPolicy
-from auth_core.self_service import RegistrationMode, SelfServicePolicy
-from auth_core.sessions import RetentionPolicy
-from auth_core.tokens import SignInPolicy
-from auth_core.users import ProfilePolicy, Registration, User
-from auth_core.webhooks import WebhookPolicy
+from auth_core.users import Registration, User
 
 if TYPE_CHECKING:
     from app.metrics.telemetry import Telemetry
+    from app.tracing.process import Traces
 
 RETRY_SECONDS = 1.0
-DEFAULT_SESSION_DAYS = 30
-CLAIM_SLACK = timedelta(seconds=30)
-"""How much longer than the mail server may take a letter is left to the relay that has it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -62,6 +50,9 @@ class Container:
         self.access_line = access_line if counted is None else counted.access_line(access_line)
         metrics = NO_METRICS if counted is None else counted.metrics
         self.core = ConnectedCore(settings, self.options, metrics)
+        self.traces = _traces(settings)
+        if self.traces is not None:
+            self.traces.follow(self.core)
         self.database = self.core.database
         self.session_cache = self.core.session_cache
         self.clock, self.ids = self.core.clock, self.core.ids
@@ -108,6 +99,8 @@ class Container:
         await end_tasks(task for task in tasks if task)
         await self._worker.close()
         await self.core.close()
+        if self.traces is not None:
+            await self.traces.close()
 
     def start_measuring(self) -> None:
         """Keep the metrics of the deployment fresh, if it is this process that does."""
@@ -272,78 +265,10 @@ def _telemetry(settings: Settings) -> "Telemetry | None":
     return Telemetry()
 
 
-def options(settings: Settings) -> Options:
-    """The core's view of the settings."""
-    mode = _registration_mode(settings)
-    return Options(
-        issuer=settings.tokens.issuer,
-        audience=settings.tokens.audience,
-        access_lifetime=timedelta(minutes=settings.tokens.access_minutes),
-        permissions_claim=settings.tokens.permissions_bytes,
-        session_idle_lifetime=timedelta(days=settings.tokens.refresh_days),
-        session_lifetime=_session_lifetime(settings),
-        key_rotation_period=timedelta(days=settings.security.key_rotation_days),
-        refresh_parallel_window=timedelta(seconds=settings.sessions.refresh_parallel_seconds),
-        retention=_retention(settings),
-        audit_retention=timedelta(days=settings.worker.audit_days) or None,
-        mail_retention=timedelta(days=settings.mail.retention_days),
-        event_schemas=f"{own_address(settings)}/events/schemas",
-        webhooks=WebhookPolicy(retention=timedelta(days=settings.webhooks.log_days)),
-        mail_relay=_mail_relay(settings),
-        passwords=PasswordRules(
-            service_names=("FaultMaven", urlsplit(settings.tokens.issuer).hostname or "")
-        ),
-        step_up_max_age=timedelta(minutes=settings.sessions.step_up_minutes),
-        resources=settings.access.resources,
-        organizations=_organizations(settings.organizations),
-        profile=ProfilePolicy(claims=settings.profile.claims, time_zones=time_zones()),
-        attempts=AttemptPolicy() if settings.limits.enabled else None,
-        sign_in=SignInPolicy(
-            development=settings.service.is_development,
-            registration=mode is RegistrationMode.OPEN,
-            passwords=settings.registration.password_auth,
-        ),
-        self_service=SelfServicePolicy(
-            registration=mode,
-            email_sign_in=settings.registration.email_sign_in,
-            deletion_grace=timedelta(days=settings.registration.deletion_grace_days),
-        ),
-    )
+def _traces(settings: Settings) -> "Traces | None":
+    if not traces_are_on(settings.tracing):
+        return None
+    require_opentelemetry()
+    from app.tracing.process import Traces  # noqa: PLC0415 - an extra that few need
 
-
-def _session_lifetime(settings: Settings) -> timedelta:
-    longest = max(settings.tokens.refresh_days, DEFAULT_SESSION_DAYS)
-    return timedelta(days=settings.sessions.max_days or longest)
-
-
-def _organizations(settings: OrganizationSettings) -> OrganizationPolicy:
-    return OrganizationPolicy(
-        max_members=settings.max_members,
-        max_teams=settings.max_teams,
-        max_domains=settings.max_domains,
-        max_owned=settings.max_owned,
-        anybody_creates=settings.creation == "anybody",
-        invitation_days=settings.invitation_days,
-        deletion_grace=timedelta(days=settings.deletion_grace_days),
-    )
-
-
-def _mail_relay(settings: Settings) -> RelayPolicy:
-    return RelayPolicy(claim_time=timedelta(seconds=settings.mail.timeout_seconds) + CLAIM_SLACK)
-
-
-def own_address(settings: Settings) -> str:
-    """Where others reach this service, without a slash at the end; never from a request."""
-    return (settings.public_url or settings.tokens.issuer).rstrip("/")
-
-
-def _retention(settings: Settings) -> RetentionPolicy:
-    return RetentionPolicy(
-        sessions=timedelta(days=settings.worker.session_days),
-        events=timedelta(days=settings.events.retention_days),
-    )
-
-
-def _registration_mode(settings: Settings) -> RegistrationMode:
-    registration = settings.registration
-    return RegistrationMode(registration.mode) if registration.enabled else RegistrationMode.CLOSED
+    return Traces(settings)

@@ -6,6 +6,7 @@ Everything that Litestar answers passes here, its own 404s and preflights includ
 import re
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,8 +14,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from app.fixed_routes import BEGUN
 from app.limits import LEFT
 from app.observability import REQUEST_ID, AccessLine
-from auth_core.kernel import parse_traceparent, tracing
+from auth_core.kernel import parse_traceparent, trace_id_of, tracing
 from auth_core.tokens import Principal
+
+if TYPE_CHECKING:
+    from app.tracing.requests import RequestSpan, RequestSpans
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -44,12 +48,18 @@ class Edge:
         new_id: Callable[[], str],
         access_line: AccessLine,
         strict_transport: bool,
+        spans: "RequestSpans | None" = None,
     ) -> None:
-        """``cross_origin`` is ``app`` behind CORS; it serves the requests that have an Origin."""
+        """``cross_origin`` is ``app`` behind CORS; it serves the requests that have an Origin.
+
+        ``spans`` trace requests. Without them a caller's trace goes on in our events and logs all
+        the same.
+        """
         self._app = app
         self._cross_origin = cross_origin
         self._new_id = new_id
         self._access_line = access_line
+        self._spans = spans
         self._headers = (*_HEADERS, _HSTS) if strict_transport else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,9 +68,14 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        request_id, correlation_id, app = self._read(scope["headers"])
+        request_id, correlation_id, traceparent, app = self._read(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         in_context = REQUEST_ID.set(request_id)
+        span = None
+        if self._spans is not None and (span := self._spans.begin(scope, traceparent)) is not None:
+            traceparent = span.traceparent
+        if traceparent is not None:
+            app = _within(traceparent, app)
         method, status = scope["method"], 500
         if method == HttpMethod.HEAD:  # answered like GET, without the content (RFC 9110 §9.3.2)
             scope["method"] = HttpMethod.GET
@@ -80,21 +95,38 @@ class Edge:
         try:
             await app(scope, receive, send_with_headers)
         finally:
-            principal = scope.get("auth")
-            self._access_line(
-                method,
-                scope.get("path_template") or "-",
-                status=status,
-                duration_ms=(perf_counter() - started) * 1000,
-                request_id=request_id,
-                principal_id=principal.user.id if isinstance(principal, Principal) else None,
-            )
+            if span is not None:
+                span.end(scope, method, status)
+            duration_ms = (perf_counter() - started) * 1000
+            self._tell(scope, method, status, duration_ms, request_id, traceparent, span)
             REQUEST_ID.reset(in_context)
 
-    def _read(self, headers: RawHeaders) -> tuple[str, str, ASGIApp]:
-        """The request id and the correlation id, and who answers.
+    def _tell(
+        self,
+        scope: Scope,
+        method: str,
+        status: int,
+        duration_ms: float,
+        request_id: str,
+        traceparent: str | None,
+        span: "RequestSpan | None",
+    ) -> None:
+        principal = scope.get("auth")
+        self._access_line(
+            method,
+            scope.get("path_template") or "-",
+            status=status,
+            duration_ms=duration_ms,
+            request_id=request_id,
+            principal_id=principal.user.id if isinstance(principal, Principal) else None,
+            trace_id=None if traceparent is None else trace_id_of(traceparent),
+            span_id=None if span is None else span.span_id,
+        )
 
-        Each is the caller's own if it is well formed, or else the other one, or else new.
+    def _read(self, headers: RawHeaders) -> tuple[str, str, str | None, ASGIApp]:
+        """The request id and the correlation id, the caller's trace, and who answers.
+
+        Each id is the caller's own if it is well formed, or else the other one, or else new.
         """
         request_id, correlation_id, trace, app = "", "", "", self._app
         for name, value in headers:
@@ -108,9 +140,7 @@ class Edge:
                 trace += value.decode("latin-1")  # two of them are none
         request_id = request_id or correlation_id or self._new_id()
         traceparent = parse_traceparent(trace) if trace else None
-        if traceparent is not None:
-            app = _within(traceparent, app)
-        return request_id, correlation_id or request_id, app
+        return request_id, correlation_id or request_id, traceparent, app
 
     def _completed(
         self, headers: list[tuple[bytes, bytes]], request_id: str, correlation_id: str

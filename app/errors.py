@@ -69,6 +69,9 @@ _RFC_9110_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _MALFORMED_JSON = "The body is not valid JSON in UTF-8, or is nested too deeply."
 _MISSING_FIELD = re.compile(r"missing required field `([^`]{1,64})`")
 
+WIRE_CODE = "fm_auth.error_code"
+"""In the scope of a request that is answered with a problem: its code."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -142,6 +145,7 @@ def problem(
     oauth: bool = False,
 ) -> Response[AuthProblem]:
     """A problem+json response. ``detail`` is prose for the caller and is always a string."""
+    request.scope[WIRE_CODE] = code  # type: ignore[literal-required]
     body = AuthProblem(
         type=f"urn:faultmaven:auth:problem:{code}",
         title=_RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,

@@ -17,7 +17,7 @@ from adapters.crypto import (
 )
 from adapters.dns import DnsNames, NameServer
 from adapters.mail import CatalogueRenderer, Sender, SmtpMailer, SmtpServer
-from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork
+from adapters.postgres import Database, Noted, PostgresRefreshCounter, PostgresUnitOfWork
 from adapters.redis import (
     DEFAULT_SHARE,
     Digests,
@@ -70,6 +70,9 @@ class ConnectedCore(Core):
 
     The caller starts ``session_cache`` once the database answers, and calls `close`.
     """
+
+    noted: Noted | None = None
+    """Gets the events of each unit of work, and gives back those to keep."""
 
     def __init__(self, settings: Settings, options: Options, metrics: Metrics = NO_METRICS) -> None:
         """Raises Misconfigured when ``settings`` lack a server or the master key."""
@@ -127,7 +130,7 @@ class ConnectedCore(Core):
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         """A new transaction."""
-        return PostgresUnitOfWork(self.database, self._vault)
+        return PostgresUnitOfWork(self.database, self._vault, noted=self.noted)
 
     async def close(self) -> None:
         """Release everything, in the reverse order of use."""

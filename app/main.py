@@ -19,7 +19,7 @@ from app.api.authzen import AuthZenConfiguration
 from app.api.docs import OwnDocsPlugin
 from app.api.metrics import MetricsPage
 from app.api.status import AuthConfiguration, AuthLiveness, AuthServiceInfo
-from app.container import Container, own_address
+from app.container import Container
 from app.cross_origin import CrossOrigin
 from app.development_mail import DevelopmentMailbox
 from app.direct import MAX_BODY_BYTES, DirectCalls, OfScope
@@ -27,6 +27,7 @@ from app.edge import Edge
 from app.errors import EXCEPTION_HANDLERS, StrictRequest
 from app.fixed_routes import FixedRoutes, Found, fixed_routes
 from app.limits import RouteLimits
+from app.options import own_address
 from app.pages import AccountPagesController
 from app.proxies import Proxies
 from app.security import Call, Gate, origin_of, principal_of, source_of
@@ -106,6 +107,7 @@ def _put_behind_edge(app: Litestar, container: Container, gate: Gate, found: Fou
         new_id=container.ids.text,
         access_line=container.access_line,
         strict_transport=not container.settings.service.is_development,
+        spans=None if container.traces is None else container.traces.requests,
     )
 
 

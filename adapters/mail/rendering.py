@@ -74,7 +74,7 @@ class CatalogueRenderer:
         language = negotiated(letter.locale)
         wording = self._wordings[language, letter.template]
         values = {**letter.values, "service": self._service_name}
-        link, code = self._link(letter), letter.values.get("code")
+        link, code = self._link(letter), _code(letter)
         subject = wording.subject.render(values)
         shown = {
             "language": language,
@@ -111,6 +111,13 @@ class CatalogueRenderer:
         # an invitation is shown, too: its link carries what can also be entered
         token = letter.values.get("token") or letter.values["code"]
         return f"{self._public_url}{path}?token={quote(token, safe='')}"
+
+
+def _code(letter: Letter) -> str | None:
+    """What can be typed in; some letters are written for nothing else."""
+    if letter.template is MailTemplate.SIGN_IN_CODE:
+        return letter.values["code"]
+    return letter.values.get("code")
 
 
 def _marked(paragraph: str, *, html: bool) -> str:

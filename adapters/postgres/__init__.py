@@ -8,6 +8,7 @@ from adapters.postgres.errors import (
     SchemaNewer,
     SchemaOutdated,
 )
+from adapters.postgres.outbox import Noted
 from adapters.postgres.refresh_counter import PostgresRefreshCounter
 from adapters.postgres.schema import current, downgrade, migrate
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
@@ -17,6 +18,7 @@ __all__ = [
     "DatabaseDown",
     "DatabaseRefused",
     "InvalidDatabaseUrl",
+    "Noted",
     "PostgresRefreshCounter",
     "PostgresUnitOfWork",
     "SchemaNewer",

@@ -28,6 +28,8 @@ from adapters.postgres.tables import outbox
 from adapters.postgres.transaction import Transaction
 from auth_core.kernel import DomainEvent, Outbox
 
+Noted = Callable[[Sequence[DomainEvent]], Sequence[DomainEvent]]
+
 _encode = msgspec.json.Encoder().encode
 
 # One JSON array carries any number of events: one parameter, whose text is the payload already.
@@ -72,10 +74,12 @@ _SWEEP = Statement(delete(outbox).where(outbox.c.id.in_(_over)).returning(outbox
 class PostgresOutbox:
     """Keeps the events of a unit of work until its commit writes them in one statement."""
 
-    __slots__ = ("_entered", "_recorded")
+    __slots__ = ("_entered", "_noted", "_recorded")
 
-    def __init__(self, entered: Callable[[], Transaction]) -> None:
+    def __init__(self, entered: Callable[[], Transaction], noted: Noted | None = None) -> None:
+        """``noted`` gets the events as they are recorded, and gives back those to keep."""
         self._entered = entered
+        self._noted = noted
         self._recorded: list[DomainEvent] = []
 
     async def sweep(self, before: datetime, limit: int) -> int:
@@ -84,7 +88,7 @@ class PostgresOutbox:
         return len(rows)
 
     async def add(self, events: Sequence[DomainEvent]) -> None:
-        self._recorded.extend(events)
+        self._recorded.extend(events if self._noted is None else self._noted(events))
 
     async def write_to(self, transaction: Transaction) -> None:
         """Make the recorded events part of ``transaction``, in the order of their recording."""

@@ -16,7 +16,7 @@ from adapters.postgres.memberships import PostgresMembershipRepository
 from adapters.postgres.one_time_secrets import PostgresOneTimeSecretRepository
 from adapters.postgres.organization_domains import PostgresDomainRepository
 from adapters.postgres.organizations import PostgresOrganizationRepository
-from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.outbox import Noted, PostgresOutbox
 from adapters.postgres.personal_data import PostgresPersonalDataRepository
 from adapters.postgres.roles import PostgresRoleRepository
 from adapters.postgres.row_scope import NOTHING, RowScope
@@ -36,12 +36,17 @@ class PostgresUnitOfWork:
 
     __slots__ = ("_audit", "_database", "_outbox", "_scope", "_transaction", "_vault")
 
-    def __init__(self, database: Database, vault: LetterVault | None = None) -> None:
-        """``vault`` seals letters; without one there is no `mail`."""
+    def __init__(
+        self, database: Database, vault: LetterVault | None = None, *, noted: Noted | None = None
+    ) -> None:
+        """``vault`` seals letters; without one there is no `mail`.
+
+        ``noted`` is for `PostgresOutbox`.
+        """
         self._database = database
         self._vault = vault
         self._audit = PostgresAuditTrail()
-        self._outbox = PostgresOutbox(lambda: self._entered)
+        self._outbox = PostgresOutbox(lambda: self._entered, noted)
         self._scope = NOTHING
         self._transaction: Transaction | None = None
 

@@ -24,9 +24,10 @@ from auth_core.sessions import Revocation, RevocationStream
 
 STREAM: Final = "auth:revocations"
 AS_OF: Final = "auth:revocations:as_of"
+OLD_WORDS_SECONDS: Final = 10.0
+"""A primary of that age has nothing left of what vouched for the stream of the one before."""
 _AS_OF_MS = 5_000
 _FILLING_MS = 10_000
-_OLD_WORDS_SECONDS: Final = 10.0  # what an old primary's keys vouched for has expired by then
 _BLOCK_MS = 5_000
 _BATCH = 500
 _ANSWER_SECONDS = 0.5
@@ -113,7 +114,7 @@ class RedisRevocationStream:
         found = await primary_of(self._writer)
         if found is None or found.primary == self._vouched_on:
             return False
-        fresh = self._vouched_on is not None or found.age < _OLD_WORDS_SECONDS
+        fresh = self._vouched_on is not None or found.age < OLD_WORDS_SECONDS
         self._vouched_on = found.primary
         return fresh
 

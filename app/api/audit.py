@@ -1,26 +1,24 @@
 """The audit trail, for those who may read it: that of the platform, and that of an organization."""
 
-import base64
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, QueryParameter
 
 from app.access import Place, requires
 from app.api.answers import Timestamp, timestamp
 from app.api.examples import AUDIT_TRAIL
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, errors
 from app.limits import LIMIT_READ
 from app.security import BY_BEARER
 from auth_core.access import Permission
-from auth_core.audit import AuditQuery, AuditService, TrailEntry
-from auth_core.kernel import FieldProblem, InvalidInput, OrganizationId, UserId
-
-DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+from auth_core.audit import AuditQuery, AuditResult, AuditService, TrailEntry
+from auth_core.kernel import EventId, FieldProblem, InvalidInput, OrganizationId, UserId
 
 
 class AuthAuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +59,25 @@ class AuthAuditTrail(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+_Action = Annotated[
+    str | None, QueryParameter(description="What was done, such as `session.created`.")
+]
+_Result = Annotated[
+    str | None,
+    QueryParameter(description="How it ended.", schema_extra={"enum": [*AuditResult]}),
+]
+_User = Annotated[UUID | None, QueryParameter(description="Whom it was done to.")]
+_Actor = Annotated[UUID | None, QueryParameter(description="Who did it.")]
+_MOMENT = {"format": "date-time"}
+_Since = Annotated[
+    str | None,
+    QueryParameter(description="From this moment on, in ISO 8601.", schema_extra=_MOMENT),
+]
+_Until = Annotated[
+    str | None,
+    QueryParameter(description="Up to this moment, without it.", schema_extra=_MOMENT),
+]
+
 _TRAIL: dict[int, Any] = {
     200: answer(AuthAuditTrail, AUDIT_TRAIL),
     **errors(400, 401, 403, 422, 503),
@@ -80,14 +97,14 @@ class AuditController(Controller):
         self,
         audit: NamedDependency[AuditService],
         *,
-        action: FromQuery[str | None] = None,
-        result: FromQuery[str | None] = None,
-        user: FromQuery[UUID | None] = None,
-        actor: FromQuery[UUID | None] = None,
-        since: FromQuery[str | None] = None,
-        until: FromQuery[str | None] = None,
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        action: _Action = None,
+        result: _Result = None,
+        user: _User = None,
+        actor: _Actor = None,
+        since: _Since = None,
+        until: _Until = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthAuditTrail:
         """Read the records of the platform and of all organizations, the newest first.
 
@@ -100,8 +117,8 @@ class AuditController(Controller):
             actor_id=None if actor is None else UserId(actor),
             since=_moment("since", since),
             until=_moment("until", until),
-            before=_before(cursor),
-            limit=_checked(limit),
+            before=after(cursor, EventId),
+            limit=limit,
         )
         return await _page(audit, query)
 
@@ -123,14 +140,14 @@ class OrganizationAuditController(Controller):
         organization_id: FromPath[UUID],
         audit: NamedDependency[AuditService],
         *,
-        action: FromQuery[str | None] = None,
-        result: FromQuery[str | None] = None,
-        user: FromQuery[UUID | None] = None,
-        actor: FromQuery[UUID | None] = None,
-        since: FromQuery[str | None] = None,
-        until: FromQuery[str | None] = None,
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        action: _Action = None,
+        result: _Result = None,
+        user: _User = None,
+        actor: _Actor = None,
+        since: _Since = None,
+        until: _Until = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthAuditTrail:
         """Read the records of one organization, the newest first, with the filters of `/audit`."""
         query = AuditQuery(
@@ -141,26 +158,21 @@ class OrganizationAuditController(Controller):
             actor_id=None if actor is None else UserId(actor),
             since=_moment("since", since),
             until=_moment("until", until),
-            before=_before(cursor),
-            limit=_checked(limit),
+            before=after(cursor, EventId),
+            limit=limit,
         )
         return await _page(audit, query)
 
 
 async def _page(audit: AuditService, query: AuditQuery) -> AuthAuditTrail:
-    # one more than asked for says whether there is another page
-    found = await audit.search(msgspec.structs.replace(query, limit=query.limit + 1))
-    shown = found[: query.limit]
+    size = page_size(query.limit)
+    shown, last = page_of(
+        await audit.search(msgspec.structs.replace(query, limit=size)), query.limit
+    )
     return AuthAuditTrail(
         items=[AuthAuditRecord.of(entry) for entry in shown],
-        next_cursor=_cursor(shown[-1].id) if len(found) > query.limit else None,
+        next_cursor=cursor_of(None if last is None else last.id),
     )
-
-
-def _checked(limit: int) -> int:
-    if not 1 <= limit <= MAX_LIMIT:
-        raise InvalidInput(_problem("limit", f"from 1 to {MAX_LIMIT}"))
-    return limit
 
 
 def _moment(name: str, text: str | None) -> datetime | None:
@@ -173,19 +185,6 @@ def _moment(name: str, text: str | None) -> datetime | None:
     if moment.tzinfo is None:
         raise InvalidInput(_problem(name, "a moment in ISO 8601 with its offset"))
     return moment
-
-
-def _cursor(record_id: UUID) -> str:
-    return base64.urlsafe_b64encode(record_id.bytes).rstrip(b"=").decode()
-
-
-def _before(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
-    except ValueError as error:
-        raise InvalidInput(_problem("cursor", "not a cursor of this list")) from error
 
 
 def _problem(name: str, message: str) -> FieldProblem:

@@ -1,11 +1,12 @@
 """GET /openapi.json and GET /docs, every asset from this package: no CDN."""
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
-from litestar import Controller, Request, Response, Router, get
+from litestar import Controller, Litestar, Request, Response, Router, get
 from litestar.config.app import AppConfig
 from litestar.params import FromPath
 from litestar.plugins import InitPlugin
@@ -63,7 +64,7 @@ class DocsController(Controller):
     @get("/openapi.json", sync_to_thread=False)
     def openapi(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Read the OpenAPI 3.1 document."""
-        document = msgspec.json.encode(request.app.openapi_schema.to_schema())
+        document = msgspec.json.encode(description_of(request.app))
         return Response(document, media_type="application/json")
 
     @get("/docs", sync_to_thread=False)
@@ -75,6 +76,28 @@ class DocsController(Controller):
     def asset(self, name: FromPath[str]) -> Response[bytes]:
         """Read a file of the page."""
         return _asset(name)
+
+
+def description_of(app: Litestar) -> dict[str, Any]:
+    """The OpenAPI document. It says of which bodies unknown members are refused."""
+    document = app.openapi_schema.to_schema()
+    strict = {each.__name__ for each in _kinds(msgspec.Struct) if _refuses_unknown(each)}
+    for name, schema in document["components"]["schemas"].items():
+        if name in strict:
+            schema["additionalProperties"] = False
+    return document
+
+
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    each: type[Any]
+    for each in kind.__subclasses__():
+        yield each
+        yield from _kinds(each)
+
+
+def _refuses_unknown(kind: type[Any]) -> bool:
+    config = getattr(kind, "__struct_config__", None)
+    return config is not None and config.forbid_unknown_fields
 
 
 def _asset(name: str) -> Response[bytes]:

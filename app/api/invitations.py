@@ -4,7 +4,7 @@ from uuid import UUID
 
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from app.access import Place, requires
 from app.api.organization_answers import (
@@ -21,7 +21,7 @@ from app.api.organization_examples import (
     MEMBERSHIP,
     NEW_INVITATION,
 )
-from app.api.paging import DEFAULT_LIMIT, after, cursor_of, page_of, page_size
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, body, errors
 from app.limits import LIMIT_GENERAL, LIMIT_MAIL, LIMIT_READ, LIMIT_SIGN_IN
 from app.security import BY_BEARER, OWN_SESSION_ONLY
@@ -60,14 +60,13 @@ class InvitationsController(Controller):
         self,
         organization_id: FromPath[UUID],
         organizations: NamedDependency[Organizations],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthInvitations:
         """List the invitations that can still be accepted, oldest first."""
-        begin = after(cursor)
         found = await organizations.invitations.page(
             OrganizationId(organization_id),
-            after=None if begin is None else InvitationId(begin),
+            after=after(cursor, InvitationId),
             limit=page_size(limit),
         )
         items, last = page_of(found, limit)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
 from app.access import OWN_ACCOUNT, Place, requires
@@ -34,7 +34,7 @@ from app.api.organization_examples import (
     ORGANIZATION_CHANGES,
     TRANSFER,
 )
-from app.api.paging import DEFAULT_LIMIT, after, cursor_of, page_of, page_size
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, body, errors
 from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER, OWN_SESSION_ONLY
@@ -77,14 +77,13 @@ class OrganizationsController(Controller):
         self,
         principal: NamedDependency[Principal],
         organizations: NamedDependency[Organizations],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthBelongings:
         """List the organizations that you belong to, with your role in each."""
-        begin = after(cursor)
         found = await organizations.organizations.mine(
             principal.user.id,
-            after=None if begin is None else OrganizationId(begin),
+            after=after(cursor, OrganizationId),
             limit=page_size(limit),
         )
         items, last = page_of(found, limit)
@@ -229,14 +228,13 @@ class MembersController(Controller):
         self,
         organization_id: FromPath[UUID],
         organizations: NamedDependency[Organizations],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthMembers:
         """List the members of an organization."""
-        begin = after(cursor)
         found = await organizations.members.page(
             OrganizationId(organization_id),
-            after=None if begin is None else UserId(begin),
+            after=after(cursor, UserId),
             limit=page_size(limit),
         )
         items, last = page_of(found, limit)

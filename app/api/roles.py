@@ -1,24 +1,24 @@
 """/api/v1/roles and /api/v1/organizations/{id}/roles: built-in roles, and those of one's own."""
 
-import base64
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
 from app.access import OWN_ACCOUNT, Place, requires
 from app.api.answers import Timestamp, json_answer, timestamp
 from app.api.conditional import version_tag, wanted_version
 from app.api.examples import BUILT_IN_ROLES, CUSTOM_ROLE, CUSTOM_ROLES, NEW_ROLE, ROLE_CHANGES
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, body, errors
 from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER
 from auth_core.access import Permission, RoleBook, RoleScope
-from auth_core.kernel import FieldProblem, InvalidInput, OrganizationId, RoleId
+from auth_core.kernel import OrganizationId, RoleId
 from auth_core.roles import (
     CustomRole,
     RoleHeld,
@@ -29,8 +29,6 @@ from auth_core.roles import (
     role_name,
 )
 from auth_core.tokens import Principal
-
-DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
 _ABSENT = {404: RoleNotFound()}
 _Permissions = Annotated[tuple[str, ...], msgspec.Meta(max_length=500)]
@@ -148,18 +146,17 @@ class OrganizationRolesController(Controller):
         self,
         organization_id: FromPath[UUID],
         roles: NamedDependency[RoleService],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthCustomRoles:
         """List the roles that an organization made, oldest first."""
-        if not 1 <= limit <= MAX_LIMIT:
-            raise InvalidInput(_problem("limit", f"from 1 to {MAX_LIMIT}"))
         found = await roles.page(
-            OrganizationId(organization_id), after=_after(cursor), limit=limit + 1
+            OrganizationId(organization_id), after=after(cursor, RoleId), limit=page_size(limit)
         )
+        items, last = page_of(found, limit)
         return AuthCustomRoles(
-            items=tuple(AuthCustomRole.of(role) for role in found[:limit]),
-            next_cursor=_cursor(found[limit - 1].id) if len(found) > limit else None,
+            items=tuple(AuthCustomRole.of(role) for role in items),
+            next_cursor=cursor_of(None if last is None else last.id),
         )
 
     @post(
@@ -261,20 +258,3 @@ class OrganizationRolesController(Controller):
     ) -> None:
         """Delete a role that nobody has and nobody is invited with."""
         await roles.delete(principal.user.id, OrganizationId(organization_id), RoleId(role_id))
-
-
-def _problem(field: str, message: str) -> FieldProblem:
-    return FieldProblem(field=field, type="invalid", message=message, source="query")
-
-
-def _cursor(role_id: RoleId) -> str:
-    return base64.urlsafe_b64encode(role_id.bytes).rstrip(b"=").decode()
-
-
-def _after(cursor: str | None) -> RoleId | None:
-    if cursor is None:
-        return None
-    try:
-        return RoleId(UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True)))
-    except ValueError as error:
-        raise InvalidInput(_problem("cursor", "not a cursor of this list")) from error

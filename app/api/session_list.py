@@ -1,37 +1,38 @@
 """The sessions that a person, or an administrator on their behalf, can see and end."""
 
-from collections.abc import Sequence
 from typing import Self
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from app.access import OWN_ACCOUNT, requires
 from app.api.answers import Timestamp, timestamp
 from app.api.examples import OTHERS_REVOKED, REVOKED, SESSIONS
+from app.api.paging import (
+    DEFAULT_LIMIT,
+    LIMIT_PROBLEM,
+    Cursor,
+    Limit,
+    after,
+    cursor_of,
+    page_of,
+    page_size,
+)
 from app.api.responses import answer, errors
 from app.api.sessions import AuthRevokedTokens, revoked
 from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER
 from auth_core.access import Permission
 from auth_core.administration import Administration
-from auth_core.kernel import FieldProblem, InvalidInput, NotFound, SessionId, UserId, UserNotFound
+from auth_core.kernel import InvalidInput, NotFound, SessionId, UserId, UserNotFound
 from auth_core.sessions import EndReason, Session, SessionService
 from auth_core.tokens import Principal
 from auth_core.users import UserService
 
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 100
-
-
-def _problem(field: str, kind: str, message: str) -> FieldProblem:
-    return FieldProblem(field=field, type=kind, message=message, source="query")
-
-
-_NO_PAGE = {422: InvalidInput(_problem("limit", "out_of_range", f"from 1 to {MAX_LIMIT}"))}
+_NO_PAGE = {422: InvalidInput(LIMIT_PROBLEM)}
 
 
 class AuthSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +92,8 @@ class SessionListController(Controller):
         self,
         principal: NamedDependency[Principal],
         sessions: NamedDependency[SessionService],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthSessions:
         """List your sessions, youngest first, the one that asks marked as current."""
         return await _page(sessions, principal.user.id, limit, cursor, principal.session.id)
@@ -150,8 +151,8 @@ class UserSessionsController(Controller):
         principal: NamedDependency[Principal],
         sessions: NamedDependency[SessionService],
         users: NamedDependency[UserService],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthSessions:
         """List a user's sessions, youngest first."""
         user = await users.get(UserId(user_id))
@@ -201,26 +202,13 @@ async def _page(
     cursor: str | None,
     current: SessionId,
 ) -> AuthSessions:
-    if not 1 <= limit <= MAX_LIMIT:
-        raise InvalidInput(_problem("limit", "out_of_range", f"from 1 to {MAX_LIMIT}"))
-    # one more than asked for says whether there is another page
-    found = await sessions.live_of(user_id, after=_after(cursor), limit=limit + 1)
+    size = page_size(limit)
+    found = await sessions.live_of(user_id, after=after(cursor, SessionId), limit=size)
+    items, last = page_of(found, limit)
     return AuthSessions(
-        items=[AuthSession.of(session, current) for session in found[:limit]],
-        next_cursor=_next_cursor(found, limit),
+        items=[AuthSession.of(session, current) for session in items],
+        next_cursor=cursor_of(None if last is None else last.id),
     )
-
-
-def _after(cursor: str | None) -> SessionId | None:
-    try:
-        return None if cursor is None else SessionId(UUID(cursor))
-    except ValueError as error:
-        problem = _problem("cursor", "invalid", "not a cursor of this list")
-        raise InvalidInput(problem) from error
-
-
-def _next_cursor(found: Sequence[Session], limit: int) -> str | None:
-    return str(found[limit - 1].id) if len(found) > limit else None
 
 
 async def _end(sessions: SessionService, user_id: UserId, session_id: UUID) -> None:

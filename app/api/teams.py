@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, delete, get, patch, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
 from app.access import Place, requires
@@ -28,7 +28,7 @@ from app.api.organization_examples import (
     TEAM_ROLE,
     TEAMS,
 )
-from app.api.paging import DEFAULT_LIMIT, after, cursor_of, page_of, page_size
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, body, errors
 from app.limits import LIMIT_GENERAL, LIMIT_READ
 from app.security import BY_BEARER
@@ -73,14 +73,13 @@ class OrganizationTeamsController(Controller):
         self,
         organization_id: FromPath[UUID],
         organizations: NamedDependency[Organizations],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthTeams:
         """List the teams of an organization, oldest first."""
-        begin = after(cursor)
         found = await organizations.teams.page(
             OrganizationId(organization_id),
-            after=None if begin is None else TeamId(begin),
+            after=after(cursor, TeamId),
             limit=page_size(limit),
         )
         items, last = page_of(found, limit)
@@ -195,16 +194,15 @@ class TeamsController(Controller):
         self,
         team_id: FromPath[UUID],
         organizations: NamedDependency[Organizations],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthTeamMembers:
         """List the members of a team."""
-        begin, size = after(cursor), page_size(limit)
         found = await organizations.teams.members(
             await organizations.teams.organization_of(TeamId(team_id)),
             TeamId(team_id),
-            after=None if begin is None else UserId(begin),
-            limit=size,
+            after=after(cursor, UserId),
+            limit=page_size(limit),
         )
         items, last = page_of(found, limit)
         return AuthTeamMembers(

@@ -18,7 +18,13 @@ from auth_core.users import PLATFORM_ROLES, ProfileChanges, ProfilePolicy, User
 
 Roles = Annotated[
     tuple[str, ...],
-    msgspec.Meta(max_length=16, description=f"One or more of {', '.join(PLATFORM_ROLES)}."),
+    msgspec.Meta(
+        max_length=16,
+        description=f"One or more of {', '.join(PLATFORM_ROLES)}.",
+        extra_json_schema={
+            "extra": {"minItems": 1, "items": {"type": "string", "enum": [*PLATFORM_ROLES]}}
+        },
+    ),
 ]
 
 

@@ -1,15 +1,14 @@
 """/api/v1/users: accounts, for administrators."""
 
-import base64
 import unicodedata
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from app.access import requires
@@ -23,6 +22,7 @@ from app.api.examples import (
     NEW_ACCOUNT,
     TOKENS,
 )
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, body, errors
 from app.api.user_answers import (
     AuthAccount,
@@ -57,9 +57,27 @@ from auth_core.users import (
     parse_roles,
 )
 
-DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 PREFIX_MAX = 100
 
+_Prefix = Annotated[
+    str | None,
+    QueryParameter(
+        description="How the user name, the e-mail address or the display name begins.",
+        schema_extra={"minLength": 1, "maxLength": PREFIX_MAX},
+    ),
+]
+_Status = Annotated[
+    str | None,
+    QueryParameter(
+        description="Accounts of this status only.", schema_extra={"enum": [*UserStatus]}
+    ),
+]
+_Role = Annotated[
+    str | None,
+    QueryParameter(
+        description="Accounts with this role only.", schema_extra={"enum": [*PLATFORM_ROLES]}
+    ),
+]
 _ABSENT = {404: UserNotFound()}
 _STEP_UP = {401: InsufficientAuthentication(max_age=900)}
 _LAST = {409: LastAdministrator(), **_ABSENT}
@@ -82,11 +100,11 @@ class UsersController(Controller):
     async def search(
         self,
         users: NamedDependency[UserService],
-        q: FromQuery[str | None] = None,
-        status: FromQuery[str | None] = None,
-        role: FromQuery[str | None] = None,
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        q: _Prefix = None,
+        status: _Status = None,
+        role: _Role = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthAccounts:
         """Search users, oldest first.
 
@@ -94,14 +112,11 @@ class UsersController(Controller):
         accounts of every status are found, deleted ones too.
         """
         query = _query(q, status, role)
-        if not 1 <= limit <= MAX_LIMIT:
-            raise InvalidInput(_problem("limit", f"from 1 to {MAX_LIMIT}"))
-        # one more than asked for says whether there is another page
-        found = await users.search(query, after=_after(cursor), limit=limit + 1)
-        more = len(found) > limit
+        found = await users.search(query, after=after(cursor, UserId), limit=page_size(limit))
+        items, last = page_of(found, limit)
         return AuthAccounts(
-            items=[AuthAccount.of(user) for user in found[:limit]],
-            next_cursor=_cursor(found[limit - 1].id) if more else None,
+            items=[AuthAccount.of(user) for user in items],
+            next_cursor=cursor_of(None if last is None else last.id),
         )
 
     @post(
@@ -313,16 +328,3 @@ def _query(q: str | None, status: str | None, role: str | None) -> UserQuery:
 
 def _problem(field: str, message: str) -> FieldProblem:
     return FieldProblem(field=field, type="invalid", message=message, source="query")
-
-
-def _cursor(user_id: UserId) -> str:
-    return base64.urlsafe_b64encode(user_id.bytes).rstrip(b"=").decode()
-
-
-def _after(cursor: str | None) -> UserId | None:
-    if cursor is None:
-        return None
-    try:
-        return UserId(UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True)))
-    except ValueError as error:
-        raise InvalidInput(_problem("cursor", "not a cursor of this list")) from error

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from app.access import Place, requires
-from app.api.paging import DEFAULT_LIMIT, after, cursor_of, page_of, page_size
+from app.api.paging import DEFAULT_LIMIT, Cursor, Limit, after, cursor_of, page_of, page_size
 from app.api.responses import answer, body, errors
 from app.api.webhook_answers import (
     AuthNewWebhook,
@@ -83,14 +83,13 @@ class _Managing(Controller):
         self,
         webhooks: NamedDependency[Webhooks],
         webhook_owner: NamedDependency[OrganizationId | None],
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthWebhooks:
         """List webhooks, oldest first."""
-        begin = after(cursor)
         found = await webhooks.endpoints.page(
             webhook_owner,
-            after=None if begin is None else EndpointId(begin),
+            after=after(cursor, EndpointId),
             limit=page_size(limit),
         )
         items, last = page_of(found, limit)
@@ -262,16 +261,15 @@ class _Managing(Controller):
         webhook_owner: NamedDependency[OrganizationId | None],
         *,
         dead: FromQuery[bool] = False,
-        limit: FromQuery[int] = DEFAULT_LIMIT,
-        cursor: FromQuery[str | None] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> AuthWebhookDeliveries:
         """Read the deliveries to a webhook, the newest first; `dead=true`: what was given up."""
-        begin = after(cursor)
         found = await webhooks.log.page(
             webhook_owner,
             EndpointId(webhook_id),
             dead=dead,
-            before=None if begin is None else DeliveryId(begin),
+            before=after(cursor, DeliveryId),
             limit=page_size(limit),
         )
         items, last = page_of(found, limit)

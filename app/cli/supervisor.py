@@ -14,13 +14,15 @@ from app import start_report
 from app.cli.supervision import NO_FORK
 from app.cli.workers import Workers
 from app.observability import GRANIAN_LOG_DICTCONFIG, configure_logging
-from app.settings import Settings
+from app.settings import Settings, require_opentelemetry, traces_are_on
 from app.start_report import EXIT_MISCONFIGURED
 from app.stopping import HURRY, LEAVE
 from auth_core.kernel import Misconfigured
 
-_UNUSED = ("advanced_alchemy", "pydantic")
-"""What Litestar loads wherever it is installed: half of a worker's start, a third of its memory."""
+_UNUSED = ("advanced_alchemy", "pydantic", "opentelemetry.sdk.metrics")
+"""What Litestar loads wherever it is installed (half of a worker's start, a third of its memory),
+and what redis-py does.
+"""
 
 
 class _Supervisor(Workers):
@@ -54,6 +56,8 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
     configure_logging(settings.service.log_level, settings.service.log_format)
     start_report.listen()
     threads = [*threads, *_metrics(settings)]
+    if traces_are_on(settings.tracing):
+        require_opentelemetry()
     supervisor = _Supervisor(
         "app.server:create",
         factory=True,

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from app.container import options
 from app.doctor.finding import Finding, Level
 from app.doctor.servers import database, keys, mail, outbox, redis
 from app.doctor.settings import settings_findings
 from app.in_process import ConnectedCore
+from app.options import options
 from app.settings import Settings
 from auth_core.kernel import AuthCoreError
 

@@ -1,9 +1,11 @@
 """What can be said of the settings alone. That they are valid was found out before."""
 
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 from app.doctor.finding import Finding, Level
 from app.settings import Settings
+from auth_core.kernel import Secret
 
 _ABOUT = "settings"
 
@@ -43,3 +45,22 @@ def settings_findings(settings: Settings) -> Iterator[Finding]:
             "webhooks reach private networks",
             "set AUTH_WEBHOOK_ALLOW_PRIVATE=false",
         )
+    yield from _servers_findings(settings)
+
+
+def _servers_findings(settings: Settings) -> Iterator[Finding]:
+    if settings.database.url is not None and takes_any_server(settings.database.url):
+        yield Finding(
+            Level.WARNING,
+            _ABOUT,
+            "DATABASE_URL names several servers and takes any: a standby answers every write 503",
+            "add target_session_attrs=primary to it",
+        )
+
+
+def takes_any_server(url: Secret[str]) -> bool:
+    """Whether a URL names several servers and asks nothing of them."""
+    parts = urlsplit(url.reveal())
+    query = parse_qs(parts.query)
+    several = "," in parts.netloc.rpartition("@")[2] or "," in query.get("host", [""])[0]
+    return several and query.get("target_session_attrs", ["any"])[0] == "any"

@@ -47,6 +47,8 @@ class Telemetry:
             duration_ms: float,
             request_id: str,
             principal_id: UUID | str | None,
+            trace_id: str | None = None,
+            span_id: str | None = None,
         ) -> None:
             template = NO_ROUTE if route == "-" else route
             metrics.count(REQUESTS, method, template, str(status))
@@ -58,6 +60,8 @@ class Telemetry:
                 duration_ms=duration_ms,
                 request_id=request_id,
                 principal_id=principal_id,
+                trace_id=trace_id,
+                span_id=span_id,
             )
 
         return line

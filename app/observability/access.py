@@ -20,8 +20,13 @@ class AccessLine(Protocol):
         duration_ms: float,
         request_id: str,
         principal_id: UUID | str | None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
     ) -> None:
-        """``route`` is the template (``/users/{user_id}``), never the path that was asked for."""
+        """``route`` is the template (``/users/{user_id}``), never the path that was asked for.
+
+        ``trace_id`` is there whenever there is a trace, ``span_id`` if we trace it ourselves.
+        """
         ...
 
 
@@ -35,6 +40,8 @@ class _Line(msgspec.Struct, gc=False):
     duration_ms: float
     request_id: str
     principal_id: UUID | str | None
+    trace_id: str | msgspec.UnsetType
+    span_id: str | msgspec.UnsetType
 
 
 class _Logger(Protocol):
@@ -53,6 +60,8 @@ def json_access_line(write: Callable[[bytes], object], now: Callable[[], datetim
         duration_ms: float,
         request_id: str,
         principal_id: UUID | str | None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
     ) -> None:
         record = _Line(
             now().isoformat(timespec="milliseconds"),
@@ -64,6 +73,8 @@ def json_access_line(write: Callable[[bytes], object], now: Callable[[], datetim
             round(duration_ms, 3),
             request_id,
             principal_id,
+            trace_id or msgspec.UNSET,
+            span_id or msgspec.UNSET,
         )
         try:
             encoded = encode(record)
@@ -87,6 +98,8 @@ def console_access_line(logger: _Logger) -> AccessLine:
         duration_ms: float,
         request_id: str,
         principal_id: UUID | str | None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
     ) -> None:
         logger.info(
             "request",
@@ -96,6 +109,8 @@ def console_access_line(logger: _Logger) -> AccessLine:
             duration_ms=round(duration_ms, 3),
             request_id=request_id,
             principal_id=principal_id,
+            **({"trace_id": trace_id} if trace_id else {}),
+            **({"span_id": span_id} if span_id else {}),
         )
 
     return line
@@ -109,5 +124,7 @@ def no_access_line(
     duration_ms: float,
     request_id: str,
     principal_id: UUID | str | None,
+    trace_id: str | None = None,
+    span_id: str | None = None,
 ) -> None:
     """The access log of a process that logs warnings and worse only."""

@@ -7,6 +7,7 @@ from app.settings.field import Field
 from app.settings.fields import EXAMPLE_PASSWORD, FIELDS
 from app.settings.load import SettingsError, load_settings
 from app.settings.render import describe, render_env_example, render_markdown_table
+from app.settings.tracing import require_opentelemetry, traces_are_on
 from app.settings.tree import (
     CacheSettings,
     CorsSettings,
@@ -29,6 +30,7 @@ from app.settings.tree import (
     Settings,
     Source,
     TokenSettings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -58,9 +60,12 @@ __all__ = [
     "SettingsError",
     "Source",
     "TokenSettings",
+    "TracingSettings",
     "WebhookSettings",
     "describe",
     "load_settings",
     "render_env_example",
     "render_markdown_table",
+    "require_opentelemetry",
+    "traces_are_on",
 ]

@@ -7,6 +7,7 @@ from app.settings import cluster, sentinel
 from app.settings.connect import compose_redis_url, split_redis_url
 from app.settings.fields import EXAMPLE_PASSWORD
 from app.settings.passwords import lookup_choice, weak_hash
+from app.settings.tracing import check_tracing
 from auth_core.kernel import Secret
 
 Values = Mapping[str, object]
@@ -64,6 +65,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         lambda values, _: lookup_choice(values),
         _proxies_are_listed,
         _metrics_are_on,
+        check_tracing,
         _two_connections,
         _time_to_stop,
     )

@@ -1,7 +1,8 @@
 """The settings of what watches the service."""
 
 from app.settings import parse
-from app.settings.field import Field, later
+from app.settings.field import Field
+from app.settings.tracing import TRACING
 
 TELEMETRY = (
     Field(
@@ -28,5 +29,5 @@ TELEMETRY = (
         default="127.0.0.1",
         description="Address of AUTH_METRICS_PORT: one that the internet cannot reach",
     ),
-    later("ENABLE_TRACING", "OpenTelemetry traces"),
+    *TRACING,
 )

@@ -212,6 +212,21 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
 
+class TracingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Traces, as OpenTelemetry names their settings; texts are as they were given."""
+
+    enabled: bool
+    disabled: str
+    endpoint: str
+    traces_endpoint: str | None
+    protocol: str
+    headers: Secret[str] | None
+    service_name: str | None
+    resource: str | None
+    sampler: str
+    ratio: str
+
+
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where webhooks may go, and how long their log is."""
 
@@ -274,6 +289,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitSettings
     proxies: ProxySettings
     metrics: MetricsSettings
+    tracing: TracingSettings
     not_in_effect: tuple[str, ...]
     """Names that are set and known but do nothing in this version: warn about each at start."""
     sources: tuple[tuple[str, Source], ...]

@@ -86,7 +86,12 @@ from auth_core.kernel.ports import Clock, Entropy, Ids, Outbox, UnitOfWork
 from auth_core.kernel.secret import Secret
 from auth_core.kernel.source import IpAddress, Source, parse_address
 from auth_core.kernel.tasks import end_tasks
-from auth_core.kernel.trace import current_traceparent, parse_traceparent, tracing
+from auth_core.kernel.trace import (
+    current_traceparent,
+    parse_traceparent,
+    trace_id_of,
+    tracing,
+)
 
 __all__ = [
     "NOBODY",
@@ -177,6 +182,7 @@ __all__ = [
     "parse_traceparent",
     "returned",
     "through",
+    "trace_id_of",
     "tracing",
     "uuid7",
 ]

@@ -9,6 +9,7 @@ import msgspec
 
 from auth_core.kernel.identity import DEFAULT_EMAIL_DOMAIN, Email
 from auth_core.kernel.ports import UnitOfWork
+from auth_core.kernel.trace import current_traceparent
 
 LetterId = NewType("LetterId", UUID)
 
@@ -57,7 +58,8 @@ class MailTemplate(StrEnum):
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """One letter. ``values`` are what its template shows; some are secret, so repr hides them.
 
-    ``locale`` is a BCP 47 tag or None; who renders it falls back to English.
+    ``locale`` is a BCP 47 tag or None; who renders it falls back to English. ``traceparent`` is the
+    trace of the request that it came from (W3C Trace Context), if that had one.
     """
 
     id: LetterId
@@ -65,6 +67,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     template: MailTemplate
     values: Mapping[str, str]
     locale: str | None = None
+    traceparent: str | None = msgspec.field(default_factory=current_traceparent)
 
     def __repr__(self) -> str:
         return f"Letter(id={self.id!r}, template={self.template.value!r})"

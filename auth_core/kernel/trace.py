@@ -27,6 +27,11 @@ def parse_traceparent(text: str) -> str | None:
     return f"00-{found[2]}"
 
 
+def trace_id_of(traceparent: str) -> str:
+    """The 32 hexadecimal digits of a trace, from what `parse_traceparent` gave back."""
+    return traceparent[3:35]
+
+
 def current_traceparent() -> str | None:
     """The trace of the request that is served, or None."""
     return _TRACE.get()
@@ -37,6 +42,6 @@ def traceparent_or_nothing() -> str | msgspec.UnsetType:
     return _TRACE.get() or msgspec.UNSET
 
 
-def tracing(traceparent: str) -> AbstractContextManager[None]:
-    """Every event that is made inside the block, and by tasks begun in it, names this trace."""
+def tracing(traceparent: str | None) -> AbstractContextManager[None]:
+    """Every event and letter made inside the block, and by tasks begun in it, names this trace."""
     return Marked(_TRACE, traceparent)

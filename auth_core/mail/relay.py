@@ -6,7 +6,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auth_core.kernel import NO_METRICS, Clock, Metrics, WrongMasterKey, has_mailbox
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Metrics,
+    WrongMasterKey,
+    has_mailbox,
+    tracing,
+)
 from auth_core.mail.metrics import LETTERS, SERVER_FAILURES
 from auth_core.mail.model import (
     Fate,
@@ -133,13 +140,15 @@ class MailRelay:
     async def _send(self, letter: QueuedLetter) -> MailFailure | None:
         """Hand a letter over; what is in the way, or None."""
         try:
-            message = self._renderer.render(self._vault.open(letter))
+            opened = self._vault.open(letter)
+            message = self._renderer.render(opened)
         except WrongMasterKey:
             return MailDelayed("cannot_open")
         except Exception:  # noqa: BLE001 - the next version may know how; no letter is lost to a bug
             return MailDelayed("cannot_render")
         try:
-            await self._mailer.send(message)
+            with tracing(opened.traceparent):
+                await self._mailer.send(message)
         except MailFailure as failure:
             return failure
         except Exception as error:  # noqa: BLE001 - as above

@@ -8,6 +8,8 @@ from auth_core.mail.model import QueuedLetter
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, str]).decode
+_TRACE = "traceparent"
+"""Among the sealed values, for want of a column; no template shows it."""
 
 
 class LetterVault:
@@ -18,7 +20,10 @@ class LetterVault:
 
     def seal(self, letter: Letter) -> bytes:
         """The values as they are stored, bound to the letter."""
-        return self._sealer.seal(Secret(_encode(dict(letter.values))), context=_context(letter.id))
+        values = dict(letter.values)
+        if letter.traceparent is not None:
+            values[_TRACE] = letter.traceparent
+        return self._sealer.seal(Secret(_encode(values)), context=_context(letter.id))
 
     def open(self, letter: QueuedLetter) -> Letter:
         """The letter as it was enqueued.
@@ -27,12 +32,14 @@ class LetterVault:
         """
         if letter.sealed_values is None:
             raise Misconfigured("the letter is dead and what it said is erased")
-        values = self._sealer.open(letter.sealed_values, context=_context(letter.id))
+        sealed = self._sealer.open(letter.sealed_values, context=_context(letter.id))
+        values = _decode(sealed.reveal())
         return Letter(
             id=letter.id,
             to=letter.to,
             template=letter.template,
-            values=_decode(values.reveal()),
+            traceparent=values.pop(_TRACE, None),
+            values=values,
             locale=letter.locale,
         )
 

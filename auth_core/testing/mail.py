@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from html import escape
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from auth_core.kernel import Conflict, Email, Letter, LetterId
+from auth_core.kernel import Conflict, Email, Letter, LetterId, MailTemplate
 from auth_core.mail import (
+    LINK_PATHS,
     LetterRenderer,
     Mailer,
     MailFailure,
@@ -157,20 +159,26 @@ class InMemoryMailer:
 
 
 class PlainRenderer:
-    """Writes down what a letter holds."""
+    """Writes down what a letter holds. Its link is what the link of a real letter would carry."""
 
     def render(self, letter: Letter) -> Message:
-        """All values, one a line."""
-        text = "\n".join(f"{name}: {value}" for name, value in letter.values.items())
+        """All values, one a line. Raises KeyError when the secret of the letter is missing."""
+        values = letter.values
+        link = values.get("token") or values.get("code")
+        if link is None and (
+            letter.template in LINK_PATHS or letter.template is MailTemplate.SIGN_IN_CODE
+        ):
+            raise KeyError("token")
+        text = "\n".join(f"{name}: {value}" for name, value in values.items()) or "-"
         return Message(
             id=letter.id,
             to=letter.to,
             language="en",
             subject=letter.template.value,
             text=text,
-            html=f"<pre>{text}</pre>",
-            link=letter.values.get("token"),
-            code=letter.values.get("code"),
+            html=f"<pre>{escape(text, quote=False)}</pre>",
+            link=link if letter.template in LINK_PATHS else None,
+            code=values.get("code"),
         )
 
 

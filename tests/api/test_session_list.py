@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from app.api.paging import cursor_of
 from tests.api.asking import AUTH, PASSWORD, expect_problem, sign_up
 from tests.serving import Client, bearer
 
@@ -110,7 +111,7 @@ async def test_the_session_of_another_is_not_there(client: Client, new_name: New
         )
         expect_problem(answer, 404, "not_found")
     assert await alive(client, theirs["access_token"])
-    cursor = theirs["session_id"]
+    cursor = cursor_of(UUID(theirs["session_id"]))
     page = await listed(client, own["access_token"], f"?cursor={cursor}")
     assert theirs["session_id"] not in [session["session_id"] for session in page["items"]]
 

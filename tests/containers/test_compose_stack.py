@@ -6,13 +6,16 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import yaml
 
-from tests.containers.engine import compose_command, facts, run
+from tests.containers.engine import ROOT, compose_command, facts, run
 from tests.e2e.running import free_port
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
@@ -21,6 +24,15 @@ PRODUCTION_SECRETS = {
     "POSTGRES_PASSWORD": secrets.token_hex(16),
     "POSTGRES_SERVICE_PASSWORD": secrets.token_hex(16),
     "AUTH_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+}
+
+
+# Image names that compose.yaml asks for, and what the tests' own are called.
+_IMAGES = {
+    "POSTGRES": "POSTGRES",
+    "VALKEY": "REDIS",
+    "PROMETHEUS": "PROMETHEUS",
+    "MAIL": "MAIL",
 }
 
 
@@ -34,8 +46,8 @@ class Stack:
         # only what compose itself needs: the developer's own settings and `.env` stay out
         kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME"} or "DOCKER" in k}
         self.env = kept | {"FM_AUTH_IMAGE": image, "PORT": str(port)} | dict(settings)
-        for name, source in (("POSTGRES", "TEST_POSTGRES_IMAGE"), ("VALKEY", "TEST_REDIS_IMAGE")):
-            if value := os.environ.get(source):
+        for name, source in _IMAGES.items():
+            if value := os.environ.get(f"TEST_{source}_IMAGE"):
                 self.env[f"{name}_IMAGE"] = value
         self.options = ("--env-file", str(env_file), "-p", self.project)
 
@@ -44,9 +56,9 @@ class Stack:
         result = run(*command, timeout=timeout, env=self.env, check=check)
         return result.returncode, result.stdout
 
-    def up(self) -> None:
+    def up(self, *services: str) -> None:
         began = time.monotonic()
-        self.compose("up", "-d")
+        self.compose("up", "-d", *services)
         self.wait_until_ready()
         facts.append(f"compose up until ready: {time.monotonic() - began:.1f} s")
 
@@ -110,6 +122,62 @@ def production(service_image: str, env_file: Path) -> Iterator[Stack]:
         stack.down()
 
 
+@pytest.fixture
+def profiles(service_image: str, env_file: Path) -> Iterator[Stack]:
+    """All that the profiles add; without a registry, what there is a stand-in for."""
+    settings = {"COMPOSE_PROFILES": "observability,mail"}
+    settings |= {"SMTP_HOST": "mail", "SMTP_PORT": "1025", "SMTP_SECURITY": "none"}
+    settings["SMTP_FROM"] = "auth@example.com"
+    settings |= {f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "GRAFANA", "MAIL")}
+    stack = Stack(service_image, env_file, settings)
+    without = os.environ.get("TEST_PROMETHEUS_IMAGE", "").startswith("localhost/")
+    if without:
+        facts.append("NOT RUN: Grafana: there is no stand-in for its image, and no registry")
+    try:
+        stack.up(*(("auth", "mail", "prometheus") if without else ()))
+        yield stack
+    finally:
+        stack.down()
+
+
+def _told(stack: Stack, service: str, path: str, said: Callable[[Any], Any]) -> Any:
+    """What is said of an answer of a profile's service, once that is true."""
+    deadline = time.monotonic() + 240
+    answer: Any = None
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            url = f"http://127.0.0.1:{stack.env[f'{service}_PORT']}{path}"
+            answer = httpx.get(url, timeout=10, trust_env=False).json()
+            if found := said(answer):
+                return found
+        time.sleep(0.5)
+    raise AssertionError(f"{service} does not say it: last was {answer!r}")
+
+
+def test_the_profiles_bring_a_mailbox_and_watch_the_service(profiles: Stack) -> None:
+    address = "jane.doe@example.com"
+    with profiles.client() as client:
+        jane = {"username": "jane.doe", "email": address, "password": "a sentence is a good one"}
+        assert client.post("/register", json=jane).status_code in {201, 202}
+        assert client.post("/forgot-password", json={"email": address}).status_code == 202
+    _told(
+        *(profiles, "MAIL", "/api/v1/messages"),
+        lambda told: [each for each in told["messages"] if each["To"][0]["Address"] == address],
+    )
+
+    def seen(told: Any) -> bool:
+        return [each["value"][1] for each in told["data"]["result"]] == ["1"]
+
+    _told(profiles, "PROMETHEUS", "/api/v1/query?query=fm_auth_workers", seen)
+    rules = _told(profiles, "PROMETHEUS", "/api/v1/rules", lambda told: told["data"]["groups"])
+    written = yaml.safe_load((ROOT / "docs" / "operations" / "alerts.yaml").read_text())
+    assert [each["alert"] for each in written["groups"][0]["rules"]] == [
+        each["name"] for each in rules[0]["rules"]
+    ]
+    assert {each["health"] for each in rules[0]["rules"]} <= {"ok", "unknown"}
+    assert rules[0]["rules"][0]["state"] != "firing"
+
+
 def _log_in(client: httpx.Client) -> dict[str, str]:
     answer = client.post("/dev-login", json={"username": "john.doe"})
     assert answer.status_code == 200, answer.text
@@ -141,8 +209,10 @@ def test_the_readme_tour_and_what_survives_restarts(development: Stack) -> None:
 
     development.compose("stop", "auth")
     assert development.exit_code("auth") == 0
+    began = time.monotonic()
     development.compose("start", "auth")
     development.wait_until_ready()
+    facts.append(f"the service's container until ready: {time.monotonic() - began:.1f} s")
     _check_what_survives(development, john, leaving, staying)
 
     # every container is made anew; only the volumes stay

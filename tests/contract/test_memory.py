@@ -32,6 +32,7 @@ from auth_core.testing.contracts import (
     AccountLoadingContract,
     AuditTrailContract,
     ClockContract,
+    CrashLawsContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
     EntropyContract,
@@ -332,6 +333,14 @@ class TestMailOutbox(MailOutboxContract):
 
 class TestUnitOfWork(UnitOfWorkContract):
     pass
+
+
+class TestCrashLaws(CrashLawsContract):
+    @pytest.fixture
+    def another_worker(
+        self, unit_of_work: Callable[[], InMemoryUnitOfWork]
+    ) -> Callable[[], InMemoryUnitOfWork]:
+        return unit_of_work
 
 
 class TestSessionCache(SessionCacheContract):

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.container import options
 from app.in_process import ConnectedCore, open_core
+from app.options import options
 from app.settings import load_settings
 from auth_core import (
     AuthCoreError,

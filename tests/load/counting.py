@@ -20,7 +20,8 @@ _REQUESTS = 40
 _REPEATS = 3
 _SETTLE = 0.3
 _RELOAD = "SELECT pg_reload_conf()"
-_STATEMENT = re.compile(rb"LOG:  (?:execute [^:]+|statement): ")
+# not those that set a statement's row scope: they travel with it and nobody waits for them
+_STATEMENT = re.compile(rb"LOG:  (?:execute [^:]+|statement): (?!SELECT WHERE set_config)")
 _ROWS = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables"
 # a backend tells what it did when it ends: idle ones may keep it to themselves for ten seconds
 _END_OTHERS = """\

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import external, new_database, services, settings, their_servers
+from tests.integration.mail.conftest import certificates
 from tests.integration.redis.valkey_process import valkey_server
 from tests.operations.cluster_nodes import Cluster, cluster_in
 from tests.operations.constellation import Constellation, constellation
 
-__all__ = ["external", "new_database", "services", "settings", "their_servers"]
+__all__ = ["certificates", "external", "new_database", "services", "settings", "their_servers"]
 
 
 @pytest.fixture

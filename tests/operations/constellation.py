@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from tests.e2e.running import eventually, free_port
+from tests.integration.mail.conftest import Certificates
 from tests.programs import program
 
 MASTER_SET = "fm-auth"
@@ -31,12 +32,21 @@ def redis_server() -> str:
 class Node:
     """One process in a folder of its own."""
 
-    def __init__(self, program: str, folder: Path, config: list[str], *options: str) -> None:
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        config: list[str],
+        *options: str,
+        tls: Certificates | None = None,
+    ) -> None:
         self.port = free_port()
+        self._ssl = {} if tls is None else {"ssl": True, "ssl_ca_certs": str(tls.ca_path)}
         self._program, self._folder, self._options = program, folder, options
         folder.mkdir()
         self._file = folder / "server.conf"
-        lines = [f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", *config]
+        ports = [f"port {self.port}"] if tls is None else _over_tls(self.port, tls)
+        lines = [*ports, "bind 127.0.0.1", f"dir {folder}", *config]
         self._file.write_text("\n".join([*lines, ""]))
         self._password = SENTINEL_PASSWORD if options else PASSWORD
         self.process: subprocess.Popen[bytes] | None = None
@@ -56,6 +66,7 @@ class Node:
 
     def ask(self, *command: object, db: int = 0) -> Any:
         with Redis(
+            host="127.0.0.1",
             port=self.port,
             db=db,
             password=self._password,
@@ -63,6 +74,7 @@ class Node:
             decode_responses=True,
             socket_timeout=5,
             retry=Retry(NoBackoff(), 0),
+            **self._ssl,
         ) as client:
             return client.execute_command(*command)
 
@@ -94,12 +106,13 @@ class Node:
 class Constellation:
     """Three servers and three sentinels that need each other's majority."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, tls: Certificates | None = None) -> None:
+        self._tls = tls
         config = [
             *(f'requirepass "{PASSWORD}"', f'masterauth "{PASSWORD}"', 'save ""'),
             *("repl-diskless-sync-delay 0", "loglevel warning", "repl-ping-replica-period 1"),
         ]
-        self.servers = [Node(program, folder / f"server-{n}", config) for n in range(3)]
+        self.servers = [Node(program, folder / f"server-{n}", config, tls=tls) for n in range(3)]
         first = self.servers[0].port
         watch = [
             f"sentinel monitor {MASTER_SET} 127.0.0.1 {first} 2",
@@ -110,7 +123,7 @@ class Constellation:
             f'requirepass "{SENTINEL_PASSWORD}"',
         ]
         self.sentinels = [
-            Node(program, folder / f"sentinel-{n}", watch, "--sentinel") for n in range(3)
+            Node(program, folder / f"sentinel-{n}", watch, "--sentinel", tls=tls) for n in range(3)
         ]
 
     @property
@@ -129,8 +142,12 @@ class Constellation:
     def url(self) -> str:
         """The same in one text."""
         places = self.settings["REDIS_SENTINEL_HOSTS"]
-        query = urlencode({"master": MASTER_SET, "sentinel_password": SENTINEL_PASSWORD})
-        return f"redis+sentinel://:{quote(PASSWORD, safe='')}@{places}/{DATABASE}?{query}"
+        query = {"master": MASTER_SET, "sentinel_password": SENTINEL_PASSWORD}
+        if self._tls is not None:
+            query["ssl_ca_certs"] = str(self._tls.ca_path)
+        scheme = "redis+sentinel" if self._tls is None else "rediss+sentinel"
+        credential = quote(PASSWORD, safe="")
+        return f"{scheme}://:{credential}@{places}/{DATABASE}?{urlencode(query)}"
 
     def start(self) -> None:
         for server in self.servers:
@@ -160,6 +177,11 @@ class Constellation:
 
         return eventually(found)  # type: ignore[return-value]
 
+    def age(self) -> float:
+        """For how many seconds all sentinels have been naming the primary."""
+        facts = [_facts(each.ask("SENTINEL", "MASTER", MASTER_SET)) for each in self.sentinels]
+        return min(int(each["role-reported-time"]) / 1000 for each in facts)
+
     def fail_over(self) -> None:
         """Have the sentinels choose another primary while the old one lives."""
         eventually(lambda: self.sentinels[0].try_to_ask("SENTINEL", "FAILOVER", MASTER_SET))
@@ -188,10 +210,18 @@ def _facts(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _over_tls(port: int, tls: Certificates) -> list[str]:
+    pem = tls.ca_path.with_name("server.pem")
+    files = [f"tls-cert-file {pem}", f"tls-key-file {pem}", f"tls-ca-cert-file {tls.ca_path}"]
+    return ["port 0", f"tls-port {port}", *files, "tls-auth-clients no", "tls-replication yes"]
+
+
 @contextmanager
-def constellation(program: str, folder: Path) -> Iterator[Constellation]:
+def constellation(
+    program: str, folder: Path, tls: Certificates | None = None
+) -> Iterator[Constellation]:
     """One that runs."""
-    made = Constellation(program, folder)
+    made = Constellation(program, folder, tls)
     try:
         made.start()
         yield made

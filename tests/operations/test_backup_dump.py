@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import eventually, fm_auth, sql
+from tests.e2e.running import Service, eventually, fm_auth, sql
 from tests.operations.postgres_process import OWNER, SERVICE
 from tests.operations.restoring import House, commands, dump, new_house, refresh, refused, tokens
 from tests.programs import program
 
+ERASE = "user erase {} --yes"
+ROTATE = "key rotate --now"
 MOMENT = "2026-11-25T10:00:00Z"
 
 
@@ -96,8 +98,7 @@ def test_what_an_older_database_forgot_is_dead_after_the_steps(house: House) -> 
     program("jq", "jq")
     service = house.services(house.settings).start()
     name, _ = service.register()
-    shut_out, token = service.register()
-    shut_out_id = service.get("/api/v1/auth/me", token).json()["user_id"]
+    shut_out, erased = (id_of(service, service.register()[1]) for _ in range(2))
     before = tokens(service, name)
     revoked = tokens(service, name)
     dump(house)
@@ -107,16 +108,21 @@ def test_what_an_older_database_forgot_is_dead_after_the_steps(house: House) -> 
     status, after = refresh(service, before["refresh_token"])
     assert 200 == status
     unknown = tokens(service, name)
-    assert 0 == fm_auth("user", "disable", shut_out, settings=house.settings).returncode
     compromised = service.kid()
-    assert 0 == fm_auth("key", "rotate", "--now", settings=house.settings).returncode
+    for words in (("user", "disable", shut_out), ERASE.format(erased).split(), ROTATE.split()):
+        assert 0 == fm_auth(*words, settings=house.settings).returncode
     eventually(lambda: compromised != service.kid())
     rotated = tokens(service, name)
     highest = eventually(lambda: sequence_of(house, "key.rotated"))
+    unsealed = "SELECT count(*) FROM audit_records WHERE chain IS NULL"
+    eventually(lambda: sql(house.admin_url, unsealed) == [(0,)])
     service.close()
     house.valkey.ask("SAVE")
+    newest = heads(fm_auth("audit", "verify", settings=house.settings).stdout)
 
-    restored = commands(house, "Restore a dump").environ
+    went = commands(house, "Restore a dump")
+    restored = went.environ
+    assert 0 < heads(went.answers[-1]) < newest  # a valid end, and an older one
     house.restart_redis()  # or its tombstones would hide the danger for two minutes
     service = house.serve(restored)
     assert compromised == service.kid()
@@ -131,7 +137,10 @@ def test_what_an_older_database_forgot_is_dead_after_the_steps(house: House) -> 
     heading, moment = "After a restore to an earlier moment", {MOMENT: since}
     followed = commands(house, heading, settings=restored, instead=moment)
 
-    assert re.search(rf"\tuser.disabled\t{shut_out_id}\n", followed.answers[-1])
+    for kind, subject in (("user.disabled", shut_out), ("user.erased", erased)):
+        assert f"\t{kind}\t{subject}\n" in followed.answers[-1]  # what is to be done again
+    again = {name: restored[name] for name in house.settings}
+    assert 0 == fm_auth(*ERASE.format(erased).split(), settings=again).returncode
     service = house.serve(restored)
     for dead in (before, revoked, after, unknown, rotated):
         assert 401 == service.check(dead["access_token"])
@@ -139,6 +148,17 @@ def test_what_an_older_database_forgot_is_dead_after_the_steps(house: House) -> 
     assert compromised not in service.get("/.well-known/jwks.json").text
     assert 200 == service.check(service.log_in(name))
     eventually(lambda: sequence_of(house, "user.logged_in") > highest)
+
+
+def id_of(service: Service, token: str) -> str:
+    return str(service.get("/api/v1/auth/me", token).json()["user_id"])
+
+
+def heads(verified: str) -> int:
+    """Where the platform's chain ends, and that all is well with it."""
+    found = re.search(r"^platform .* head (\d+) \w+  ok$", verified, re.MULTILINE)
+    assert found, verified
+    return int(found[1])
 
 
 def sequence_of(house: House, kind: str) -> int:

@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 
-from adapters.redis import RedisEventStream, RedisRevocationStream, RedisSessionCache
+from adapters.redis import (
+    RedisEventStream,
+    RedisRevocations,
+    RedisRevocationStream,
+    RedisSessionCache,
+)
 from adapters.redis.modes import client
 from adapters.redis.revocation_stream import STREAM
 from adapters.redis.sentinel_diagnosis import sentinel_facts
@@ -16,6 +23,8 @@ from auth_core.sessions import ENDED, SessionState
 from auth_core.testing.contracts.event_publisher import new_cloud_event
 from auth_core.testing.contracts.making import now
 from auth_core.testing.contracts.revocation_stream import LIFETIME, new_revocation
+from auth_core.tokens.verify import Reset, Snapshot, SourceLost
+from tests.integration.mail.conftest import Certificates
 from tests.integration.redis.valkey_process import (
     Truth,
     is_refused,
@@ -24,7 +33,7 @@ from tests.integration.redis.valkey_process import (
     valkey_server,
     warm,
 )
-from tests.operations.constellation import DATABASE, Constellation, redis_server
+from tests.operations.constellation import DATABASE, Constellation, constellation, redis_server
 
 
 @asynccontextmanager
@@ -190,6 +199,12 @@ async def test_the_streams_follow_and_the_revocations_are_whole_on_the_new_prima
     assert await stream.confirm(now())
     await stream.add([entry])
     await events.publish([event])
+    service = RedisRevocations(url)
+    feed = service.follow(None)
+    messages = iter(feed)
+    snapshot = await asyncio.to_thread(next, messages)
+    assert isinstance(snapshot, Snapshot)
+    assert entry.session_id in {each.session_id for each in snapshot.revocations}
     old = watched.primary()
     await asyncio.to_thread(watched.fail_over)
 
@@ -209,5 +224,47 @@ async def test_the_streams_follow_and_the_revocations_are_whole_on_the_new_prima
     assert new.port == reader.connection_pool.connection_kwargs["port"]
     written = [fields[b"id"].decode() for _, fields in await reader.xrange("auth:events")]
     assert event.id == written[-1]
+
+    def is_told_to_begin_anew() -> None:
+        with suppress(SourceLost):
+            assert Reset() in messages  # at the latest when nobody vouches for the old one
+        feed.close()
+        again = service.follow(snapshot.cursor)
+        assert Reset() == next(iter(again))
+        again.close()
+
+    await asyncio.to_thread(is_told_to_begin_anew)
+    await until_true(lambda: stream.confirm(now()))
+    feed = service.follow(None)
+    snapshot = await asyncio.to_thread(next, iter(feed))
+    assert isinstance(snapshot, Snapshot)
+    assert entry.session_id in {each.session_id for each in snapshot.revocations}
+    feed.close()
     for each in (reader, stream, events):
         await (each.aclose() if each is reader else each.close())
+
+
+@pytest.mark.sec("SEC-72")
+async def test_servers_and_sentinels_speak_tls(folder: Path, certificates: Certificates) -> None:
+    with constellation(redis_server(), folder, certificates) as watched:
+        truth, state, url = Truth(), new_state(), Secret(watched.url)
+        async with workers(watched, truth) as (here, there):
+            await warm(here, state)
+            await log_out(there, truth, state)
+            assert await here.read(state.user.id, state.session.id) is ENDED
+        facts = await sentinel_facts(url)
+        assert facts is not None
+        assert (watched.primary().address, 2) == (facts.primary, facts.replicas)
+        events = RedisEventStream(url, max_length=100)
+        await events.publish([new_cloud_event()])
+        await events.close()
+        with pytest.raises(SourceLost, match="nobody vouches"):
+            next(iter(RedisRevocations(url).follow(None)))
+
+        theirs = watched.url.replace(
+            *map(quote_plus, (str(certificates.ca_path), str(certificates.other_ca_path)))
+        )
+        stranger = RedisSessionCache(Secret(theirs), truth)
+        await stranger.start()
+        await until(lambda: "no majority" in (stranger.trouble or ""))
+        await stranger.close()

@@ -24,7 +24,13 @@ pytest.register_assert_rewrite(
 
 from auth_core.testing.contracts.account_loading import AccountLoadingContract  # noqa: E402
 from auth_core.testing.contracts.audit_trail import AuditTrailContract  # noqa: E402
+from auth_core.testing.contracts.crash_laws import CrashLawsContract  # noqa: E402
 from auth_core.testing.contracts.credentials import CredentialRepositoryContract  # noqa: E402
+from auth_core.testing.contracts.domain_names import (  # noqa: E402
+    DomainNamesContract,
+    Publish,
+    Silence,
+)
 from auth_core.testing.contracts.event_log import EventLogContract  # noqa: E402
 from auth_core.testing.contracts.event_publisher import (  # noqa: E402
     EventPublisherContract,
@@ -39,8 +45,22 @@ from auth_core.testing.contracts.invitations import (  # noqa: E402
     DomainRepositoryContract,
     InvitationRepositoryContract,
 )
+from auth_core.testing.contracts.issuers import (  # noqa: E402
+    CutOff,
+    EndSession,
+    IntrospectorContract,
+    KeySourceContract,
+    RevocationSourceContract,
+)
 from auth_core.testing.contracts.keys import KeyRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.mail_outbox import MailOutboxContract  # noqa: E402
+from auth_core.testing.contracts.mailer import (  # noqa: E402
+    Arrived,
+    Delivered,
+    LetterRendererContract,
+    MailerContract,
+    Refuse,
+)
 from auth_core.testing.contracts.making import (  # noqa: E402
     Flush,
     RecordedEvents,
@@ -89,15 +109,27 @@ from auth_core.testing.contracts.user_search import LastAdministratorContract  #
 from auth_core.testing.contracts.users import UserRepositoryContract  # noqa: E402
 from auth_core.testing.contracts.webhook_deliveries import WebhookDeliveryContract  # noqa: E402
 from auth_core.testing.contracts.webhook_endpoints import WebhookEndpointContract  # noqa: E402
+from auth_core.testing.contracts.webhook_sender import (  # noqa: E402
+    AnswerWith,
+    Received,
+    WebhookSenderContract,
+)
 from auth_core.testing.contracts.webhook_turns import WebhookTurnContract  # noqa: E402
 
 __all__ = [
     "CONTRACT_METRICS",
     "AccountLoadingContract",
+    "AnswerWith",
+    "Arrived",
     "AuditTrailContract",
     "ClockContract",
+    "CrashLawsContract",
     "CredentialRepositoryContract",
+    "CutOff",
+    "Delivered",
+    "DomainNamesContract",
     "DomainRepositoryContract",
+    "EndSession",
     "EntropyContract",
     "EventLogContract",
     "EventPublisherContract",
@@ -105,11 +137,15 @@ __all__ = [
     "Flush",
     "GrantsReaderContract",
     "IdsContract",
+    "IntrospectorContract",
     "InvitationRepositoryContract",
     "KeyRepositoryContract",
+    "KeySourceContract",
     "LastAdministratorContract",
     "LastOwnerContract",
+    "LetterRendererContract",
     "MailOutboxContract",
+    "MailerContract",
     "MembershipRepositoryContract",
     "MetricsContract",
     "OneTimeCodeContract",
@@ -119,18 +155,23 @@ __all__ = [
     "PasswordHasherContract",
     "PasswordStateContract",
     "PersonalDataContract",
+    "Publish",
     "RateLimiterContract",
     "Read",
     "ReadBack",
+    "Received",
     "RecordedEvents",
     "RefreshCounterContract",
+    "Refuse",
     "RetentionContract",
+    "RevocationSourceContract",
     "RevocationStreamContract",
     "RoleRepositoryContract",
     "SealerContract",
     "SessionCacheContract",
     "SessionRacesContract",
     "SessionRepositoryContract",
+    "Silence",
     "TeamRepositoryContract",
     "TokenSignerContract",
     "UnitOfWorkContract",
@@ -139,5 +180,6 @@ __all__ = [
     "UserRepositoryContract",
     "WebhookDeliveryContract",
     "WebhookEndpointContract",
+    "WebhookSenderContract",
     "WebhookTurnContract",
 ]

@@ -1,5 +1,6 @@
 """The contract of `EventPublisher`: at least once, and in order."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -71,6 +72,21 @@ class EventPublisherContract:
 
         read = [event for event in await published() if event in events]
         assert events == _firsts(read)
+
+    async def test_what_a_relay_that_was_cut_off_had_begun_can_be_published_again(
+        self, publisher: EventPublisher, published: ReadBack
+    ) -> None:
+        """Whether it had arrived or not: repeats come after the first, and nothing is missing."""
+        user_id = UserId(fresh_id())
+        events = [new_cloud_event(user_id, number) for number in range(1, 6)]
+        publishing = asyncio.ensure_future(publisher.publish(events))
+        await asyncio.sleep(0)
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+
+        await publisher.publish(events)
+
+        assert events == _firsts([event for event in await published() if event in events])
 
     async def test_nothing_is_nothing(self, publisher: EventPublisher) -> None:
         await publisher.publish([])

@@ -1,11 +1,25 @@
 """The contracts of the small ports: `Clock`, `Ids` and `Entropy`."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import RFC_4122
 
 import pytest
 
 from auth_core.kernel import Clock, Entropy, Ids
+
+T = TypeVar("T")
+
+_THREADS, _EACH = 8, 2_000
+
+
+def _in_threads(make: Callable[[], T]) -> list[T]:
+    """What eight threads at once are given: keys are made in threads."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        rounds = [pool.submit(lambda: [make() for _ in range(_EACH)]) for _ in range(_THREADS)]
+        return [each for made in rounds for each in made.result()]
 
 
 class ClockContract:
@@ -27,6 +41,9 @@ class IdsContract:
 
     def test_no_id_comes_twice(self, ids: Ids) -> None:
         assert 50_000 == len({ids.uuid() for _ in range(50_000)})
+
+    def test_no_id_comes_twice_to_threads(self, ids: Ids) -> None:
+        assert _THREADS * _EACH == len(set(_in_threads(ids.uuid)))
 
     def test_an_id_carries_the_time(self, ids: Ids, clock: Clock) -> None:
         before, each, after = clock.now(), ids.uuid(), clock.now()
@@ -52,6 +69,9 @@ class EntropyContract:
 
     def test_no_bytes_come_twice(self, entropy: Entropy) -> None:
         assert 10_000 == len({entropy.token_bytes(16) for _ in range(10_000)})
+
+    def test_no_bytes_come_twice_to_threads(self, entropy: Entropy) -> None:
+        assert _THREADS * _EACH == len(set(_in_threads(lambda: entropy.token_bytes(16))))
 
     def test_the_bits_are_balanced(self, entropy: Entropy) -> None:
         """Ten standard deviations either way."""

@@ -92,24 +92,30 @@ TOKEN = "access.token.example"
 """What stands in the files instead of an access token."""
 
 
-class Milliseconds(AbstractMatcher[int]):
-    """A moment as an integer of milliseconds since 1970: 13 digits until the year 2286."""
+class Digits(AbstractMatcher[int]):
+    """An integer whose decimal digits a pattern describes, from the first to the last."""
 
-    _EXAMPLE = 1795560735000
+    def __init__(self, example: int, pattern: str) -> None:
+        self._example, self._pattern = example, f"^(?:{pattern})$"
 
     def to_integration_json(self) -> dict[str, Any]:
         """For Pact's library."""
         return {
             "pact:matcher:type": [
-                {"pact:matcher:type": "integer", "value": self._EXAMPLE},
-                {"pact:matcher:type": "regex", "regex": r"^\d{13}$"},
+                {"pact:matcher:type": "integer", "value": self._example},
+                {"pact:matcher:type": "regex", "regex": self._pattern},
             ],
-            "value": self._EXAMPLE,
+            "value": self._example,
         }
 
     def to_matching_rule(self) -> dict[str, Any]:
-        """For the file."""
+        """For rules inside of rules, which we have none of."""
         raise NotImplementedError
+
+
+def milliseconds() -> Digits:
+    """A moment as an integer of milliseconds since 1970: 13 digits until the year 2286."""
+    return Digits(1795560735000, r"\d{13}")
 
 
 def exactly(value: str) -> AbstractMatcher[str]:

@@ -48,6 +48,24 @@ def a_name_that_is_taken_is_no_account(pact: Pact) -> None:
 
 
 @EXTENSION.relies_on
+def an_address_that_is_taken_is_no_account(pact: Pact) -> None:
+    address = "jane.roe@example.com"
+    other = "another-name-of-nobody"
+    body = {"username": other, "email": given("email", address), "remember_me": True}
+    (
+        pact.upon_receiving("a registration of an address that is taken")
+        .given("a user")
+        .with_request("POST", f"{AUTH}/dev-register")
+        .with_body(body)
+        .will_respond_with(409)
+        .with_body({"code": "email_taken", "detail": text("The address is taken.")}, PROBLEM)
+    )
+    with asking(pact) as client:
+        sign_in = Extension(client).sign_in
+        assert "email_taken" == outcome_of(sign_in, "dev-register", username=other, email=address)
+
+
+@EXTENSION.relies_on
 def a_developer_signs_in(pact: Pact) -> None:
     (
         pact.upon_receiving("a sign-in without a password")
@@ -95,6 +113,23 @@ def outside_development_nobody_signs_in_without_a_password(pact: Pact) -> None:
 
 def _with_password(password: Any) -> dict[str, Any]:
     return {"username": given("username", NAME), "password": password, "remember_me": True}
+
+
+@EXTENSION.relies_on
+def a_person_registers_with_a_password(pact: Pact) -> None:
+    (
+        pact.upon_receiving("a registration")
+        .given("outside development")
+        .given("a name and a password that nobody has")
+        .with_request("POST", f"{AUTH}/register")
+        .with_body(_with_password(given("password", PASSWORD)))
+        .will_respond_with(201)
+        .with_header(*TOKENS_ARE_NOT_STORED)
+        .with_body(tokens())
+    )
+    with asking(pact) as client:
+        kept = Extension(client).sign_in("register", username=NAME, password=PASSWORD)
+        assert kept["session_id"]
 
 
 @EXTENSION.relies_on

@@ -9,6 +9,7 @@
 - It writes `BEARER` in capitals.
 """
 
+import json
 from typing import Any
 
 import httpx
@@ -19,15 +20,16 @@ from tests.contract.consumers.agreeing import (
     PROBLEM,
     TOKEN,
     Consumer,
-    Milliseconds,
+    Digits,
     asking,
     bearer,
     given,
+    milliseconds,
     seconds,
     text,
     word,
 )
-from tests.contract.consumers.token_answer import COMPACT_JWS, TOKENS_ARE_NOT_STORED
+from tests.contract.consumers.token_answer import COMPACT_JWS, MORE_THAN_300, TOKENS_ARE_NOT_STORED
 
 AGENT = Consumer("chat-agent")
 AUTH = "/api/v1/auth"
@@ -60,6 +62,12 @@ class Agent:
         kept = self._ask("POST", "refresh", json={"refresh_token": token})
         assert all(kept[name].startswith("eyJ") for name in ("access_token", "refresh_token"))
         return kept["access_token"], kept["refresh_token"]
+
+    @staticmethod
+    def lasts_until(body: str | bytes | None, _: dict[str, object]) -> int:
+        """When the refresh token whose claims these are is over, in seconds since 1970."""
+        assert body is not None
+        return int(json.loads(body)["claims"]["exp"])
 
     def name(self) -> str:
         """Whom it works for. Raises Refresh, GivenUp and Later."""
@@ -97,13 +105,23 @@ def it_renews_its_tokens(pact: Pact) -> None:
             {
                 "access_token": word(ACCESS, JWT),
                 "refresh_token": word(REFRESH, JWT),
-                "expires_in": match.int(900),
-                "expires_at": Milliseconds(),
+                "expires_in": Digits(900, MORE_THAN_300),
+                "expires_at": milliseconds(),
             }
         )
     )
     with asking(pact) as client:
         assert (ACCESS, REFRESH) == Agent(client).renew(REFRESH)
+
+
+@AGENT.relies_on
+def it_reads_when_its_session_is_over(pact: Pact) -> None:
+    described = pact.upon_receiving("the claims of a refresh token", "Async")
+    described.given("a refresh token")
+    described.with_body({"claims": {"exp": Digits(1796165535, r"\d{10}")}}, "application/json")
+    read = []
+    pact.verify(lambda body, metadata: read.append(Agent.lasts_until(body, metadata)), "Async")
+    assert [1796165535] == read
 
 
 @AGENT.relies_on

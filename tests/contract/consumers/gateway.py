@@ -2,6 +2,7 @@
 
 - It reads `keys[0]` of the JWKS and only that, takes RS256 only, and keeps it for 300 s. Without an
   answer it keeps the one that it has.
+- Of a token it compares `iss` and `aud` to the letter, and needs `sub` and a list of `roles`.
 - Five answers of 5xx open its breaker: what a client got wrong is a 4xx, always. A 503 says in
   `Retry-After` when to come again, and so does a 429.
 - It gives every request an `X-Correlation-Id` and finds it in our answer.
@@ -11,6 +12,7 @@ It breaks on compressed answers. A pact cannot say that a header is absent:
 tests/api/test_headers.py says it of every kind of answer.
 """
 
+import json
 from typing import Any
 
 import httpx
@@ -20,17 +22,21 @@ from pact import Pact, match
 from tests.contract.consumers.agreeing import (
     PROBLEM,
     Consumer,
+    Digits,
     asking,
     bearer,
     exactly,
     seconds,
     text,
+    uuid,
     word,
 )
 
 GATEWAY = Consumer("gateway")
 CORRELATION = "0198f3a1-7c5e-7d10-9b1f-5a1f0c2d3e4f"
 AUTH = "/api/v1/auth"
+ISSUER, AUDIENCE = "https://auth.faultmaven.ai", "faultmaven-api"
+KEYS_AT = "https://auth.example.com/.well-known/jwks.json"
 
 
 class Unavailable(Exception):
@@ -52,9 +58,27 @@ class Gateway:
         assert ("RSA", "sig", "RS256") == (key["kty"], key["use"], key["alg"])
         return {name: key[name] for name in ("kid", "n", "e")}
 
-    def issuer(self) -> str:
-        """Whom tokens must be of, to the letter."""
-        return str(self._client.get("/.well-known/openid-configuration").json()["issuer"])
+    def issuer(self) -> tuple[str, str]:
+        """Whom tokens must be of, to the letter, and where the keys are."""
+        found = self._client.get("/.well-known/openid-configuration").json()
+        return found["issuer"], found["jwks_uri"]
+
+    def pages(self) -> tuple[str, str]:
+        """Where our reference is, and what to ask whether we live."""
+        found = self._client.get("/").json()
+        return found["docs"], found["health"]
+
+    @staticmethod
+    def person(body: str | bytes | None, _: dict[str, object]) -> tuple[str, list[str]]:
+        """Who bears the token that has this header and these claims, and their roles."""
+        assert body is not None
+        token = json.loads(body)
+        header, claims = token["header"], token["claims"]
+        assert "RS256" == header["alg"]
+        assert header["kid"]
+        assert (ISSUER, AUDIENCE) == (claims["iss"], claims["aud"])
+        assert claims["exp"] > claims["iat"]
+        return claims["sub"], [role.lower() for role in claims["roles"]]
 
     def is_alive(self) -> bool:
         """Whether the service is one to send requests to."""
@@ -116,10 +140,41 @@ def the_issuer_is_told(pact: Pact) -> None:
         pact.upon_receiving("who issues")
         .with_request("GET", "/.well-known/openid-configuration")
         .will_respond_with(200)
-        .with_body({"issuer": "https://auth.faultmaven.ai"})
+        .with_body({"issuer": ISSUER, "jwks_uri": word(KEYS_AT, r"https?://.+/jwks\.json")})
     )
     with asking(pact) as client:
-        assert "https://auth.faultmaven.ai" == Gateway(client).issuer()
+        assert (ISSUER, KEYS_AT) == Gateway(client).issuer()
+
+
+@GATEWAY.relies_on
+def the_claims_are_those_that_it_checks(pact: Pact) -> None:
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": uuid(),
+        "iat": Digits(1795560735, r"\d{10}"),
+        "exp": Digits(1795561635, r"\d{10}"),
+        "roles": match.each_like("user", min=1),
+    }
+    header = {"alg": "RS256", "kid": word("y2b49YR7", "[A-Za-z0-9_-]+")}
+    described = pact.upon_receiving("the header and the claims of an access token", "Async")
+    described.given("an access token")
+    described.with_body({"header": header, "claims": claims}, "application/json")
+    read = []
+    pact.verify(lambda body, metadata: read.append(Gateway.person(body, metadata)), "Async")
+    assert [("01a20a9c-27fe-73d1-8481-47f172a4ac7a", ["user"])] == read
+
+
+@GATEWAY.relies_on
+def our_first_page_says_where_things_are(pact: Pact) -> None:
+    (
+        pact.upon_receiving("what we are")
+        .with_request("GET", "/")
+        .will_respond_with(200)
+        .with_body({"docs": "/docs", "health": "/health"})
+    )
+    with asking(pact) as client:
+        assert ("/docs", "/health") == Gateway(client).pages()
 
 
 @GATEWAY.relies_on

@@ -5,14 +5,19 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
 
 from auth_core.kernel import Secret
-from tests.e2e.running import Service, eventually, services_in, sql
+from tests.e2e.running import START_SECONDS, Service, eventually, services_in, sql
 from tests.service_role import as_service, migrate
 
+_REDIS_DB = 7
 EXTENSION_ORIGINS = ("chrome-extension://*", "moz-extension://*", "https://dashboard.example.com")
 
 
@@ -47,7 +52,7 @@ def deployments(database_url: str, redis_url: str) -> Iterator[Deployments]:
     development = {
         "ENVIRONMENT": "development",
         "DATABASE_URL": as_service(owner_url),
-        "REDIS_URL": redis_url,
+        "REDIS_URL": _other_redis(redis_url),
         "AUTH_MASTER_KEY": secrets.token_hex(32),
         "CORS_ORIGINS": json.dumps(EXTENSION_ORIGINS),
         # a token that was used before is stolen at once, and no test waits for that
@@ -59,8 +64,9 @@ def deployments(database_url: str, redis_url: str) -> Iterator[Deployments]:
     try:
         with services_in(folder) as services:
             started = [services(each).spawn() for each in (development, production, nowhere)]
-            for service in started:
-                eventually(service._answers, seconds=120)
+            signs = ("/health/ready", "/health/ready", "/health")
+            for service, sign in zip(started, signs, strict=True):
+                eventually(partial(_answers, service, sign), seconds=START_SECONDS)
             yield Deployments(*started, environ=development, owner_url=owner_url)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -70,3 +76,19 @@ def deployments(database_url: str, redis_url: str) -> Iterator[Deployments]:
 def _other_database(url: str, name: str) -> str:
     address, _, options = url.partition("?")
     return f"{address.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+
+
+def _other_redis(url: str) -> str:
+    """Another database of the same server: the events and limits of other tests are not there."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return f"{url.partition('?')[0]}?db={_REDIS_DB}"
+    return urlunsplit(parts._replace(path=f"/{_REDIS_DB}"))
+
+
+def _answers(service: Service, path: str) -> bool:
+    assert service.process is not None
+    assert service.process.poll() is None, service.output
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{service.url}{path}", timeout=60, trust_env=False).is_success
+    return False

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 
 from auth_core.keys import KeyUse
+from tests.api.asking import claims_of, header_of
 from tests.contract.provider.deployments import Deployments
 from tests.contract.provider.happenings import Happenings
 from tests.e2e.running import new_name, sql
@@ -24,18 +25,25 @@ _ENOUGH_WRONG_PASSWORDS = 20
 
 
 class States:
-    """Makes them. One for each verification: it knows which event was made last."""
+    """Makes them. One for each verification: it knows which was made last."""
 
     def __init__(self, deployments: Deployments) -> None:
         self._deployments = deployments
         self._service = deployments.development
         self._happenings = Happenings(self)
+        self._last: tuple[str, Values] = ("", {})
         self._makers: dict[str, Callable[..., Values]] = {
             "": dict,  # before and after each interaction
             "the database is away": dict,
             "outside development": dict,
             "a name that nobody has": lambda: {"username": new_name()},
+            "a name and a password that nobody has": lambda: {
+                "username": new_name(),
+                "password": secrets.token_urlsafe(24),
+            },
             "a user": self.user,
+            "an access token": self.user,
+            "a refresh token": self.user,
             "a user who is no administrator": lambda: self.user("user"),
             "a user with a password": self.user_with_password,
             "a user who is signed in twice": self._signed_in_twice,
@@ -52,11 +60,18 @@ class States:
         """The answer to the verifier: what requests of this state carry."""
         if asked.get("action") == "teardown":
             return {}
-        return self._makers[asked["state"]](**asked.get("params") or {})
+        made = self._makers[asked["state"]](**asked.get("params") or {})
+        if asked["state"]:
+            self._last = asked["state"], made
+        return made
 
-    def message(self, asked: dict[str, Any]) -> Values:
-        """The event that was made last, as it stands in the stream."""
-        return self._happenings.published(self._deployments.environ["REDIS_URL"])
+    def message(self, _: dict[str, Any]) -> Values:
+        """What the last state was about: the inside of a token, or an event from the stream."""
+        state, made = self._last
+        if state == "an event":
+            return self._happenings.published(self._deployments.environ["REDIS_URL"])
+        token = made["access_token" if state == "an access token" else "refresh_token"]
+        return {"header": header_of(token), "claims": claims_of(token)}
 
     @property
     def deployments(self) -> Deployments:
@@ -81,7 +96,8 @@ class States:
     def user(self, role: str | None = None, password: str | None = None) -> Values:
         """Somebody who is signed in, once; without a role with those that development gives."""
         name = new_name()
-        made = self.ask("POST", "dev-register", {"username": name, "password": password})
+        body = {"username": name, "email": f"{name}@example.com", "password": password}
+        made = self.ask("POST", "dev-register", body)
         if role is not None:
             self.sql(
                 "UPDATE users SET roles = $1 WHERE id = $2", [role], UUID(made["user"]["user_id"])

@@ -10,12 +10,13 @@ import pytest
 
 from adapters.postgres import Database, PostgresRefreshCounter, PostgresUnitOfWork, migrate
 from auth_core.audit import AuditService
-from auth_core.kernel import EventId, UserId
+from auth_core.kernel import EventId, Secret, UserId
 from auth_core.testing import ManualClock, SeededEntropy
 from auth_core.testing.audit import trail_service
 from auth_core.testing.contracts import (
     AccountLoadingContract,
     AuditTrailContract,
+    CrashLawsContract,
     CredentialRepositoryContract,
     DomainRepositoryContract,
     EventLogContract,
@@ -130,6 +131,17 @@ class TestRefreshCounter(_AcrossTenants, RefreshCounterContract):
     def refresh_counter(self, database: Database) -> PostgresRefreshCounter:
         """On the same database as the unit of work."""
         return PostgresRefreshCounter(database)
+
+
+class TestCrashLaws(_AcrossTenants, CrashLawsContract):
+    @pytest.fixture
+    async def another_worker(
+        self, service_url: Secret[str]
+    ) -> AsyncIterator[Callable[[], PostgresUnitOfWork]]:
+        """With connections of its own."""
+        database = Database(service_url, pool_size=1, max_overflow=0)
+        yield lambda: PostgresUnitOfWork(database, VAULT).for_platform()
+        await database.close()
 
 
 class TestOrganizations(_AcrossTenants, OrganizationRepositoryContract):

@@ -6,6 +6,7 @@ import threading
 import time
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 from uuid import UUID, uuid4
 
 import pytest
@@ -33,6 +34,7 @@ class FakeIssuer(ThreadingHTTPServer):
         self.key = ECKey.generate_key("P-256")
         self.revoked = []
         self.seen = []
+        self.active = {"token"}
         self.cut = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -54,7 +56,9 @@ class FakeIssuer(ThreadingHTTPServer):
             "scopes": [],
         }
         header = {"alg": "ES256", "kid": "k1", "typ": "at+jwt"}
-        return jws.serialize_compact(header, json.dumps(claims), self.key, algorithms=["ES256"])
+        token = jws.serialize_compact(header, json.dumps(claims), self.key, algorithms=["ES256"])
+        self.active.add(token)
+        return token
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -111,8 +115,9 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer({"active": self.headers.get("Authorization") == BASIC})
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        known = self.server.active.intersection(form.get("token", []))
+        self.answer({"active": bool(known) and self.headers.get("Authorization") == BASIC})
 
 
 @pytest.fixture

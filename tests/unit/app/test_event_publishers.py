@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from app.container import options
 from app.in_process import ConnectedCore
+from app.options import options
 from app.settings import load_settings
 from auth_core.kernel import Misconfigured
 

@@ -545,6 +545,20 @@ class TestAccessLine:
         assert b"method=GET route=/api/v1/auth/me status=200 duration_ms=1.235" in line
 
     @pytest.mark.parametrize("form", ["json", "console"])
+    def test_it_names_its_trace(self, lines, form):
+        """And our own span in it, if there is one."""
+        line = start(lines, form=form)
+        access(line)
+        access(line, trace_id="4bf9")
+        access(line, trace_id="4bf9", span_id="00f0")
+
+        for name, value, seen in (
+            (b"trace_id", b"4bf9", [False, True, True]),
+            (b"span_id", b"00f0", [False, False, True]),
+        ):
+            assert seen == [name in each and value in each for each in lines]
+
+    @pytest.mark.parametrize("form", ["json", "console"])
     def test_hostile_fields_make_neither_an_error_nor_a_second_line(self, lines, form):
         """Whatever reaches it: unpaired surrogates, newlines."""
         line = start(lines, form=form)

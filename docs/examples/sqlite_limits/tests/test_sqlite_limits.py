@@ -1,7 +1,6 @@
 """The contract of `RateLimiter`, as fm-auth-core ships it, on the adapter for SQLite."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ def peer_rate_limiter(tmp_path: Path, clock: ManualClock) -> Iterator[SqliteRate
 @pytest.fixture
 def pass_time(clock: ManualClock) -> PassTime:
     async def pass_time(seconds: float) -> None:
-        clock.advance(timedelta(seconds=seconds))
+        clock.advance(seconds=seconds)
 
     return pass_time
 

@@ -88,6 +88,7 @@ def test_names_are_unique_and_secrets_are_marked():
         "SMTP_PASSWORD",
         "AUTH_PASSWORD_PEPPER",
         "AUTH_NATS_URL",
+        "OTEL_EXPORTER_OTLP_HEADERS",
     } == {field.name for field in FIELDS if field.secret}
 
 

@@ -3,10 +3,21 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from auth_core.core import Core
-from auth_core.kernel import NOBODY, Email, Letter, LetterId, MailTemplate, Secret, Unavailable
+from auth_core.kernel import (
+    NOBODY,
+    Email,
+    Letter,
+    LetterId,
+    MailTemplate,
+    Secret,
+    Unavailable,
+    current_traceparent,
+    tracing,
+)
 from auth_core.mail import (
     Fate,
     LetterStatus,
@@ -387,3 +398,37 @@ async def test_a_letter_to_nobody_is_forgotten_unsent(core, mailer, relay):
 
     assert [Fate.SENT] * 2 == [outcome.fate for outcome in relayed.outcomes]
     assert ({}, [], "") == (core.store.mail, mailer.sent, relay.problem)
+
+
+async def test_a_letter_is_sent_in_the_trace_of_its_request_and_shows_nothing_of_it(core):
+    trace, sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", []
+
+    class Tracer(InMemoryMailer):
+        async def send(self, message):
+            sent.append((message.to.value, current_traceparent()))
+            await super().send(message)
+
+    with tracing(trace):
+        await enqueue(core, "traced@example.com", token="one")
+    await enqueue(core, "untraced@example.com", token="two")
+    async with core.unit_of_work() as uow:
+        queued = {each.to.value: each for each in await uow.mail.page()}
+    vault = LetterVault(core.ports.sealer)
+    assert trace == vault.open(queued["traced@example.com"]).traceparent
+    assert {"token": "one"} == vault.open(queued["traced@example.com"]).values
+
+    await relay_of(core, Tracer()).run()
+
+    assert {("traced@example.com", trace), ("untraced@example.com", None)} == set(sent)
+
+
+async def test_a_letter_that_is_sealed_anew_keeps_its_trace(core):
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with tracing(trace):
+        await enqueue(core)
+    async with core.unit_of_work() as uow:
+        [queued] = await uow.mail.page()
+    vault = LetterVault(core.ports.sealer)
+    again = vault.seal(vault.open(queued))
+
+    assert trace == vault.open(msgspec.structs.replace(queued, sealed_values=again)).traceparent

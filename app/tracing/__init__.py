@@ -1,0 +1,1 @@
+"""Traces of this process, where ENABLE_TRACING is on. Imports OpenTelemetry."""
