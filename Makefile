@@ -19,7 +19,7 @@ IMAGE ?= fm-auth-service:local
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PYTEST_ARGS ?=
 
-.PHONY: help run test test-containers fuzz check fmt evidence events openapi pact build image migrate bench bench-scale blocklist clean
+.PHONY: help run test test-containers fuzz check fmt evidence events openapi reference pact build image migrate bench bench-scale blocklist clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench-scale: $(READY) ## Measure requests among a million users, and among ten t
 
 events: $(READY) ## Write docs/events anew from the code
 	PYTHONPATH=. $(BIN)/python .ci/events.py
+
+reference: $(READY) ## Write the pages of docs/reference and .env.example anew from the code
+	PYTHONPATH=. $(BIN)/python .ci/reference.py
 
 openapi: $(READY) ## Write docs/reference/openapi.json anew from the code
 	PYTHONPATH=. $(BIN)/python .ci/openapi.py

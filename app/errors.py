@@ -161,16 +161,17 @@ def problem(
     return Response(body, status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def status_of(error: AuthCoreError) -> HTTPStatus:
-    """The status that the nearest class of an error has."""
-    return next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+def status_of(kind: type[AuthCoreError]) -> HTTPStatus:
+    """The status of the nearest class of an error; 500 for one that is not meant to get here."""
+    known = (_STATUS[cls] for cls in kind.__mro__ if cls in _STATUS)
+    return next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def handle_core_error(
     request: Request[Any, Any, Any], error: AuthCoreError
 ) -> Response[AuthProblem]:
     """Map an error of the core by its class; the leaf's code goes out as it is."""
-    status = status_of(error)
+    status = status_of(type(error))
     match error:
         case Misconfigured():  # the message is for the operator, not for the caller
             _log.error("misconfigured", error_code=error.code, detail=error.message)

@@ -298,6 +298,7 @@ def _webhooks(ports: Ports, options: Options) -> Webhooks:
         source=_source(options),
         policy=options.webhooks,
         dispatch=options.webhook_dispatch,
+        metrics=ports.metrics,
     )
 
 

@@ -6,6 +6,7 @@ from auth_core.kernel import REFUSALS
 from auth_core.mail.metrics import MAIL_METRICS
 from auth_core.sessions.metrics import SESSION_METRICS
 from auth_core.tokens.metrics import TOKEN_METRICS
+from auth_core.webhooks.metrics import WEBHOOK_METRICS
 
 CORE_METRICS = (
     *TOKEN_METRICS,
@@ -13,5 +14,6 @@ CORE_METRICS = (
     *SESSION_METRICS,
     *EVENT_METRICS,
     *MAIL_METRICS,
+    *WEBHOOK_METRICS,
     REFUSALS,
 )

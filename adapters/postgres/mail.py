@@ -30,7 +30,7 @@ from adapters.postgres.statement import Statement
 from adapters.postgres.tables import mail_outbox
 from adapters.postgres.transaction import Transaction
 from auth_core.kernel import Email, Letter, LetterId, MailTemplate
-from auth_core.mail import LetterVault, MailQueue, QueuedLetter, written_at
+from auth_core.mail import LetterVault, MailBacklog, MailQueue, QueuedLetter, written_at
 
 _letters = mail_outbox.c
 _MOMENT = DateTime(timezone=True)
@@ -119,6 +119,9 @@ _PAGE = Statement(
     .order_by(_letters.id)
     .limit(_LIMIT)
 )
+_BACKLOG = Statement(
+    select(func.count(_letters.id), func.min(_letters.created_at)).where(_letters.dead_at.is_(None))
+)
 _MAKE_DUE = Statement(
     update(mail_outbox)
     .where(
@@ -200,6 +203,10 @@ class PostgresMailQueue:
     async def page(self, *, after: LetterId | None = None, limit: int = 100) -> list[QueuedLetter]:
         rows = await self._transaction.rows(_PAGE, after=after or _FIRST, limit=limit, known=_KNOWN)
         return [_letter_from(row) for row in rows]
+
+    async def backlog(self) -> MailBacklog:
+        row = await self._transaction.row(_BACKLOG)
+        return MailBacklog(0, None) if row is None else MailBacklog(*row)
 
     async def make_due(self, now: datetime, letter_ids: Sequence[LetterId] | None = None) -> int:
         ids = None if letter_ids is None else list(letter_ids)

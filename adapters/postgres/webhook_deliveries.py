@@ -198,6 +198,7 @@ _AGAIN = Statement(
     .values(queued_at=_NOW, next_attempt_at=_NOW, delivered_at=null(), dead_at=null())
     .returning(_d.id)
 )
+_WAITING = Statement(select(func.count(_d.endpoint_id)).where(*_IS_OPEN))
 # By the primary key: an id begins with the time of its making (RFC 9562 §5.7).
 _over = (
     select(_d.id)
@@ -310,6 +311,10 @@ class PostgresDeliveries:
             return False
         await transaction.write(_HURRY, endpoints=[endpoint_id], now=now)
         return True
+
+    async def waiting(self) -> int:
+        row = await self._transaction.row(_WAITING)
+        return 0 if row is None else row[0]
 
     async def sweep(self, before: datetime, limit: int) -> int:
         before_id = UUID(int=int(before.timestamp() * 1000) << 80)

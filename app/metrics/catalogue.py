@@ -48,6 +48,25 @@ OUTBOX_LAG = Metric(
     labels=(Label("publisher"),),
     across=Across.MAX,
 )
+LETTERS_WAITING = Metric(
+    name="fm_auth_letters_waiting",
+    help="Letters that are not sent yet, and not given up. Of the deployment.",
+    kind=Kind.GAUGE,
+    across=Across.MAX,
+)
+LETTERS_LAG = Metric(
+    name="fm_auth_letters_lag_seconds",
+    help="Age of the oldest letter that is not sent yet, 0 if there is none. Of the deployment.",
+    kind=Kind.GAUGE,
+    across=Across.MAX,
+)
+DELIVERIES_WAITING = Metric(
+    name="fm_auth_webhook_deliveries_waiting",
+    help="Deliveries to webhooks that are neither made nor given up; those of disabled webhooks"
+    " count. Of the deployment.",
+    kind=Kind.GAUGE,
+    across=Across.MAX,
+)
 KEY_SINCE = Metric(
     name="fm_auth_signing_key_activated_timestamp_seconds",
     help="Since when the key signs that signs now; time() minus this is its age. Of the"
@@ -69,5 +88,6 @@ CATALOGUE: Final = (
     *CRYPTO_METRICS,
     *POSTGRES_METRICS,
     *REDIS_METRICS,
-    *(OUTBOX_DEPTH, OUTBOX_LAG, KEY_SINCE, KEY_PERIOD, TASK_RUNS, WORKERS),
+    *(OUTBOX_DEPTH, OUTBOX_LAG, LETTERS_WAITING, LETTERS_LAG, DELIVERIES_WAITING),
+    *(KEY_SINCE, KEY_PERIOD, TASK_RUNS, WORKERS),
 )

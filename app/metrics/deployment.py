@@ -1,10 +1,20 @@
 """What is of the whole deployment: one worker asks for it, and all can show it."""
 
 import asyncio
+from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from app.in_process import ConnectedCore
-from app.metrics.catalogue import KEY_PERIOD, KEY_SINCE, OUTBOX_DEPTH, OUTBOX_LAG
+from app.metrics.catalogue import (
+    DELIVERIES_WAITING,
+    KEY_PERIOD,
+    KEY_SINCE,
+    LETTERS_LAG,
+    LETTERS_WAITING,
+    OUTBOX_DEPTH,
+    OUTBOX_LAG,
+)
 from auth_core.kernel import AuthCoreError
 from auth_core.keys import KeyUse
 
@@ -21,6 +31,8 @@ async def keep_measuring(core: ConnectedCore) -> None:
 async def measure(core: ConnectedCore) -> None:
     """Set the gauges of the deployment; what cannot be asked now is not known."""
     await _measure_outbox(core)
+    await _measure_letters(core)
+    await _measure_deliveries(core)
     await _measure_keys(core)
 
 
@@ -33,11 +45,34 @@ async def _measure_outbox(core: ConnectedCore) -> None:
             metrics.set(OUTBOX_DEPTH, None, relay.publisher)
             metrics.set(OUTBOX_LAG, None, relay.publisher)
             continue
-        age = 0.0
-        if backlog.oldest is not None:
-            age = max(0.0, (core.ports.clock.now() - backlog.oldest).total_seconds())
         metrics.set(OUTBOX_DEPTH, backlog.depth, relay.publisher)
-        metrics.set(OUTBOX_LAG, age, relay.publisher)
+        metrics.set(OUTBOX_LAG, _age(core, backlog.oldest), relay.publisher)
+
+
+async def _measure_letters(core: ConnectedCore) -> None:
+    metrics = core.ports.metrics
+    try:
+        backlog = await core.mail.backlog()
+    except AuthCoreError:
+        metrics.set(LETTERS_WAITING, None)
+        metrics.set(LETTERS_LAG, None)
+        return
+    metrics.set(LETTERS_WAITING, backlog.depth)
+    metrics.set(LETTERS_LAG, _age(core, backlog.oldest))
+
+
+async def _measure_deliveries(core: ConnectedCore) -> None:
+    waiting = None
+    with suppress(AuthCoreError):
+        waiting = await core.webhooks.log.waiting()
+    core.ports.metrics.set(DELIVERIES_WAITING, waiting)
+
+
+def _age(core: ConnectedCore, moment: datetime | None) -> float:
+    """Seconds since then, 0 for what there is not."""
+    if moment is None:
+        return 0.0
+    return max(0.0, (core.ports.clock.now() - moment).total_seconds())
 
 
 async def _measure_keys(core: ConnectedCore) -> None:

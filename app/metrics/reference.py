@@ -1,7 +1,6 @@
-"""`docs/reference/metrics.md`, from the catalogue: ``python -m app.metrics.reference`` writes it."""
+"""`docs/reference/metrics.md`, from the catalogue."""
 # ruff: noqa: E501 - a paragraph of the page is a line
 
-import sys
 from collections.abc import Iterator
 
 from app.metrics.catalogue import CATALOGUE
@@ -9,7 +8,7 @@ from auth_core.kernel import Kind, Metric
 
 _HEAD = """# Metrics
 
-Every metric that `/metrics` shows where `ENABLE_METRICS` is true; the [guide](../guides/metrics.md) says how to get at it. Written by `python -m app.metrics.reference` from the declarations in the code (a test compares the two).
+Every metric that `/metrics` shows where `ENABLE_METRICS` is true; the [guide](../guides/metrics.md) says how to get at it. Written by `make reference` from the declarations in the code; a test compares the two.
 
 Counters and histograms are sums over all workers of a service, those included that have ended. Gauges are of the workers that run, joined as the last column says. What nobody knows at the moment is not shown. A label value that is not listed is `other`; of a metric there are 2,000 series at most. With several nodes each tells its own; what is of the whole deployment, every node tells: take the `max`.
 
@@ -38,7 +37,3 @@ def _buckets() -> Iterator[str]:
         names = [f"`{metric.name}`" for metric in CATALOGUE if metric.buckets == each]
         shown = ", ".join(f"{bound:g}" for bound in each)
         yield f"Upper bounds of the buckets of {', '.join(names)}, in seconds: {shown}.\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render_reference())

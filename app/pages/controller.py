@@ -280,7 +280,7 @@ def _done(said: Words, name: str) -> Html:
 def _problem(said: Words, error: AuthCoreError) -> Html:
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
     told = said["problem"].get(error.code, said["problem"]["unknown"])
-    return page("problem.html", said, status=status_of(error), headers=headers, problem=told)
+    return page("problem.html", said, status=status_of(type(error)), headers=headers, problem=told)
 
 
 def _again(

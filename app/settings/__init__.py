@@ -6,7 +6,12 @@ Imports only msgspec and the standard library, so that the command line stays fa
 from app.settings.field import Field
 from app.settings.fields import EXAMPLE_PASSWORD, FIELDS
 from app.settings.load import SettingsError, load_settings
-from app.settings.render import describe, render_env_example, render_markdown_table
+from app.settings.render import (
+    describe,
+    render_env_example,
+    render_markdown_table,
+    render_reference,
+)
 from app.settings.tracing import require_opentelemetry, traces_are_on
 from app.settings.tree import (
     CacheSettings,
@@ -66,6 +71,7 @@ __all__ = [
     "load_settings",
     "render_env_example",
     "render_markdown_table",
+    "render_reference",
     "require_opentelemetry",
     "traces_are_on",
 ]

@@ -17,6 +17,16 @@ _HEADER = """\
 # given as NAME_FILE, the path of a file that holds the value. A wrong value, and any AUTH_... name
 # that is not listed here, stops the start.
 """
+_REFERENCE_HEADER = """\
+# Settings
+
+Settings come from the environment, and nothing has to be set. A wrong value, or an unknown name \
+that starts with `AUTH_`, stops the start with a message that lists every problem; \
+`fm-auth config check` says the same without starting, and `fm-auth config show` where each value \
+comes from. An empty value counts as not set. `…_FILE` is the path of a file that holds the value. \
+Two names of one setting mean the same. Written by `make reference` from the code; a test compares \
+the two.
+"""
 _PEPPER = "AUTH_PASSWORD_PEPPER"
 _URLS = frozenset({"DATABASE_URL", "REDIS_URL", "AUTH_NATS_URL"})
 
@@ -40,6 +50,22 @@ def render_markdown_table() -> str:
         default = f"`{field.default}`" if _is_plain_default(field) else _cell(field.shown_default)
         lines.append(f"| {names} | {default if field.in_effect else '-'} | {_meaning(field)} |")
     return "\n".join(lines) + "\n"
+
+
+def render_reference() -> str:
+    """The page `docs/reference/settings.md`."""
+    lines = [_REFERENCE_HEADER]
+    for title, fields in GROUPS:
+        lines += [f"## {title}", "", "| name | default | allowed | meaning |", "|---|---|---|---|"]
+        for field in fields:
+            names = "<br>".join(f"`{name}`" for name in field.names)
+            names += "<br>`…_FILE`" if field.secret else ""
+            cells = (field.shown_default, field.kind.allowed, f"{field.description}.")
+            if not field.in_effect:
+                cells = ("-", "-", f"{field.description}. Accepted, no effect in this version.")
+            lines.append(f"| {names} | {' | '.join(map(_cell, cells))} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def describe(settings: Settings) -> list[tuple[str, str, Source]]:

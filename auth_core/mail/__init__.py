@@ -4,6 +4,7 @@ from auth_core.mail.links import LINK_PATHS
 from auth_core.mail.model import (
     Fate,
     LetterStatus,
+    MailBacklog,
     MailDelayed,
     MailFailure,
     MailRejected,
@@ -26,6 +27,7 @@ __all__ = [
     "LetterRenderer",
     "LetterStatus",
     "LetterVault",
+    "MailBacklog",
     "MailDelayed",
     "MailFailure",
     "MailOffice",

@@ -49,6 +49,13 @@ class QueuedLetter(msgspec.Struct, frozen=True, kw_only=True):
         return LetterStatus.WAITING
 
 
+class MailBacklog(msgspec.Struct, frozen=True):
+    """Letters that are not sent and not dead: how many, and when the oldest one was written."""
+
+    depth: int
+    oldest: datetime | None
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A letter as its reader gets it. ``link`` and ``code`` also stand in both texts."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from auth_core.kernel import Clock, Letter, LetterId
-from auth_core.mail.model import QueuedLetter
+from auth_core.mail.model import MailBacklog, QueuedLetter
 from auth_core.mail.ports import MailQueueUnitOfWork
 from auth_core.mail.vault import LetterVault
 
@@ -42,6 +42,11 @@ class MailOffice:
         """The stored letter, or None."""
         async with self._unit_of_work() as uow:
             return await uow.mail.get(letter_id)
+
+    async def backlog(self) -> MailBacklog:
+        """What waits. Counts: not for every second."""
+        async with self._unit_of_work() as uow:
+            return await uow.mail.backlog()
 
     def opened(self, letter: QueuedLetter) -> Letter:
         """A letter with its secrets: for the development mailbox.

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from auth_core.kernel import Letter, LetterId, MailOutbox, MailUnitOfWork
-from auth_core.mail.model import Message, QueuedLetter
+from auth_core.mail.model import MailBacklog, Message, QueuedLetter
 
 
 class MailQueue(MailOutbox, Protocol):
@@ -43,6 +43,10 @@ class MailQueue(MailOutbox, Protocol):
 
     async def page(self, *, after: LetterId | None = None, limit: int = 100) -> list[QueuedLetter]:
         """Letters in the order of their ids, those after ``after``."""
+        ...
+
+    async def backlog(self) -> MailBacklog:
+        """What is not sent and not dead."""
         ...
 
     async def make_due(self, now: datetime, letter_ids: Sequence[LetterId] | None = None) -> int:

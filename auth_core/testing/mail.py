@@ -11,6 +11,7 @@ from auth_core.kernel import Conflict, Email, Letter, LetterId, MailTemplate
 from auth_core.mail import (
     LINK_PATHS,
     LetterRenderer,
+    MailBacklog,
     Mailer,
     MailFailure,
     MailQueue,
@@ -96,6 +97,13 @@ class InMemoryMailOutbox:
         await self._transaction.statement("mail.page")
         letters = sorted(self._transaction.mail.values(), key=lambda letter: letter.id)
         return [letter for letter in letters if after is None or letter.id > after][:limit]
+
+    async def backlog(self) -> MailBacklog:
+        """Count those that live."""
+        await self._transaction.statement("mail.backlog")
+        letters = self._transaction.mail.values()
+        written = [letter.created_at for letter in letters if letter.dead_at is None]
+        return MailBacklog(len(written), min(written, default=None))
 
     async def make_due(self, now: datetime, letter_ids: Sequence[LetterId] | None = None) -> int:
         """Move those that wait."""

@@ -282,6 +282,11 @@ class InMemoryDeliveries(_Table):
         self._hurry(endpoint_id, now)
         return True
 
+    async def waiting(self) -> int:
+        """Count them."""
+        await self._transaction.statement("deliveries.waiting")
+        return sum(_open(each) for _, each in self._transaction.webhook_deliveries.values())
+
     async def sweep(self, before: datetime, limit: int) -> int:
         """Remove the oldest."""
         await self._transaction.statement("deliveries.sweep")

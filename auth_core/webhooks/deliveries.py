@@ -112,6 +112,11 @@ class DeliveryLog:
             await uow.commit()
         return queued
 
+    async def waiting(self) -> int:
+        """How many deliveries are not over. Counts: not for every second."""
+        async with self._unit_of_work().for_platform() as uow:
+            return await uow.deliveries.waiting()
+
     async def sweep(self) -> int:
         """Remove the deliveries whose time is over, by any number at once; returns how many."""
         before, swept = self._clock.now() - self._policy.retention, 0

@@ -7,8 +7,18 @@ from datetime import datetime, timedelta
 import msgspec
 
 from auth_core.audit import AuditAction, AuditRecord
-from auth_core.kernel import Clock, Entropy, EventId, Ids, WrongMasterKey, end_tasks
+from auth_core.kernel import (
+    NO_METRICS,
+    Clock,
+    Entropy,
+    EventId,
+    Ids,
+    Metrics,
+    WrongMasterKey,
+    end_tasks,
+)
 from auth_core.webhooks.events import WebhookDisabled
+from auth_core.webhooks.metrics import DELIVERIES
 from auth_core.webhooks.model import (
     Attempt,
     CircuitPolicy,
@@ -79,6 +89,8 @@ class WebhookDispatcher:
         ids: Ids,
         entropy: Entropy,
         policy: DispatchPolicy,
+        *,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._vault = vault
@@ -87,6 +99,7 @@ class WebhookDispatcher:
         self._ids = ids
         self._entropy = entropy
         self._policy = policy
+        self._metrics = metrics
         self._patience: set[asyncio.Timeout] = set()
         self._stopping = False
         self.told: Callable[[Dispatched], None] = lambda _: None
@@ -222,6 +235,7 @@ class WebhookDispatcher:
             if standing and disabled is not None:
                 await self._disable(uow, endpoint, disabled, now)
             await uow.commit()
+        self._count(verdicts)
         self.told(
             Dispatched(
                 endpoint=endpoint,
@@ -232,6 +246,12 @@ class WebhookDispatcher:
             )
         )
         return len(verdicts)
+
+    def _count(self, verdicts: tuple[Verdict, ...]) -> None:
+        for verdict in verdicts:
+            if verdict.attempt.error != _STOPPED:
+                result = "delivered" if verdict.delivered else "dead" if verdict.over else "failed"
+                self._metrics.count(DELIVERIES, result)
 
     def _to_disable(
         self, verdicts: tuple[Verdict, ...], health: Health, now: datetime

@@ -135,6 +135,10 @@ class DeliveryQueue(Protocol):
         """
         ...
 
+    async def waiting(self) -> int:
+        """How many are not over, of all endpoints, disabled ones included."""
+        ...
+
     async def sweep(self, before: datetime, limit: int) -> int:
         """Remove up to ``limit`` deliveries that were made before ``before`` and wait for nothing.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from auth_core.events import EventSource
-from auth_core.kernel import Clock, Entropy, Ids
+from auth_core.kernel import NO_METRICS, Clock, Entropy, Ids, Metrics
 from auth_core.keys import Sealer
 from auth_core.webhooks.deliveries import DeliveryLog
 from auth_core.webhooks.dispatch import DispatchPolicy, WebhookDispatcher
@@ -28,13 +28,14 @@ class Webhooks:
         source: EventSource,
         policy: WebhookPolicy,
         dispatch: DispatchPolicy,
+        metrics: Metrics = NO_METRICS,
     ) -> None:
         shared = (unit_of_work, SecretVault(sealer), sender, clock, ids, entropy)
         self.endpoints = WebhookService(*shared, policy)
         self.log = DeliveryLog(unit_of_work, clock, ids, source, policy)
         self.fan_out = WebhookFanOut(unit_of_work, clock, ids)
         """A publisher of the relay of events."""
-        self.dispatcher = WebhookDispatcher(*shared, dispatch)
+        self.dispatcher = WebhookDispatcher(*shared, dispatch, metrics=metrics)
 
     async def rewrap(self) -> int:
         """Seal every secret anew that is not sealed under the current master key; how many."""

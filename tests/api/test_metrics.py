@@ -164,6 +164,10 @@ async def test_facts_of_every_part_arrive(counted: Client) -> None:
         assert value("fm_auth_signing_key_activated_timestamp_seconds", use=use) > 1.7e9
     assert value("fm_auth_outbox_depth", publisher="redis") >= 0
     assert value("fm_auth_outbox_lag_seconds", publisher="redis") >= 0
+    assert value("fm_auth_letters_waiting") >= 0
+    assert value("fm_auth_letters_lag_seconds") >= 0
+    assert value("fm_auth_webhook_deliveries_waiting") >= 0
+    assert value("fm_auth_webhook_deliveries_total", result="dead") >= 0
 
 
 @pytest.mark.sec("SEC-67")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from auth_core.kernel import Email, Letter, LetterId, MailTemplate
-from auth_core.mail import LetterStatus, QueuedLetter, written_at
+from auth_core.mail import LetterStatus, MailBacklog, QueuedLetter, written_at
 from auth_core.testing.contracts.making import RACERS, UnitOfWorkFactory, fresh_id, now
 
 _LEASE = timedelta(minutes=1)
@@ -44,6 +44,15 @@ class MailOutboxContract:
         assert (written, written, 0) == (stored.created_at, stored.next_attempt_at, stored.attempts)
         assert (None, None, None) == (stored.claimed_at, stored.last_error, stored.dead_at)
         assert LetterStatus.WAITING is stored.status(now())
+
+    async def test_the_backlog_is_what_lives(self, unit_of_work: UnitOfWorkFactory) -> None:
+        old, dead = await _enqueued(unit_of_work, now() - _LEASE), await _enqueued(unit_of_work)
+        for letter in await _claim(unit_of_work):
+            if letter.id == dead.id:
+                await _bury(unit_of_work, letter, now(), "smtp_550")
+
+        async with unit_of_work() as uow:
+            assert MailBacklog(1, written_at(old.id)) == await uow.mail.backlog()
 
     async def test_a_letter_of_a_rolled_back_change_never_leaves(
         self, unit_of_work: UnitOfWorkFactory

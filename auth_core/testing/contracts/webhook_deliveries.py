@@ -140,6 +140,21 @@ class WebhookDeliveryContract:
         assert stored is not None
         assert (health, None, None) == (stored.health, stored.due_at, stored.leased_until)
 
+    async def test_what_is_not_over_waits(self, unit_of_work: WebhooksFactory) -> None:
+        async def waiting() -> int:
+            async with unit_of_work() as uow:
+                return await uow.deliveries.waiting()
+
+        endpoint, before, at = await stored_endpoint(unit_of_work), await waiting(), now()
+        await queue(unit_of_work, endpoint, *map(new_message, "abcd"), at=at)
+        assert before + 4 == await waiting()
+        leased, taken = await take(unit_of_work, endpoint, at, limit=3)
+        later = at + timedelta(minutes=1)
+        verdicts = [taken_well(taken[0], at), failed(taken[1], at, None)]
+        await settle(unit_of_work, leased, [*verdicts, failed(taken[2], at, later)], at)
+
+        assert before + 2 == await waiting()
+
     async def test_a_paused_endpoint_is_due_when_the_pause_is_over(
         self, unit_of_work: WebhooksFactory
     ) -> None:

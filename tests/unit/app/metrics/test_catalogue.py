@@ -8,7 +8,6 @@ import adapters
 import app
 import auth_core
 from app.metrics.catalogue import CATALOGUE
-from app.metrics.reference import render_reference
 from auth_core.kernel import Metric
 
 ROOT = Path(__file__).parents[4]
@@ -41,8 +40,3 @@ def test_every_metric_is_named_as_prometheus_wants_it() -> None:
         assert (metric.kind.value == "counter") == metric.name.endswith("_total"), metric.name
         assert (metric.kind.value == "histogram") == bool(metric.buckets), metric.name
         assert metric.help.endswith("."), metric.name
-
-
-def test_the_reference_is_current() -> None:
-    """Write it anew with `python -m app.metrics.reference > docs/reference/metrics.md`."""
-    assert render_reference() == (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")

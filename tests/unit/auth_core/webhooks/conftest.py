@@ -9,6 +9,7 @@ from auth_core.events import EventSource
 from auth_core.kernel import EventId, OrganizationId, Secret
 from auth_core.testing import (
     DeterministicIds,
+    InMemoryMetrics,
     InMemoryReceivers,
     InMemoryStore,
     InMemoryUnitOfWork,
@@ -53,6 +54,7 @@ class World:
         self.log = DeliveryLog(self.unit_of_work, self.clock, self.ids, self.source, self.policy)
         self.fan_out = WebhookFanOut(self.unit_of_work, self.clock, self.ids)
         self.told: list[Dispatched] = []
+        self.metrics = InMemoryMetrics()
         self.dispatcher = self.new_dispatcher()
 
     def unit_of_work(self) -> InMemoryUnitOfWork:
@@ -63,6 +65,7 @@ class World:
         dispatcher = WebhookDispatcher(
             *(self.unit_of_work, self.vault, self.receivers),
             *(self.clock, self.ids, self.entropy, policy or DispatchPolicy(look_seconds=0.001)),
+            metrics=self.metrics,
         )
         dispatcher.told = self.told.append
         return dispatcher

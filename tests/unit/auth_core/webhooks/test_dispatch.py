@@ -20,6 +20,7 @@ from auth_core.webhooks import (
     WebhookFailure,
     verify,
 )
+from auth_core.webhooks.metrics import DELIVERIES
 
 SECOND, MINUTE, HOUR, DAY = (
     timedelta(seconds=1),
@@ -67,6 +68,27 @@ async def test_what_is_due_is_sent_once_signed_and_logged(world):
     assert (DeliveryStatus.DELIVERED, 1) == (delivery.status, delivery.attempts)
     [attempt] = delivery.log
     assert (200, None, world.clock.now()) == (attempt.status, attempt.error, attempt.at)
+
+
+async def test_attempts_are_counted_by_what_became_of_them(world):
+    def counted():
+        results = ("delivered", "failed", "dead")
+        return [world.metrics.value(DELIVERIES, result) for result in results]
+
+    await world.endpoint()
+    await world.spread(world.message("a"))
+    await world.dispatcher.run()
+    assert [1, 0, 0] == counted()
+    world.receivers.answering = answer(503)
+    await world.spread(world.message("b"))
+    await world.dispatcher.run()
+    assert [1, 1, 0] == counted()
+    world.receivers.answering = answer(410)
+    await world.spread(world.message("c"))
+    await world.dispatcher.run()
+
+    assert [1, 1, 1] == counted()
+    assert 1 == await world.log.waiting()
 
 
 async def test_with_nothing_to_do_it_asks_once(world):
