@@ -23,6 +23,7 @@ from auth_core.kernel import Secret
 
 TRUST: Final = 2.5
 """Seconds. More than two heartbeats, and with what follows less than a feed may be silent for."""
+_PAUSE: Final = 0.2
 _MARGIN: Final = 0.1  # clocks of two machines do not run at quite the same speed
 
 
@@ -58,12 +59,9 @@ class SentinelDialler:
                 yield link
 
     async def confirm(self, link: Link) -> None:
-        """See `Dialler.confirm`. A link that is not confirmed in time fails by itself."""
-        try:
-            found = await self._sentinels.agree()
-        except Unsuitable as error:
-            if asyncio.get_running_loop().time() > link.trusted_until:
-                link.fail(str(error))
+        """See `Dialler.confirm`. Asks again while the link may still be trusted."""
+        found = await self._heard_in_time(link)
+        if found is None:
             return
         if found.primary == self._primary:
             link.trusted_until = found.asked_at + TRUST
@@ -73,6 +71,18 @@ class SentinelDialler:
     async def close(self) -> None:
         """See `Dialler.close`."""
         await self._sentinels.close()
+
+    async def _heard_in_time(self, link: Link) -> Agreement | None:
+        while not link.lost.done():
+            try:
+                return await self._sentinels.agree()
+            except Unsuitable as error:
+                left = link.trusted_until - asyncio.get_running_loop().time()
+                if left <= 0:
+                    link.fail(str(error))
+                else:
+                    await asyncio.sleep(min(left, _PAUSE))
+        return None
 
     async def _settled(self) -> Agreement:
         while True:

@@ -18,7 +18,12 @@ def sentinel_findings(facts: SentinelFacts) -> Iterator[Finding]:
         text = f"{agree} of {facts.listed} name {facts.primary}, with {facts.replicas} replicas"
         yield Finding(Level.OK, _ABOUT, text)
     for address, says in facts.strays.items():
-        yield Finding(Level.WARNING, _ABOUT, f"{address}: {says}", "all of them should agree")
+        yield Finding(
+            Level.WARNING,
+            _ABOUT,
+            f"{address}: {says}",
+            "more than half must agree for Redis to be used, and for a failover",
+        )
     if facts.known > facts.listed:
         text = f"they know {facts.known} sentinels, and {facts.listed} are listed"
         advice = (

@@ -61,4 +61,6 @@ ENDINGS: Final[Mapping[str, Ending]] = MappingProxyType(
         "refresh_token_stolen": Ending("SEC-30", _refresh_token_stolen),
     }
 )
-"""They need the core that made the tokens, and end sessions there."""
+"""They need the core that made the tokens, and end sessions there. The theft takes some seconds of
+its clock.
+"""

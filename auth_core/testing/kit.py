@@ -4,6 +4,7 @@ Needs the extra ``fm-auth-core[testing]``. Nothing here is async for the caller,
 same in plain tests and under pytest-asyncio, anyio and trio.
 """
 
+import secrets
 from collections.abc import Collection, Coroutine, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -56,7 +57,8 @@ class Kit:
         start: datetime,
         options: Options = KIT_OPTIONS,
     ) -> None:
-        clock, entropy = ManualClock(start), SeededEntropy("fm_auth")
+        # of each its own ids: what the service under test keeps from test to test tells them apart
+        clock, entropy = ManualClock(start), SeededEntropy(secrets.token_bytes(16))
         self.clock = clock
         self.options = options
         self.core = InMemoryCore(

@@ -56,7 +56,9 @@ class People:
             return await self._proven(user) if email_verified else user
         if roles is None or parse_roles(roles) == user.roles:
             return user
-        return await self._core.administration.edit(None, user.id, roles=parse_roles(roles))
+        await self.operator()  # so that nobody is the last administrator
+        await self._core.administration.edit(None, user.id, roles=parse_roles(roles))
+        return await self._core.users.get(user.id)  # whose sessions may all have ended with it
 
     async def operator(self) -> User:
         """Somebody who may do everything."""
@@ -112,7 +114,7 @@ class People:
 
     async def disable(self, user: User) -> None:
         """Shut the user out."""
-        await self.operator()  # so that they are not the last administrator
+        await self.operator()  # so that nobody is the last administrator
         await self._core.administration.disable(None, user.id)
 
     async def delete(self, user: User) -> None:

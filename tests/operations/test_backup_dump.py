@@ -95,7 +95,6 @@ def facts(url: str, role: str) -> list[Any]:
 @pytest.mark.sec("SEC-29", "SEC-33", "SEC-45", "SEC-46")
 def test_what_an_older_database_forgot_is_dead_after_the_steps(house: House) -> None:
     program("redis-cli", "redis-tools")
-    program("jq", "jq")
     service = house.services(house.settings).start()
     name, _ = service.register()
     shut_out, erased = (id_of(service, service.register()[1]) for _ in range(2))

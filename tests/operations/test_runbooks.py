@@ -27,7 +27,6 @@ def house(site: House) -> House:
 
 @pytest.mark.sec("SEC-29", "SEC-45")
 def test_a_compromised_key_is_dead_and_honest_people_go_on(house: House) -> None:
-    program("jq", "jq")
     service = house.services(house.settings).start()
     name, _ = service.register()
     before, other = tokens(service, name), tokens(service, name)
@@ -47,6 +46,23 @@ def test_a_compromised_key_is_dead_and_honest_people_go_on(house: House) -> None
     again = tokens(service, name)
     commands(house, "A dump of the database", page=COMPROMISE)
     assert 401 == service.check(again["access_token"])
+    service.close()
+
+
+@pytest.mark.sec("SEC-45")
+def test_a_shared_secret_that_was_replaced_is_revoked(house: House) -> None:
+    secret = {"JWT_ALGORITHM": "HS256", "JWT_SECRET_KEY": "first" * 9}
+    service = house.services(house.settings | secret).start()
+    name, token = service.register()
+    service.close()
+    secret["JWT_SECRET_KEY"] = "second" * 9
+    service = house.services(house.settings | secret).start()
+    assert 200 == service.check(token)  # the danger
+
+    commands(house, "With HS256", page=COMPROMISE, settings=secret)
+
+    eventually(lambda: 401 == service.check(token))
+    assert 200 == service.check(service.log_in(name))
     service.close()
 
 

@@ -23,7 +23,7 @@ EndSession = Callable[[], Revocation]
 CutOff = Callable[[], None]
 """Lets nobody reach the issuer any more."""
 
-_PATIENCE = 10_000
+_PATIENCE = 1_000
 """Messages that say nothing new before a follower has heard what was committed before it came."""
 
 

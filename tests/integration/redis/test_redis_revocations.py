@@ -7,6 +7,7 @@ import pytest
 
 from adapters.redis import RedisRevocations
 from auth_core.kernel import Secret
+from auth_core.testing.contracts import CutOff, EndSession, RevocationSourceContract
 from auth_core.tokens.verify import Alive, Reset, Revocation, Revoked, Snapshot, SourceLost
 from tests.integration.redis.valkey_process import ValkeyProcess
 
@@ -70,3 +71,18 @@ def test_a_redis_that_is_gone_is_lost(valkey: ValkeyProcess):
 
     with pytest.raises(SourceLost):
         next(iter(follow(valkey)))
+
+
+class TestContract(RevocationSourceContract):
+    @pytest.fixture
+    def revocation_source(self, valkey: ValkeyProcess) -> RedisRevocations:
+        vouch(valkey)
+        return RedisRevocations(Secret(valkey.url))
+
+    @pytest.fixture
+    def end_session(self, valkey: ValkeyProcess) -> EndSession:
+        return lambda: revoke(valkey)
+
+    @pytest.fixture
+    def cut_off(self, valkey: ValkeyProcess) -> CutOff:
+        return valkey.kill

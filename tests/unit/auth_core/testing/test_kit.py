@@ -145,7 +145,10 @@ def test_the_same_name_is_the_same_account_with_another_session(fm_auth):
 def test_roles_are_those_of_the_platform(fm_auth):
     assert ("admin",) == fm_auth.as_user("ann", roles=["admin"]).claims.roles
     assert ("user", "admin") == fm_auth.as_user("ann", roles=["admin", "user"]).claims.roles
-    assert ("user", "admin") == fm_auth.as_user("ann").claims.roles
+    both = fm_auth.as_user("ann")
+    assert ("user", "admin") == both.claims.roles
+    assert ("user",) == fm_auth.as_user("ann", roles=["user"]).claims.roles
+    expect_refused(fm_auth, both.access_token)  # which claims a role that she has lost
     with pytest.raises(InvalidInput):
         fm_auth.as_user("ann", roles=["king"])
 
@@ -396,6 +399,13 @@ def test_every_bad_token_is_refused_under_es256(loop, es256, name):
     bad = kit.bad_tokens[name]
 
     assert bad.code == expect_refused(kit, bad.token)
+
+
+def test_two_kits_of_one_second_know_different_people(loop, es256):
+    one, other = (Kit(loop, es256, start=START).as_user("jane") for _ in range(2))
+
+    assert one.user.id != other.user.id
+    assert one.session_id != other.session_id
 
 
 @pytest.fixture(scope="session")
