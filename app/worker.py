@@ -88,7 +88,8 @@ def tasks_of(core: Core) -> Sequence[Task]:
         _webhook_task(core.webhooks.dispatcher),
     ]
     if core.mail_relay is not None:
-        tasks.append(Task("mail", MAIL_SECONDS, Postman(core.mail_relay)))
+        relay = core.mail_relay
+        tasks.append(Task("mail", MAIL_SECONDS, Postman(relay), relay.stop))
     return tasks
 
 
@@ -226,8 +227,8 @@ class Worker:
             for task in self._todo
         }
 
-    async def close(self) -> None:
-        """Stop. Tasks that can stop get some seconds to finish.
+    async def close(self, seconds: float = _FINISH_SECONDS) -> None:
+        """Stop. Tasks that can stop get so many seconds to finish, fewer when this is cancelled.
 
         What any other has not committed is undone, and done again by the next run.
         """
@@ -237,9 +238,11 @@ class Worker:
         for task in running.values():
             if task.stop is not None:
                 task.stop()
-        if finishing:
-            await asyncio.wait(finishing, timeout=_FINISH_SECONDS)
-        await end_tasks(running)
+        try:
+            if finishing:
+                await asyncio.wait(finishing, timeout=seconds)
+        finally:
+            await end_tasks(running)
 
     async def run_once(self) -> bool:
         """Run every task now; False when one failed."""

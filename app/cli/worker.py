@@ -4,12 +4,20 @@ import asyncio
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.failures import explained
 from app.cli.servers import settled_environment
 from app.settings import Settings
+from auth_core.kernel import end_tasks
+
+if TYPE_CHECKING:
+    from app.worker import Worker
+
+_CLOSING_SECONDS = 2
+"""Of SHUTDOWN_TIMEOUT: to close connections."""
 
 
 @click.command()
@@ -31,9 +39,13 @@ async def _work(settings: Settings, *, once: bool) -> bool:
     from app.container import Container  # noqa: PLC0415 - slow to import
     from app.worker import Worker, tasks_of  # noqa: PLC0415
 
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        (hurry if stop.is_set() else stop).set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, told)
     container = Container(settings)
     try:
         await container.database.check()
@@ -46,7 +58,14 @@ async def _work(settings: Settings, *, once: bool) -> bool:
         await work.start()
         click.echo("fm-auth worker is running. Stop with Ctrl-C.", err=True)
         await stop.wait()
-        await work.close()
+        await _finish(work, settings.service.shutdown_timeout - _CLOSING_SECONDS, hurry)
     finally:
         await container.close()
     return True
+
+
+async def _finish(work: "Worker", seconds: float, hurry: asyncio.Event) -> None:
+    """Let the worker finish what it is at, at most until somebody hurries."""
+    finishing, hurried = asyncio.create_task(work.close(seconds)), asyncio.create_task(hurry.wait())
+    await asyncio.wait({finishing, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    await end_tasks([finishing, hurried])

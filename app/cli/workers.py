@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
@@ -29,6 +30,7 @@ LONGEST_PAUSE: Final = 30.0
 """Between attempts to replace workers that end; the first is made at once."""
 STEADY_SECONDS: Final = 30.0
 """After so long without such an end the next one is a first one again."""
+_PACKAGE: Final = "fm-auth-service"
 _HURRIED_SECONDS: Final = 4.0
 _LOOK_SECONDS: Final = 0.1
 
@@ -52,6 +54,7 @@ class Workers(Granian):  # type: ignore[misc, valid-type]  # made at runtime
         self._listeners = [socket.socket(fileno=spec.build().get_fd()) for spec in specs]
         self._shd: Any = None
         self._sso = None
+        self._version = version(_PACKAGE)
         self._ready: set[int] = set()
         self._has_started = False
         self._revivals, self._next_revival = 0, 0.0
@@ -61,7 +64,7 @@ class Workers(Granian):  # type: ignore[misc, valid-type]  # made at runtime
         listener = self._listeners[idx]
         self._shd = SocketHolder(listener.fileno(), False, self.backlog)  # type: ignore[call-arg]
         others = [each.fileno() for each in self._listeners if each is not listener]
-        load = partial(_load, listener.fileno(), others, callback_loader)
+        load = partial(_load, listener.fileno(), others, self._version, callback_loader)
         return super()._spawn_worker(idx, target, load)
 
     def _drop_shared_socket(self) -> None:
@@ -228,7 +231,7 @@ def _tell(worker: Any, number: signal.Signals) -> None:
         os.kill(worker.inner.pid, number)
 
 
-def _load(listener: int, others: list[int], load: Callable[[], Any]) -> Any:
+def _load(listener: int, others: list[int], expected: str, load: Callable[[], Any]) -> Any:
     """In a new worker: forget what only its supervisor needs, then make the application."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))  # until it serves there is nothing to finish
@@ -236,4 +239,9 @@ def _load(listener: int, others: list[int], load: Callable[[], Any]) -> Any:
     for descriptor in others:
         os.close(descriptor)
     listens_on(listener)
+    if (
+        found := version(_PACKAGE)
+    ) != expected:  # half of the code would be the one, half the other
+        start_report.tell(f"version {found} is installed, and {expected} is running: restart it")
+        os._exit(EXIT_MISCONFIGURED)
     return load()

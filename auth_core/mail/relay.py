@@ -73,8 +73,13 @@ class MailRelay:
         self._metrics = metrics
         self._paused_until: datetime | None = None
         self._failures = 0
+        self._stopping = False
         self.problem = ""
         """Why nothing can be sent, for an operator: a code; "" while all is well."""
+
+    def stop(self) -> None:
+        """Begin no further letter: a `run` that is under way returns after those it is at."""
+        self._stopping = True
 
     async def run(self) -> Relayed:
         """Send all that is due now; each slot goes on to the next letter when it has sent one.
@@ -101,7 +106,7 @@ class MailRelay:
         """One slot: a letter, and then what is due next."""
         while True:
             outcomes.append(await self._deliver(letter))
-            if self._failures:
+            if self._failures or self._stopping:
                 return
             following = await self._claim(1)
             if not following:

@@ -80,7 +80,7 @@ async def test_everything_in_it_is_marked_and_nothing_outside(
         ("session.revoked", admin.id),
     ] == marked
     record = await database.fetchrow(
-        "SELECT detail, actor_id FROM audit_records WHERE session_id = $1",
+        "SELECT detail, actor_id FROM audit_records WHERE session_id = $1 ORDER BY id",
         UUID(acting.session_id),
     )
     assert ("ticket 4711", UUID(admin.id)) == tuple(record)

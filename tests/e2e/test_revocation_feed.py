@@ -235,7 +235,7 @@ def test_a_client_that_stops_reading_is_cut_off(
         request = f"GET {FEED}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}"
         blocked.sendall(f"{request}\r\n\r\n".encode())
 
-        eventually(lambda: "feed_client_cut" in service.output)
+        eventually(lambda: "feed_client_cut" in service.output, seconds=240)
         blocked.settimeout(ANSWER_SECONDS)
         received = 0
         with suppress(ConnectionError):

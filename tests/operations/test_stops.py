@@ -4,8 +4,9 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from contextlib import suppress
-from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
 import httpx
 import pytest
@@ -23,6 +24,14 @@ from tests.operations.pressing import Errand, pressing
 NEVER_MIND = {"AUTH_SHUTDOWN_DELAY": "240", "SHUTDOWN_TIMEOUT": "300"}
 """Longer than any test: what ends earlier has not waited for it."""
 
+UPGRADING = """
+import app.cli.workers as workers, os
+installed = workers.version
+workers.version = lambda package: "99" if os.path.exists({file!r}) else installed(package)
+from app.cli import main
+main()
+"""
+"""`fm-auth` whose package is another version as long as there is a file."""
 LIKE_PRODUCTION = {"AUTH_SHUTDOWN_DELAY": "5", "SHUTDOWN_TIMEOUT": "25"}
 
 
@@ -98,6 +107,19 @@ def test_a_request_that_takes_too_long_is_cut_and_the_log_says_so(
     assert "Traceback" not in service.output
 
 
+def test_a_worker_that_hangs_is_killed_when_the_time_is_over(
+    services: Services, settings: dict[str, str]
+) -> None:
+    service = services({**settings, "SHUTDOWN_TIMEOUT": "5"}).start()
+    (worker,) = service.workers.pids()
+    os.kill(worker, SIGSTOP)
+
+    assert 0 == service.end()
+
+    assert 1 == service.output.count('"worker_killed"')
+    assert {} == processes_of(services.folder)
+
+
 def test_workers_are_replaced_one_after_another_as_long_as_new_ones_become_ready(
     services: Services, unlimited: dict[str, str]
 ) -> None:
@@ -105,12 +127,18 @@ def test_workers_are_replaced_one_after_another_as_long_as_new_ones_become_ready
     file = services.folder / "master-key"
     right = unlimited.pop("AUTH_MASTER_KEY")
     file.write_text(right)
-    service = services({**unlimited, "AUTH_MASTER_KEY_FILE": str(file)}).start()
+    upgraded = services.folder / "upgraded"
+    command = (sys.executable, "-c", UPGRADING.format(file=str(upgraded)), "serve")
+    service = services({**unlimited, "AUTH_MASTER_KEY_FILE": str(file)}, command=command).start()
     before = service.workers.pids()
     with pressing(service.port, errands(service)) as press:
+        upgraded.touch()
+        os.kill(service.pid, SIGHUP)
+        eventually(lambda: "version 99 is installed" in service.output, seconds=120)
+        upgraded.unlink()
         file.write_text(secrets.token_hex(32))
         os.kill(service.pid, SIGHUP)
-        eventually(lambda: "worker_not_replaced" in service.output, seconds=120)
+        eventually(lambda: service.output.count("worker_not_replaced") == 2, seconds=120)
         eventually(lambda: service.workers.pids() == before)
         press.goes_on()
 

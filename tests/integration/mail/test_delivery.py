@@ -222,6 +222,38 @@ async def test_a_relay_that_is_killed_loses_no_letter(
     assert 0 == await observer.fetchval("SELECT count(*) FROM mail_outbox")
 
 
+@pytest.mark.parametrize("hurried", [False, True])
+async def test_a_worker_that_is_told_to_stop_finishes_its_letter_unless_it_is_told_twice(
+    serve, database_url, redis_url, observer, hurried
+):
+    """Told twice, it leaves the letter to the next one, as if it had been killed."""
+    async with serve(MailServer(hangs_at="DATA")) as server:
+        settings = settings_of(database_url, redis_url, server.port)
+        async with core_of(settings) as core:
+            await enqueue(core)
+            worker = await asyncio.create_subprocess_exec(
+                *(FM_AUTH, "worker"),
+                env=environment({**settings, "SHUTDOWN_TIMEOUT": "600"}),
+                cwd="/",
+            )
+            async with asyncio.timeout(SECONDS):
+                await server.reached.wait()
+                worker.terminate()
+                if not hurried:
+                    server.goes_on.set()
+                while hurried and worker.returncode is None:
+                    worker.terminate()
+                    await asyncio.sleep(0.05)
+                status = await worker.wait()
+            left = [each.attempts for each in await core.mail.page()]
+            server.goes_on.set()
+
+    # the last signal may come when it does not listen any more
+    assert status in ({0, -signal.SIGTERM} if hurried else {0})
+    assert ([1] if hurried else []) == left
+    assert (0 if hurried else 1) == len(server.taken)
+
+
 async def block_the_record(
     server: MailServer, holder: asyncpg.Connection, observer: asyncpg.Connection
 ) -> None:

@@ -32,6 +32,19 @@ class Counting:
         return {"things": self.done}
 
 
+class SlowMailer(InMemoryMailer):
+    """A mail server that is at a letter until told to go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.began, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def send(self, message):
+        self.began.set()
+        await self.goes_on.wait()
+        await super().send(message)
+
+
 async def test_a_task_is_repeated_until_the_worker_is_closed():
     run = Counting()
     worker = Worker([Task("count", 0.001, run)], first_run_seconds=0)
@@ -103,6 +116,25 @@ async def test_a_task_that_can_stop_is_let_finish():
     await worker.close()
 
     assert finished
+
+
+async def test_a_letter_that_is_being_sent_is_finished_and_no_further_one_begun():
+    core, mailer = in_memory_core(), SlowMailer()
+    vault, policy = LetterVault(core.ports.sealer), RelayPolicy(slots=1)
+    relay = MailRelay(core.unit_of_work, vault, PlainRenderer(), mailer, core.clock, policy)
+    for _ in range(2):
+        await core.mail.send(new_letter(core.clock.now()))
+    worker = Worker([Task("mail", 0.001, Postman(relay), relay.stop)], first_run_seconds=0)
+    await worker.start()
+    await mailer.began.wait()
+
+    closing = asyncio.create_task(worker.close(60))
+    await asyncio.sleep(0)
+    mailer.goes_on.set()
+    await closing
+
+    assert 1 == len(mailer.sent)
+    assert [0] == [letter.attempts for letter in await core.mail.page()]
 
 
 async def test_the_courier_publishes_and_tells_of_each_trouble_once():
