@@ -22,8 +22,7 @@ READ: Mapping[str, Callable[[str], object]] = {
 NOT_RUN = {
     "docs/guides/contracts.md": "`make pact` runs tests of this very run",
     "docs/guides/pgbouncer.md": "its servers are nowhere; tests/operations/pgbouncer has real ones",
-    "docs/guides/testing-your-service.md": "the project it quotes runs in test_distributions.py",
-    "docs/guides/writing-an-adapter.md": "the adapter it quotes runs in test_distributions.py",
+    "docs/guides/redis-cluster.md": "its nodes are nowhere; tests/operations has real ones",
     "docs/operations/doctor.md": "it shows a deployment; test_doctor.py has one in each state",
 }
 """Pages with commands that no test runs as they stand there, and why."""
