@@ -52,10 +52,17 @@ class FixedRoutes:
         except Exception as error:
             if BEGUN in scope:
                 raise
-            scope[HANDED_OVER] = error  # type: ignore[typeddict-unknown-key]
+            handed_over = error
         else:
             return
-        await self._litestar(scope, receive, send)
+        scope[HANDED_OVER] = handed_over  # type: ignore[typeddict-unknown-key]
+        try:
+            await self._litestar(scope, receive, send)
+        finally:
+            # The error knows the frames that know the request that knows the error: until somebody
+            # collected that, the connection of a body that was cut would stay open (SEC-52).
+            handed_over.__traceback__ = None
+            scope[HANDED_OVER] = None  # type: ignore[typeddict-unknown-key]
 
     def _handler(self, scope: HTTPScope) -> HTTPRouteHandler | None:
         methods = self._found.get(scope["path"])

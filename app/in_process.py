@@ -27,8 +27,8 @@ from adapters.redis import (
     RedisFailureSpread,
     RedisRateLimiter,
     RedisRevocationStream,
-    RedisSessionCache,
     resync_window,
+    session_cache_at,
 )
 from adapters.system import SystemClock, SystemEntropy, SystemIds
 from adapters.webhooks import HttpWebhookSender, SystemResolver
@@ -79,7 +79,7 @@ class ConnectedCore(Core):
         self.database = _database(settings.database, metrics)
         self._cache_lifetime = timedelta(seconds=settings.cache.session_seconds)
         redis_url = _required(settings.redis.url, "REDIS_URL")
-        self.session_cache = RedisSessionCache(
+        self.session_cache = session_cache_at(
             redis_url, self._recently_ended, ttl=self._cache_lifetime, metrics=metrics
         )
         self.stream = RedisRevocationStream(redis_url, access_lifetime=options.access_lifetime)

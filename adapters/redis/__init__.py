@@ -1,5 +1,6 @@
 """Redis and Valkey: the session cache, limits, the revocation stream and reading it elsewhere."""
 
+from adapters.redis.caches import session_cache_at
 from adapters.redis.cluster import ClusterSessionCache
 from adapters.redis.event_stream import EVENT_STREAM, RedisEventStream
 from adapters.redis.local_limits import DEFAULT_SHARE, LocalFailureSpread, LocalRateLimiter
@@ -29,4 +30,5 @@ __all__ = [
     "RedisRevocations",
     "RedisSessionCache",
     "resync_window",
+    "session_cache_at",
 ]

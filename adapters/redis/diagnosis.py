@@ -22,6 +22,7 @@ class RedisFacts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     mode: str
     role: str
+    replicas: int
     policy: str
     max_memory: int
     used_memory: int
@@ -54,6 +55,7 @@ async def redis_facts(url: Secret[str], clock: Clock) -> RedisFacts:
         version=str(info.get("valkey_version") or info.get("redis_version", "?")),
         mode=str(info.get("server_mode") or info.get("redis_mode", "?")),
         role=str(info.get("role", "?")),
+        replicas=int(info.get("connected_slaves", 0)),
         policy=str(info.get("maxmemory_policy", "?")),
         max_memory=int(info.get("maxmemory", 0)),
         used_memory=int(info.get("used_memory", 0)),

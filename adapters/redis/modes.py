@@ -9,10 +9,12 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.cluster import RedisCluster as BlockingCluster
 from redis.retry import Retry as BlockingRetry
 from redis.sentinel import Sentinel
 
-from adapters.redis.cluster.dial import is_cluster_url
+from adapters.redis.cluster.dial import ClusterUrl, is_cluster_url
 from adapters.redis.cluster.holder import HolderPool
 from adapters.redis.dial import Dialler, ServerDialler
 from adapters.redis.primary_pool import PrimaryPool
@@ -20,6 +22,8 @@ from adapters.redis.sentinel_dial import SentinelDialler
 from adapters.redis.sentinel_url import is_sentinel_url, parse_sentinel_url
 from adapters.redis.sentinels import Agreement
 from auth_core.kernel import Secret
+
+_PLACE = frozenset({"host", "port", "db"})
 
 
 def dialler(url: Secret[str]) -> Dialler:
@@ -58,6 +62,8 @@ def blocking_client(url: Secret[str], *, answer_seconds: float) -> BlockingRedis
         "socket_connect_timeout": answer_seconds,
         "retry": BlockingRetry(NoBackoff(), 0),
     }
+    if is_cluster_url(url):
+        return _blocking_cluster(url, options)
     if not is_sentinel_url(url):
         return BlockingRedis.from_url(url.reveal(), **options)
     said = parse_sentinel_url(url)
@@ -67,9 +73,25 @@ def blocking_client(url: Secret[str], *, answer_seconds: float) -> BlockingRedis
     return cast("BlockingRedis", primary)
 
 
-def place_of(client: BlockingRedis) -> object:
-    """What is another once a client has gone over to another server by itself."""
-    return getattr(client.connection_pool, "master_address", None)
+def _blocking_cluster(url: Secret[str], options: dict[str, Any]) -> BlockingRedis:
+    nodes = ClusterUrl(url)
+    known = {name: value for name, value in nodes.options.items() if name not in _PLACE}
+    seeds = [ClusterNode(each.host, each.port) for each in nodes.seeds]  # type: ignore[no-untyped-call]
+    cluster = BlockingCluster(
+        startup_nodes=seeds,
+        ssl=nodes.by_name,
+        **known,
+        **options,
+    )
+    # it has the commands of a client for one server
+    return cast("BlockingRedis", cluster)
+
+
+def place_of(client: object, key: str) -> object:
+    """What is another once a client has gone over to another server for a key by itself."""
+    if isinstance(client, BlockingCluster):
+        return client.get_node_from_key(key)  # type: ignore[no-untyped-call]
+    return getattr(getattr(client, "connection_pool", None), "master_address", None)
 
 
 async def primary_of(client: Redis) -> Agreement | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from redis.exceptions import RedisError, ResponseError
 
-from adapters.redis.modes import blocking_client, place_of
+from adapters.redis.modes import beside, blocking_client, place_of
 from adapters.redis.trouble import describe
 from auth_core.kernel import Secret
 from auth_core.tokens.verify import (
@@ -26,7 +26,9 @@ from auth_core.tokens.verify.elapsed import monotonic as elapsed
 
 STREAM: Final = "auth:revocations"
 AS_OF: Final = "auth:revocations:as_of"
-"""Epoch milliseconds: what was committed before is in the stream. Gone when nobody vouches."""
+"""Epoch milliseconds: what was committed before is in the stream. Gone when nobody vouches.
+In a cluster it is called ``{auth:revocations}:as_of``, to be in the slot of the stream.
+"""
 
 ANSWER_SECONDS: Final = 3.0
 WAIT_MS: Final = 500
@@ -49,12 +51,15 @@ class RedisRevocations:
     def follow(self, cursor: str | None) -> Feed:
         """The whole stream unless there is a cursor, then what is added."""
         client = blocking_client(self._url, answer_seconds=ANSWER_SECONDS)
-        return _RedisFeed(client, cursor, self._monotonic)
+        return _RedisFeed(client, cursor, self._monotonic, beside(self._url, STREAM, "as_of"))
 
 
 class _RedisFeed:
-    def __init__(self, client: Any, cursor: str | None, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, client: Any, cursor: str | None, monotonic: Callable[[], float], as_of: str
+    ) -> None:
         self._client = client
+        self._as_of = as_of
         self._cursor = cursor
         self._monotonic = monotonic
         self._closed = False
@@ -77,7 +82,7 @@ class _RedisFeed:
     def _snapshot(self) -> Snapshot:
         asked_at = self._monotonic()
         as_of, _ = self._state()
-        self._place = place_of(self._client)
+        self._place = place_of(self._client, STREAM)
         if as_of is None:
             raise SourceLost("nobody vouches for what is in it")
         found: list[Revocation] = []
@@ -96,7 +101,7 @@ class _RedisFeed:
             yield Reset()
             return
         answer = self._client.xread({STREAM: last}, count=PAGE, block=WAIT_MS)
-        if place_of(self._client) != self._place:
+        if place_of(self._client, STREAM) != self._place:
             yield Reset()
             return
         entries = answer[0][1] if answer else []
@@ -107,7 +112,7 @@ class _RedisFeed:
 
     def _state(self) -> tuple[float | None, str]:
         """Up to when the stream is complete, and its last id (also of what was trimmed)."""
-        as_of = self._client.get(AS_OF)
+        as_of = self._client.get(self._as_of)
         try:
             newest = str(self._client.xinfo_stream(STREAM)["last-generated-id"])
         except ResponseError as error:

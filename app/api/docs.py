@@ -16,6 +16,7 @@ from app.security import PUBLIC
 from auth_core.kernel import NotFound
 
 _FRAMEWORK_PATH = "/schema"
+_DOCUMENT = "openapi_document"
 _ASSETS = files("app") / "static" / "swagger-ui"
 # Litestar adds the charset to text
 _MEDIA_TYPES = {
@@ -64,8 +65,7 @@ class DocsController(Controller):
     @get("/openapi.json", sync_to_thread=False)
     def openapi(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Read the OpenAPI 3.1 document."""
-        document = msgspec.json.encode(description_of(request.app))
-        return Response(document, media_type="application/json")
+        return Response(_document(request.app), media_type="application/json")
 
     @get("/docs", sync_to_thread=False)
     def page(self) -> Response[bytes]:
@@ -76,6 +76,14 @@ class DocsController(Controller):
     def asset(self, name: FromPath[str]) -> Response[bytes]:
         """Read a file of the page."""
         return _asset(name)
+
+
+def _document(app: Litestar) -> bytes:
+    # Made once: it takes as long as hundreds of other requests, and anybody may ask for it.
+    made: bytes | None = app.state.get(_DOCUMENT)
+    if made is None:
+        made = app.state[_DOCUMENT] = msgspec.json.encode(description_of(app))
+    return made
 
 
 def description_of(app: Litestar) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from granian.constants import Interfaces, Loops
 
 from app import start_report
+from app.cli.connections import granted
 from app.cli.supervision import NO_FORK
 from app.cli.workers import Workers
 from app.observability import GRANIAN_LOG_DICTCONFIG, configure_logging
@@ -68,6 +69,7 @@ def run(settings: Settings, threads: Sequence[threading.Thread]) -> None:
         loop=Loops.uvloop,
         websockets=False,
         log_dictconfig=GRANIAN_LOG_DICTCONFIG,
+        **granted(),
     )
     supervisor.patience = settings.service.shutdown_timeout
     supervisor.threads = threads

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 from adapters.mail import SmtpMailer
 from adapters.postgres.diagnosis import postgres_facts
+from adapters.redis.cluster.diagnosis import cluster_facts
 from adapters.redis.diagnosis import RedisFacts, redis_facts
 from adapters.redis.sentinel_diagnosis import sentinel_facts
+from app.doctor.cluster import cluster_findings
 from app.doctor.finding import Finding, Level
 from app.doctor.pooling import pooling
+from app.doctor.redis_server import memory_findings
 from app.doctor.sentinels import sentinel_findings
 from app.in_process import ConnectedCore
 from app.settings import Settings
@@ -65,6 +68,11 @@ async def database(core: ConnectedCore, settings: Settings) -> AsyncIterator[Fin
 async def redis(core: ConnectedCore, settings: Settings) -> AsyncIterator[Finding]:
     """Reachable, standing alone, writable, and not about to throw away what we rely on."""
     about = "redis"
+    nodes = await cluster_facts(_redis_url(settings), core.clock)
+    if nodes is not None:
+        for finding in cluster_findings(nodes):
+            yield finding
+        return
     sentinels = await sentinel_facts(_redis_url(settings))
     if sentinels is not None:
         for finding in sentinel_findings(sentinels):
@@ -73,22 +81,13 @@ async def redis(core: ConnectedCore, settings: Settings) -> AsyncIterator[Findin
     yield Finding(Level.OK, about, f"{facts.server} {facts.version}, {facts.mode}")
     yield _clock(facts.server, facts.ahead)
     if facts.mode != "standalone":
-        text = f"its mode is {facts.mode}, and this version knows standalone servers only"
-        yield Finding(Level.ERROR, about, text, "let REDIS_URL lead to a standalone server")
+        text = f"its mode is {facts.mode}, and REDIS_MODE is {settings.redis.mode}"
+        yield Finding(Level.ERROR, about, text, f"set REDIS_MODE={facts.mode}")
     if facts.role not in {"master", "primary"}:
         text = "it is a replica: it takes no writes"
         yield Finding(Level.ERROR, about, text, "let REDIS_URL lead to the primary")
-    if facts.may_evict:
-        yield Finding(
-            Level.WARNING if facts.max_memory == 0 else Level.ERROR,
-            about,
-            f"maxmemory-policy is {facts.policy}: when its memory is full"
-            f" ({_limit(facts)}) it evicts limits and the tombstones of ended sessions",
-            "CONFIG SET maxmemory-policy noeviction, and in its configuration file",
-        )
-    elif facts.max_memory and facts.used_memory > 0.9 * facts.max_memory:
-        text = f"its memory is nearly full: {_megabytes(facts.used_memory)} of {_limit(facts)}"
-        yield Finding(Level.WARNING, about, text, "raise maxmemory: nothing new is cached then")
+    for finding in memory_findings(facts, about):
+        yield finding
 
 
 async def keys(core: ConnectedCore, settings: Settings) -> AsyncIterator[Finding]:  # noqa: ARG001
@@ -174,14 +173,6 @@ def _redis_url(settings: Settings) -> Secret[str]:
     if url is None:
         raise Misconfigured("REDIS_URL is not set")
     return url
-
-
-def _limit(facts: RedisFacts) -> str:
-    return _megabytes(facts.max_memory) if facts.max_memory else "no maxmemory is set"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1_000_000:.0f} MB"
 
 
 def _shown(duration: timedelta) -> str:

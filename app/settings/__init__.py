@@ -12,7 +12,7 @@ from app.settings.render import (
     render_markdown_table,
     render_reference,
 )
-from app.settings.tracing import require_opentelemetry, traces_are_on
+from app.settings.tracing import require_opentelemetry, traces_are_on, without_traces
 from app.settings.tree import (
     CacheSettings,
     CorsSettings,
@@ -74,4 +74,5 @@ __all__ = [
     "render_reference",
     "require_opentelemetry",
     "traces_are_on",
+    "without_traces",
 ]

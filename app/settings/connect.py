@@ -5,7 +5,7 @@ import binascii
 import re
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
-from app.settings import sentinel
+from app.settings import cluster, sentinel
 from app.settings.parse import BadValue, Kind
 from auth_core.kernel import Secret
 
@@ -40,8 +40,9 @@ def redis_url() -> Kind:
     """A Redis or Valkey URL."""
     return Kind(
         parse=_redis_url,
-        allowed="redis://:password@host:port/0, rediss://…, unix:///path/to/socket?db=0 or"
-        " redis+sentinel://:password@host:port,host:port,host:port/0?master=NAME",
+        allowed="redis://:password@host:port/0, rediss://…, unix:///path/to/socket?db=0,"
+        " redis+sentinel://:password@host:port,host:port,host:port/0?master=NAME or"
+        " redis+cluster://:password@host:port,host:port",
     )
 
 
@@ -75,6 +76,8 @@ def split_redis_url(url: Secret[str]) -> dict[str, object]:
     parts = urlsplit(url.reveal())
     if parts.scheme in sentinel.SCHEMES:
         return sentinel.split(url.reveal())
+    if parts.scheme in cluster.SCHEMES:
+        return cluster.split(url.reveal())
     password = unquote(parts.password) if parts.password else None
     if parts.scheme == "unix":
         db = parse_qs(parts.query).get("db", ["0"])[0]
@@ -136,6 +139,8 @@ def _redis_url(text: str) -> Secret[str]:
         return sentinel.parse_sentinel_url(
             text.partition("://")[0].lower() + text[text.index(":") :]
         )
+    if text.partition("://")[0].lower() in cluster.SCHEMES:
+        return cluster.parse_cluster_url(text.partition("://")[0].lower() + text[text.index(":") :])
     parts = _split(text, _REDIS_SCHEMES)
     if parts.scheme == "unix":
         if not parts.path.strip("/"):

@@ -67,15 +67,12 @@ def port() -> Kind:
     return Kind(parse=parse, allowed=number.allowed)
 
 
-def choice(*names: str, unavailable: tuple[str, ...] = ()) -> Kind:
-    """One of ``names`` in any letter case; ``unavailable`` ones are known but refused for now."""
+def choice(*names: str) -> Kind:
+    """One of ``names`` in any letter case."""
     by_name = {name.casefold(): name for name in names}
-    later = {name.casefold() for name in unavailable}
 
     def parse(text: str) -> str:
         folded = text.casefold()
-        if folded in later:
-            raise BadValue("is not available in this version")
         if folded not in by_name:
             raise BadValue("is not one of the known values")
         return by_name[folded]

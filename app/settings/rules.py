@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
-from app.settings import sentinel
+from app.settings import cluster, sentinel
 from app.settings.connect import compose_redis_url, split_redis_url
 from app.settings.fields import EXAMPLE_PASSWORD
 from app.settings.passwords import lookup_choice, weak_hash
@@ -52,6 +52,7 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
         _redis_parts_need_a_host,
         _redis_url_agrees,
         sentinel.check,
+        cluster.check,
         _master_key_present,
         _cors_star_without_credentials,
         _whole_administrator,
@@ -73,20 +74,21 @@ def check(values: Values, given: AbstractSet[str]) -> list[str]:
 
 def redis_parts(values: Values) -> dict[str, object]:
     """REDIS_URL and its parts, each filled in from the other."""
-    url = values["REDIS_URL"]
-    if isinstance(url, Secret):
+    url = cluster.effective_url(values)
+    if url is not None:
         parts = split_redis_url(url)
         secrets = {
             name: Secret(text) if isinstance(text := parts.get(name), str) else None
             for name in ("REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD")
         }
-        return {**parts, **secrets}
+        return {**parts, **secrets, "REDIS_URL": url}
     if values["REDIS_SENTINEL_HOSTS"] is not None:
         return sentinel.compose(values)
     host, port, db = values["REDIS_HOST"], values["REDIS_PORT"], values["REDIS_DB"]
     if not (isinstance(host, str) and isinstance(port, int) and isinstance(db, int)):
         return {}
-    return {"REDIS_URL": compose_redis_url(host=host, port=port, db=db, password=_text(values))}
+    url = compose_redis_url(host=host, port=port, db=db, password=_text(values))
+    return {"REDIS_URL": cluster.of(url) if values["REDIS_MODE"] == "cluster" else url}
 
 
 def _text(values: Values) -> str | None:
@@ -117,8 +119,8 @@ def _redis_parts_need_a_host(_: Values, given: AbstractSet[str]) -> list[str]:
 
 
 def _redis_url_agrees(values: Values, given: AbstractSet[str]) -> list[str]:
-    url = values.get("REDIS_URL")
-    if not isinstance(url, Secret):
+    url = cluster.effective_url(values)
+    if url is None:
         return []
     parts = split_redis_url(url)
     return [

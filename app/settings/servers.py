@@ -168,10 +168,10 @@ REDIS = (
     Field(
         name="REDIS_MODE",
         attribute="redis.mode",
-        kind=parse.choice("standalone", "sentinel", unavailable=("cluster",)),
+        kind=parse.choice("standalone", "sentinel", "cluster"),
         default="standalone",
-        description="One server, or what sentinels name as the primary; cluster is known but not"
-        " available in this version",
+        description="One server, what sentinels name as the primary, or a cluster of which"
+        " REDIS_HOST or REDIS_URL names a node",
     ),
     *SENTINEL,
 )

@@ -51,7 +51,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Redis or Valkey. ``url`` says everything; None means: start our own."""
 
-    mode: Literal["standalone", "sentinel"]
+    mode: Literal["standalone", "sentinel", "cluster"]
     url: Secret[str] | None
     host: str | None
     port: int | None

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from adapters.redis.cluster.slots import SLOTS
+from adapters.redis.cluster.slots import SLOTS, slot_of
 from tests.e2e.running import eventually, free_port
 
 PASSWORD = "cluster/pass@word"
@@ -176,6 +176,11 @@ class Cluster:
         """The replica of a primary."""
         _, _, [[_, port, _]] = node.ask("ROLE")
         return next(each for each in self.nodes if each.port == int(port))
+
+    def slots_in_use(self, node: ClusterNode) -> list[int]:
+        """The slots of which a node has keys."""
+        with Redis(port=node.port, password=PASSWORD, protocol=2, decode_responses=True) as client:
+            return sorted({slot_of(key) for key in client.scan_iter(count=1000)})
 
     def begin_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from adapters.redis import ClusterSessionCache
+from adapters.redis import ClusterSessionCache, RedisSessionCache
 from adapters.redis.cluster.link import GENERATION
 from adapters.redis.cluster.slots import slot_of_user
 from adapters.redis.commands import session_key, tombstone_key, user_key
@@ -223,6 +223,21 @@ async def test_a_node_that_joins_is_found_by_the_slots_that_it_gets(
     for state in states:
         await warm(cache, state)
         cluster.move(slot_of_user(state.user.id), target, source)
+
+
+@pytest.mark.sec("SEC-72")
+async def test_the_wrong_mode_is_named(cluster: Cluster) -> None:
+    node = Secret(cluster.url.replace("redis+cluster://", "redis://").split(",")[0])
+    as_one = RedisSessionCache(node, Truth())
+    as_many = ClusterSessionCache(Secret("redis+cluster://127.0.0.1:1"), Truth())
+    for cache in (as_one, as_many):
+        await cache.start()
+    await until(lambda: "set REDIS_MODE=cluster" in (as_one.trouble or ""))
+    await until(lambda: "127.0.0.1:1: it cannot be reached" in (as_many.trouble or ""))
+    for cache in (as_one, as_many):
+        assert not cache.available
+        assert not await cache.ping()
+        await cache.close()
 
 
 def _keys_of(state: SessionState) -> list[str]:

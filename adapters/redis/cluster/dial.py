@@ -50,14 +50,20 @@ class ClusterUrl:
         scheme, _, rest = url.reveal().partition("://")
         place, slash, behind = rest.partition("/")
         user, at, hosts = place.rpartition("@")
-        first = f"{SCHEMES[scheme]}://{user}{at}"
-        kinds = [connection_options(f"{first}{host}{slash}{behind}") for host in hosts.split(",")]
+        self._before, self._after = f"{SCHEMES[scheme]}://{user}{at}", f"{slash}{behind}"
+        kinds = [
+            connection_options(f"{self._before}{host}{self._after}") for host in hosts.split(",")
+        ]
         self.kind, self.options = kinds[0]
         self.by_name = issubclass(self.kind, SSLConnection)
         self.seeds = [
             Address(str(options.get("host", "localhost")), int(options.get("port", _PORT)))
             for _, options in kinds
         ]
+
+    def url_of(self, address: Address) -> Secret[str]:
+        """The URL of one node."""
+        return Secret(f"{self._before}{address}{self._after}")
 
     def at(self, address: Address) -> dict[str, Any]:
         """How redis-py connects to one node."""

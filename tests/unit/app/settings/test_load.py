@@ -210,13 +210,18 @@ TEXTS = {
                   "redis+sentinel://:canary@h,h:0/0?master=m", "redis+sentinel://[x?master=canary ",
                   "redis+sentinel://:canary@h/0?master=%20", "redis+sentinel://:canary#@h?master=m",
                   "redis+sentinel://:canary@[h/0?master=m",
-                  "redis+sentinel://:" + "canary" * 1000 + "@h?master=m"],
+                  "redis+sentinel://:" + "canary" * 1000 + "@h?master=m",
+                  "redis+cluster://:canary@", "redis+cluster://:canary@h,",
+                  "redis+cluster://:canary@h,h:0", "redis+cluster://:canary@h/1",
+                  "redis+cluster://:canary@h?db=2", "redis+cluster://:canary#@h",
+                  "redis+cluster://:canary@[h", "redis+cluster://:canary@" + ",".join(33 * "h"),
+                  "redis+cluster://:" + "canary" * 1000 + "@h"],
     "AUTH_NATS_URL": ["h:4222", "redis://canary@h", "nats://canary@", "nats://canary@h:0",
                       "nats://canary@h/x", "nats://h,h2", "nats://h,", "nats://canary@h?a=b"],
     "AUTH_NATS_STREAM": ["a.b", "a b", "a/b", "x" * 65, "a*", "ä"],
     "REDIS_HOST": ["redis://:canary@h", "a/b"],
     "REDIS_PASSWORD": ["canary\n", "canary\x00", "canary\udcff", "canary" * 500],
-    "REDIS_MODE": ["cluster", "ha"],
+    "REDIS_MODE": ["clusters", "ha"],
     "REDIS_SENTINEL_HOSTS": ["a b", "a:0", "a:70000", "a,", "redis://:canary@h", "a,a:26379",
                              "a:1/", ",".join(f"s{number}" for number in range(33))],
     "REDIS_SENTINEL_PASSWORD": ["canary\n", "canary" * 500],
@@ -493,6 +498,29 @@ def test_sentinels_in_a_url_and_by_themselves_say_the_same():
     )
 
 
+def test_a_cluster_in_a_url_and_by_itself_say_the_same():
+    """And all lead to the same URL, which the adapters get."""
+    servers = {name: SERVERS[name] for name in ("DATABASE_URL", "AUTH_MASTER_KEY")}
+    by_parts, by_url, by_scheme = [
+        load_settings({**servers, **said}).redis
+        for said in (
+            {"REDIS_MODE": "cluster", "REDIS_HOST": "n1", "REDIS_PORT": "7000"}
+            | {"REDIS_PASSWORD": "p/w"},
+            {"REDIS_MODE": "cluster", "REDIS_URL": "redis://:p%2Fw@n1:7000/0"},
+            {"REDIS_URL": "redis+cluster://:p%2Fw@n1:7000/0"},
+        )
+    ]
+
+    assert by_parts == by_url == by_scheme
+    assert by_parts.mode == "cluster"
+    assert by_parts.url is not None
+    assert by_parts.url.reveal() == "redis+cluster://:p%2Fw@n1:7000/0"
+    several = load_settings({**servers, "REDIS_URL": "REDISS+cluster://:p@n1,[::1]:7001"}).redis
+    assert several.url is not None
+    assert several.url.reveal() == "rediss+cluster://:p@n1,[::1]:7001"
+    assert (several.host, several.port, several.mode) == ("n1", 6379, "cluster")
+
+
 def test_what_a_url_of_sentinels_says_is_not_shown_if_it_may_be_secret():
     """Its query has a password of its own."""
     url = "rediss+sentinel://:canary@s1,s2/0?master=m&sentinel_password=canary"
@@ -536,6 +564,19 @@ def test_what_a_url_of_sentinels_says_is_not_shown_if_it_may_be_secret():
         (
             {"REDIS_HOST": "", "REDIS_URL": "redis+sentinel://h?master=m", "REDIS_MASTER_SET": "n"},
             "REDIS_MASTER_SET and REDIS_URL are both set and differ",
+        ),
+        (
+            {"REDIS_HOST": "", "REDIS_URL": "redis+cluster://h", "REDIS_MODE": "sentinel"},
+            "REDIS_MODE and REDIS_URL are both set and differ",
+        ),
+        (
+            {"REDIS_HOST": "", "REDIS_URL": "unix:///s", "REDIS_MODE": "cluster"},
+            "REDIS_MODE and REDIS_URL are both set and differ",
+        ),
+        ({"REDIS_MODE": "cluster", "REDIS_DB": "1"}, "has one database only"),
+        (
+            {"REDIS_HOST": "", "REDIS_URL": "redis://h/2", "REDIS_MODE": "cluster"},
+            "has one database only",
         ),
         ({"DATABASE_URL": ""}, "REDIS_HOST is set but DATABASE_URL is not"),
         (
