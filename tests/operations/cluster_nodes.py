@@ -142,13 +142,15 @@ class Cluster:
         return all(
             (info := node.info()).get("cluster_state") == "ok"
             and info.get("cluster_slots_ok") == str(SLOTS)
-            and node.ask("CLUSTER", "NODES").count("fail") == 0
+            and str(node.try_to_ask("CLUSTER", "NODES") or "fail").count("fail") == 0
             and self._in_step(node)
             for node in self.nodes
         )
 
     def _in_step(self, node: ClusterNode) -> bool:
-        role = node.ask("ROLE")
+        role = node.try_to_ask("ROLE")  # a replica that loads its copy refuses
+        if not role:
+            return False
         return bool(len(role[2]) == 1 if role[0] == "master" else role[3] == "connected")
 
     def holder_of(self, slot: int) -> ClusterNode:
