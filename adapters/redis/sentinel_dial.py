@@ -52,7 +52,7 @@ class SentinelDialler:
         options = {**self._url.server, "host": primary.host, "port": primary.port}
         async with connected(self._url.kind, options, CONNECT_LIMIT) as connection:
             async with asyncio.timeout(CONNECT_LIMIT):
-                generation = _generation(await run_id(connection), primary)
+                generation = generation_of(await run_id(connection), primary)
                 await _require_primary(connection)
             async with linked(connection, serial=self._serial, generation=generation) as link:
                 link.trusted_until = found.asked_at + TRUST
@@ -93,7 +93,7 @@ class SentinelDialler:
             await asyncio.sleep(early)
 
 
-def _generation(run: str, primary: Primary) -> str:
+def generation_of(run: str, primary: Primary) -> str:
     """Another one after each failover, also when it leads back to a server that lived on."""
     text = f"{run}:{primary.epoch}".encode()
     return hashlib.blake2s(text, digest_size=GENERATION_LENGTH // 2).hexdigest()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.failures import explained
 from app.cli.servers import settled_environment
-from app.settings import Settings
+from app.settings import Settings, without_traces
 
 if TYPE_CHECKING:
     from app.in_process import ConnectedCore
@@ -26,7 +26,7 @@ def on_servers(run: Callable[[Settings], Awaitable[None]]) -> None:
             url = settings.database.url
             if url is not None:
                 migrate(settings.database.owner_url or url, service=url)
-        asyncio.run(_awaited(run(settings)))
+        asyncio.run(_awaited(run(without_traces(settings))))
 
 
 def with_core(run: Callable[["ConnectedCore"], Awaitable[None]]) -> None:

@@ -11,10 +11,12 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from app.settings import parse
 from app.settings.field import Field
 from app.settings.parse import BadValue, Kind
-from app.settings.tree import TracingSettings
+from app.settings.tree import Settings, TracingSettings
 from auth_core.kernel import Misconfigured, Secret
 
 SAMPLERS: Final = (
@@ -129,6 +131,12 @@ def check_tracing(values: Mapping[str, object], _: AbstractSet[str]) -> list[str
 def traces_are_on(tracing: TracingSettings) -> bool:
     """Whether there is a collector to tell."""
     return tracing.enabled and not is_true(tracing.disabled)
+
+
+def without_traces(settings: Settings) -> Settings:
+    """The same for a command that is over in a moment."""
+    tracing = msgspec.structs.replace(settings.tracing, enabled=False)
+    return msgspec.structs.replace(settings, tracing=tracing)
 
 
 def require_opentelemetry() -> None:

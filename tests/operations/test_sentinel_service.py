@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -60,12 +61,12 @@ def test_a_failover_under_load_refuses_nobody_and_revives_nobody(
     del settings["REDIS_URL"]
     settings |= {**watched.settings, "RATE_LIMIT_REQUESTS": "1000000"}
     nodes = [services(settings) for _ in range(2)]
-    for node in nodes:
-        node.start()
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Service.start, nodes))
     for node in nodes:
         node.until("ready")
     name, kept = nodes[0].register()
-    tokens = [nodes[0].log_in(name) for _ in range(40)]
+    tokens = [nodes[0].log_in(name) for _ in range(24)]
     for node in nodes:
         assert {200} == {node.check(token) for token in (kept, *tokens)}
     checks, old = Checks(nodes, [kept]), watched.primary()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+import pytest
 from redis.asyncio import Redis
 
 from adapters.redis import RedisSessionCache
@@ -150,6 +151,24 @@ async def test_too_many_waiting_reads_are_misses(valkey: ValkeyProcess, make_cac
     assert answers.count(state) == 10_000
     assert answers.count(None) == 2_000
     assert cache.available
+
+
+@pytest.mark.sec("SEC-72")
+async def test_a_link_that_nobody_confirmed_in_time_sends_nothing(cache: RedisSessionCache):
+    """As after a pause of the process: what decides is the moment of sending, not a timer."""
+    state = new_state()
+    await warm(cache, state)
+    before = cache.round_trips
+    link = cache.connection.link
+    assert link is not None
+
+    link.trusted_until = asyncio.get_running_loop().time() - 0.001
+
+    assert await cache.read(state.user.id, state.session.id) is None
+    assert link.batches == before
+    assert "nobody has confirmed" in link.lost.result()
+    await until(lambda: cache.available)
+    assert await cache.read(state.user.id, state.session.id) == state
 
 
 async def test_closing_leaves_nothing_behind(redis_url: str, client: Redis):

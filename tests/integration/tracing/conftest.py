@@ -99,15 +99,17 @@ def environ(own_database: str, redis_url: str, mail_server: MailServer) -> dict[
 
 
 @asynccontextmanager
-async def telling(environ: dict[str, str], collector: Collector) -> AsyncIterator[Traced]:
-    """A service with these settings; its SDK sends what it has every 50 ms."""
+async def telling(
+    environ: dict[str, str], collector: Collector, *, every: int = 50
+) -> AsyncIterator[Traced]:
+    """A service with these settings; its SDK sends what it has ``every`` so many milliseconds."""
     lines: list[Line] = []
 
     def line(method: str, route: str, **facts: Any) -> None:
         lines.append({"method": method, "route": route, **facts})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", str(every))
         patch.setenv("NO_PROXY", "127.0.0.1")
         container = Container(load_settings(environ), line)
     container.database._acquire_timeout = container.database._command_timeout = PATIENCE_SECONDS

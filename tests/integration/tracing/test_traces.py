@@ -13,7 +13,7 @@ from adapters.tracing import export
 from app.container import Container
 from app.settings import load_settings
 from tests.api.asking import AUTH, JSON, ask_raw
-from tests.collector import Collector, Span
+from tests.collector import Collector, Span, collecting
 from tests.hearing import capture_logs_of
 from tests.integration.mail.conftest import MailServer
 from tests.integration.tracing.conftest import Traced, new_trace, telling
@@ -352,6 +352,7 @@ async def test_a_share_is_a_share_of_the_traces_that_begin_here(
             await traced.client.get("/")
         trace_id, traceparent = new_trace()
         await traced.client.get("/", headers={"traceparent": traceparent})
+        await found(collector, named(trace_id, "GET /"))
 
     [span] = [span for span in collector.spans if span.resource["service.name"] == "share"]
     assert (trace_id, "a b") == (span.trace_id, span.resource["team"])
@@ -360,8 +361,6 @@ async def test_a_share_is_a_share_of_the_traces_that_begin_here(
 async def test_a_collector_that_refuses_is_told_of_once_and_again_when_it_takes(
     environ: dict[str, str],
 ) -> None:
-    from tests.collector import collecting
-
     with collecting() as collector, capture_logs_of("traces_") as heard:
         collector.status = 400
         async with telling(environ | collector.settings, collector) as traced:
@@ -379,8 +378,6 @@ async def test_a_collector_that_refuses_is_told_of_once_and_again_when_it_takes(
 async def test_a_collector_that_hangs_keeps_neither_a_request_nor_the_stop(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.collector import collecting
-
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     with collecting() as collector:
         collector.hold.clear()
@@ -389,6 +386,22 @@ async def test_a_collector_that_hangs_keeps_neither_a_request_nor_the_stop(
                 assert 200 == (await traced.client.get("/")).status_code
 
         assert [] == collector.paths, "nobody has waited for its answer"
+        collector.hold.set()
+        await found(collector, lambda collector: collector.paths)
+
+
+async def test_the_last_spans_leave_before_the_end(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "CLOSE_SECONDS", 60.0)
+    with collecting() as collector:
+        # what is sent before it stops would have to wait for an hour
+        async with telling(environ | collector.settings, collector, every=3_600_000) as traced:
+            trace_id, traceparent = new_trace()
+            await traced.client.get("/", headers={"traceparent": traceparent})
+            assert [] == collector.paths
+
+        assert ["GET /"] == [span.name for span in collector.of(trace_id)]
 
 
 async def test_nobody_there_is_told_once_and_requests_go_on(

@@ -2,6 +2,8 @@
 
 import pytest
 
+from adapters.redis.commands import GENERATION_LENGTH
+from adapters.redis.sentinel_dial import generation_of
 from adapters.redis.sentinel_url import is_sentinel_url, parse_sentinel_url
 from adapters.redis.sentinels import Opinion, Primary, majority
 from auth_core.kernel import Secret
@@ -52,3 +54,12 @@ def test_other_urls_are_left_alone():
     assert not is_sentinel_url(Secret("redis://h"))
     assert not is_sentinel_url(Secret("unix:///s"))
     assert not parse_sentinel_url(Secret("redis+sentinel://a,b?master=m")).tls
+
+
+def test_a_failover_back_to_a_server_that_lived_on_starts_another_generation():
+    """Its memory may lack the last tombstones, which the server between had not got either."""
+    first, again = generation_of("run", OLD), generation_of("run", BACK)
+
+    assert first != again
+    assert len(first) == len(again) == GENERATION_LENGTH
+    assert first == generation_of("run", OLD)  # the same for all workers

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.settings import SettingsError, load_settings, traces_are_on
+from app.settings import SettingsError, load_settings, traces_are_on, without_traces
 from app.settings.render import describe
 from app.settings.tracing import SAMPLERS, pairs
 
@@ -41,6 +41,7 @@ def test_what_they_say_when_nobody_says_anything():
     assert "http://localhost:4318" == tracing.endpoint
     assert ("parentbased_always_on", "1") == (tracing.sampler, tracing.ratio)
     assert not traces_are_on(load_settings({}).tracing)
+    assert not traces_are_on(without_traces(load_settings(ON)).tracing)
     assert {load_settings({**ON, "OTEL_TRACES_SAMPLER": each}).tracing.sampler for each in SAMPLERS}
 
 
