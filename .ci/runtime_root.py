@@ -9,6 +9,7 @@ TARGET/usr/share/sbom/fm-auth-service.cdx.json (CycloneDX 1.5; the packages of t
 there already, in ENVIRONMENT/sbom.json, and those that are not installed are dropped).
 """
 
+import compileall
 import json
 import shutil
 import ssl
@@ -118,6 +119,8 @@ def collect(environment: Path, root: Root) -> None:
     for name in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}:
         root.copy_folder(name)
         root.sources.add(str(Path(name, "os.py").resolve()))
+        # some Python images have none of it, and nothing can be written later
+        compileall.compile_dir(root.place(name), quiet=1, stripdir=root.target, prependdir="/")
     shutil.copytree(environment, root.place(environment), symlinks=True)
     for library in libraries(root.target):
         root.copy(library)

@@ -105,6 +105,12 @@ _REFUSED = {
     "3D000": "has no such database; create it, or correct the name in DATABASE_URL",
     "42501": "denies this user a privilege; `fm-auth migrate` grants what is needed",
 }
+_UNWELL = {
+    "25006": "takes no writes; let DATABASE_URL lead to the primary, or see what protects it",
+    "53100": "has no room left on its disk; make some",
+    "53300": "takes no more connections; raise max_connections, lower DB_POOL_SIZE and"
+    " DB_MAX_OVERFLOW, or use PgBouncer",
+}
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """Connection lost, out of resources (disk, memory, slots), shut down or cancelled, system error."""
 _UNAVAILABLE = {
@@ -164,7 +170,9 @@ def diagnosed(error: Exception, location: str) -> Misconfigured | DatabaseDown |
     return _diagnosed_state(state, location) or _diagnosed_absence(error, location)
 
 
-def _diagnosed_state(state: str, location: str) -> Misconfigured | None:
+def _diagnosed_state(state: str, location: str) -> Misconfigured | DatabaseDown | None:
+    if state in _UNWELL:
+        return DatabaseDown(f"PostgreSQL at {location} {_UNWELL[state]}.")
     if state in _REFUSED:
         return DatabaseRefused(f"PostgreSQL at {location} {_REFUSED[state]}.")
     if state in _SCHEMA_DIFFERS:

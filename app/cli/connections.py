@@ -1,6 +1,7 @@
 """What the server grants a connection, before anything of ours sees a request (SEC-52)."""
 
 import resource
+import socket
 from typing import Any
 
 from granian.constants import HTTPModes
@@ -12,6 +13,8 @@ also how long an idle connection lives.
 """
 HEAD_BYTES = 64 * 1024
 """What is read ahead of one connection at most: a larger head is answered with 431."""
+DEAF_SECONDS = 30
+"""How long a client may leave unread what it is sent, once the system's buffers are full."""
 _CONNECTIONS = 4096
 _OTHER_FILES = 256
 """Connections to servers, modules, logs."""
@@ -30,6 +33,17 @@ def granted() -> dict[str, Any]:
         ),
         "backpressure": connections(),
     }
+
+
+def bound(listener: socket.socket) -> None:
+    """End connections whose client does not take what it is sent.
+
+    Those that are accepted inherit it. Linux counts it since 5.11 also for a client that is there
+    and does not read.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+    if option is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, DEAF_SECONDS * 1000)
 
 
 def connections() -> int:

@@ -20,6 +20,7 @@ from granian import Granian
 from granian._granian import ListenerSpec, SocketHolder
 
 from app import start_report
+from app.cli.connections import bound
 from app.cli.supervision import NO_FORK
 from app.start_report import EXIT_MISCONFIGURED
 from app.stopping import HURRY, LEAVE, listens_on
@@ -52,6 +53,8 @@ class Workers(Granian):  # type: ignore[misc, valid-type]  # made at runtime
         # those that wait for a worker that ends are then taken by the next one, not reset.
         specs = [ListenerSpec(self.bind_addr, self.bind_port, self.backlog)] * self.workers
         self._listeners = [socket.socket(fileno=spec.build().get_fd()) for spec in specs]
+        for listener in self._listeners:
+            bound(listener)
         self._shd: Any = None
         self._sso = None
         self._version = version(_PACKAGE)

@@ -9,7 +9,6 @@ from app.settings.load import SettingsError, load_settings
 from app.settings.render import (
     describe,
     render_env_example,
-    render_markdown_table,
     render_reference,
 )
 from app.settings.tracing import require_opentelemetry, traces_are_on, without_traces
@@ -70,7 +69,6 @@ __all__ = [
     "describe",
     "load_settings",
     "render_env_example",
-    "render_markdown_table",
     "render_reference",
     "require_opentelemetry",
     "traces_are_on",

@@ -1,4 +1,4 @@
-"""What people see of the settings: the example file, the README table, ``config show``."""
+"""What people see of the settings: the example file, the reference page, ``config show``."""
 
 import json
 
@@ -41,17 +41,6 @@ def render_env_example() -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def render_markdown_table() -> str:
-    """The configuration table of the README."""
-    lines = ["| Name | Default | Meaning |", "|---|---|---|"]
-    for field in FIELDS:
-        names = " or ".join(f"`{name}`" for name in field.names)
-        names += ", `…_FILE`" if field.secret else ""
-        default = f"`{field.default}`" if _is_plain_default(field) else _cell(field.shown_default)
-        lines.append(f"| {names} | {default if field.in_effect else '-'} | {_meaning(field)} |")
-    return "\n".join(lines) + "\n"
-
-
 def render_reference() -> str:
     """The page `docs/reference/settings.md`."""
     lines = [_REFERENCE_HEADER]
@@ -90,16 +79,6 @@ def _comments(field: Field) -> list[str]:
     if field.aliases:
         lines.append(f"# Also as: {', '.join(field.aliases)}")
     return lines
-
-
-def _is_plain_default(field: Field) -> bool:
-    return bool(field.default) and field.development is None and not field.default_note
-
-
-def _meaning(field: Field) -> str:
-    if not field.in_effect:
-        return f"{_cell(field.description)}. Accepted, no effect in this version."
-    return f"{_cell(field.description)}. Allowed: {_cell(field.kind.allowed)}."
 
 
 def _cell(text: str) -> str:

@@ -107,6 +107,7 @@ async def test_a_domain_is_claimed_proven_listed_and_given_up(
     expect_problem(gone, 404, "domain_not_found")
 
 
+@pytest.mark.sec("SEC-72")
 async def test_a_name_server_that_is_out_of_order_is_no_fault_of_ours(
     place: Place, names: NameServer, domain: str
 ) -> None:

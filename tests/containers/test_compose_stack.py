@@ -128,11 +128,13 @@ def profiles(service_image: str, env_file: Path) -> Iterator[Stack]:
     settings = {"COMPOSE_PROFILES": "observability,mail"}
     settings |= {"SMTP_HOST": "mail", "SMTP_PORT": "1025", "SMTP_SECURITY": "none"}
     settings["SMTP_FROM"] = "auth@example.com"
-    settings |= {f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "GRAFANA", "MAIL")}
+    settings |= {
+        f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "GRAFANA", "TRACES", "MAIL")
+    }
     stack = Stack(service_image, env_file, settings)
     without = os.environ.get("TEST_PROMETHEUS_IMAGE", "").startswith("localhost/")
     if without:
-        facts.append("NOT RUN: Grafana: there is no stand-in for its image, and no registry")
+        facts.append("NOT RUN: Grafana and Jaeger: no stand-ins for their images, and no registry")
     try:
         stack.up(*(("auth", "mail", "prometheus") if without else ()))
         yield stack

@@ -132,6 +132,7 @@ def test_an_administrator_that_cannot_exist_is_told_without_a_traceback(
     )
 
 
+@pytest.mark.sec("SEC-72")
 def test_a_deployment_without_a_master_key_is_told_how_to_make_one(
     settings: dict[str, str], services: Services
 ) -> None:
@@ -145,7 +146,7 @@ def test_a_deployment_without_a_master_key_is_told_how_to_make_one(
     assert 1 == len(text.splitlines())
 
 
-@pytest.mark.sec("SEC-46")
+@pytest.mark.sec("SEC-46", "SEC-72")
 def test_a_deployment_with_another_master_key_refuses_and_the_database_stays_as_it_is(
     deployed: Service, services: Services
 ) -> None:

@@ -90,7 +90,7 @@ def test_what_happens_arrives_signed_and_the_log_of_the_service_shows_none_of_it
         assert canary not in service.output
 
 
-@pytest.mark.sec("SEC-65")
+@pytest.mark.sec("SEC-65", "SEC-72")
 def test_a_dead_receiver_delays_nobody_nor_the_end_of_the_service(
     local: dict[str, str], services: Services, receiver: Receiver
 ) -> None:

@@ -49,7 +49,7 @@ base_image() {
   say "making $python_image with debootstrap (about a minute)"
   local attempt
   for attempt in 1 2 3; do # the mirror may have a bad moment
-    if debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
+    if debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,binutils \
       "$codename" "$root" "$mirror" >"$work/log" 2>&1; then
       break
     fi

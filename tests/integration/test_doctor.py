@@ -166,6 +166,7 @@ async def test_a_replica_is_no_place_to_write(
     assert Level.ERROR is worst(findings, "redis")
 
 
+@pytest.mark.sec("SEC-72")
 @pytest.mark.parametrize("off", [timedelta(hours=-1), timedelta(hours=1)])
 async def test_how_far_a_clock_is_off_is_measured(redis_url: str, off: timedelta) -> None:
     facts = await redis_facts(Secret(redis_url), ManualClock(SystemClock().now() + off))

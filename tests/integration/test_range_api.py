@@ -85,7 +85,7 @@ async def test_a_breached_password_is_refused_by_the_policy(serve: Serve) -> Non
     assert await policy.check(f"{PASSWORD} and tea")
 
 
-@pytest.mark.sec("SEC-06", "SEC-64")
+@pytest.mark.sec("SEC-06", "SEC-64", "SEC-72")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -108,7 +108,7 @@ async def test_what_is_no_list_is_no_answer(
     assert 1 == len(asked)  # no redirect was followed
 
 
-@pytest.mark.sec("SEC-06")
+@pytest.mark.sec("SEC-06", "SEC-72")
 async def test_nobody_there_is_no_answer() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         port = server.server_port

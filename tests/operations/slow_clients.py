@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 PATIENCE_SECONDS = 150.0
 """Far longer than any limit of the service's."""
@@ -63,15 +64,29 @@ async def pipelines(port: int) -> int:
         writer.close()
 
 
-async def reads_nothing(port: int, until: asyncio.Event) -> None:
-    """One that asks for much, and never reads."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+async def reads_nothing(port: int) -> str:
+    """One that asks for much and never reads, until its connection is gone at the other end."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
-    with suppress(OSError):
+    mine = writer.get_extra_info("sockname")[1]
+    try:
         writer.write(LARGE * 500)
-        await until.wait()
-    del reader
-    writer.transport.abort()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while _is_held(port, mine):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(1)
+    finally:
+        writer.transport.abort()
+    return CLOSED
+
+
+def _is_held(here: int, there: int) -> bool:
+    """Whether the system has an open connection of this port with that one."""
+    ends = (f":{here:04X}", f":{there:04X}")
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, *_ = line.split()
+        if (local[-5:], remote[-5:], state) == (*ends, "01"):
+            return True
+    return False
 
 
 async def _drip(writer: asyncio.StreamWriter, drip: bytes) -> None:

@@ -1,6 +1,7 @@
 """Slow and greedy clients are cut, others are served meanwhile, memory stays (SEC-52)."""
 
 import asyncio
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +26,6 @@ from tests.operations.slow_clients import (
 
 EACH = 40
 IDLE = 400
-GREEDY = 40
 MEGABYTE = 1024
 SLOW = {
     "silent": (sends(b""), CLOSED),
@@ -43,6 +43,8 @@ SLOW = {
         "200",
     ),
 }
+if tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (5, 11):
+    SLOW["a client that reads nothing"] = (reads_nothing, CLOSED)
 GREEDY_CLIENTS = {
     "a huge head": (sends(HELLO + b"X-Huge: " + b"a" * 2_000_000 + b"\r\n\r\n"), "431"),
     "a head just too large": (sends(HELLO + b"X-Large: " + b"a" * 200_000 + b"\r\n\r\n"), "431"),
@@ -69,8 +71,10 @@ async def test_slow_clients_are_cut_and_others_are_served_meanwhile(service: Ser
     _, token = await asyncio.to_thread(service.register)
     [worker] = service.workers.pids()
     before, over, served = _resident(worker), asyncio.Event(), Counter[int]()
+    peak = before
 
     async def guest() -> None:
+        nonlocal peak
         async with httpx.AsyncClient(
             base_url=service.url, timeout=ANSWER_SECONDS, trust_env=False
         ) as client:
@@ -79,6 +83,7 @@ async def test_slow_clients_are_cut_and_others_are_served_meanwhile(service: Ser
                     "/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"}
                 )
                 served[answer.status_code] += 1
+                peak = max(peak, _resident(worker))
                 await asyncio.sleep(0.05)
 
     async def crowd(name: str) -> tuple[str, set[str]]:
@@ -86,19 +91,17 @@ async def test_slow_clients_are_cut_and_others_are_served_meanwhile(service: Ser
         return name, set(await asyncio.gather(*(client(service.port) for _ in range(EACH))))
 
     guests = [asyncio.create_task(guest()) for _ in range(2)]
-    deaf = [asyncio.create_task(reads_nothing(service.port, over)) for _ in range(GREEDY)]
     ended = dict(await asyncio.gather(*map(crowd, SLOW)))
     count = served[200]
-    after = _resident(worker)
     await asyncio.to_thread(eventually, lambda: served[200] > count)
     over.set()
-    await asyncio.gather(*guests, *deaf)
+    await asyncio.gather(*guests)
 
     assert _answers(SLOW) == {name: each - {CLOSED} for name, each in ended.items()}
     # the machine may be busy with something else
     assert {200, 503} >= set(served)
     assert served[200] > 10 * served[503]
-    assert 64 * MEGABYTE > after - before
+    assert 64 * MEGABYTE > peak - before
 
 
 @pytest.mark.sec("SEC-52")

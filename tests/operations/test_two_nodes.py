@@ -196,7 +196,8 @@ def test_a_node_that_is_killed_fails_only_what_it_was_at(pair: Pair) -> None:
         eventually(lambda: len(pair.balancer.ready) == 2)
         press.goes_on()
 
-    assert press.failures.total() <= 8 * 2
+    # each client had one request there, or a few more while its processes went one by one
+    assert press.failures.total() <= 8 * 4
     assert all(kind.startswith(("sending: ", "reading: ")) for kind in press.failures)
     assert [200] * 4 == pair.at_all_workers(token)
 

@@ -54,6 +54,7 @@ async def test_where_there_is_no_record_there_is_none_and_that_is_not_remembered
     assert ([], [], ["there"]) == (list(unknown), list(empty), list(await names.texts(NAME)))
 
 
+@pytest.mark.sec("SEC-72")
 @pytest.mark.parametrize("said", [dns.rcode.SERVFAIL, dns.rcode.REFUSED, None])
 async def test_a_server_that_does_not_say_proves_nothing(server, said):
     server.otherwise = said

@@ -152,6 +152,7 @@ async def test_who_registers_where_it_is_open_proves_the_address_by_a_letter(
     assert (False, True) == (before["email_verified"], after["email_verified"])
 
 
+@pytest.mark.sec("SEC-72")
 async def test_a_mail_server_that_is_down_and_comes_back(serve, database_url, redis_url, observer):
     port = free_port()
     async with core_of(settings_of(database_url, redis_url, port)) as core:
@@ -312,6 +313,7 @@ async def test_the_service_itself_sends_and_its_log_tells_no_secret(
         assert secret not in log
 
 
+@pytest.mark.sec("SEC-72")
 async def test_without_a_mail_server_letters_wait(database_url, redis_url, observer):
     settings = settings_of(database_url, redis_url, 25)
     without = {name: value for name, value in settings.items() if not name.startswith("SMTP")}

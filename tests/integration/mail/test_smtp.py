@@ -138,6 +138,7 @@ async def test_a_server_without_starttls_gets_nothing(serve):
     assert [] == server.taken
 
 
+@pytest.mark.sec("SEC-72")
 async def test_a_refused_login_is_no_letters_fault(serve, certificates):
     async with serve(tls=certificates.server, login=True) as server:
         mailer = mailer_of(
@@ -177,6 +178,7 @@ async def test_answers_have_their_meaning(serve, command, answer, failure):
     assert [] == server.taken
 
 
+@pytest.mark.sec("SEC-72")
 @pytest.mark.parametrize(
     ("command", "failure", "reason"),
     [
@@ -209,6 +211,7 @@ async def test_a_server_that_drips_is_left_in_time(serve):
     assert [] == server.taken
 
 
+@pytest.mark.sec("SEC-72")
 async def test_a_server_that_is_not_there_and_one_that_is_there_again(serve):
     port = free_port()
     with pytest.raises(MailServerDown) as down:

@@ -196,6 +196,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch):
     assert (0, 1) == (proxy.connections, receiver.connections)
 
 
+@pytest.mark.sec("SEC-72")
 async def test_who_does_not_answer_is_left_in_time():
     async with listening(Receiver(answer=None)) as port:
         with pytest.raises(WebhookFailure, match="timeout"):
@@ -223,6 +224,7 @@ async def test_what_is_no_answer_is_told_in_a_word(answer):
             await local().send(f"http://{NAME}:{port}/", {}, b"")
 
 
+@pytest.mark.sec("SEC-72")
 async def test_nobody_there_is_told_in_a_word():
     async with listening(Receiver()) as port:
         pass

@@ -1,10 +1,11 @@
 """How many connections a worker keeps."""
 
 import resource
+import socket
 
 import pytest
 
-from app.cli.connections import connections, granted
+from app.cli.connections import bound, connections, granted
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -33,3 +34,10 @@ def test_a_worker_keeps_no_more_connections_than_it_may_open_files(
 
 def test_no_version_of_http_is_guessed() -> None:
     assert "1" == granted()["http"].value
+
+
+def test_who_does_not_take_what_it_is_sent_is_cut_in_the_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bound(listener)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert 30_000 == accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import FIELDS, render_env_example, render_markdown_table
+from app.settings import FIELDS, render_env_example, render_reference
 
 CONTRACT = [
     "ENVIRONMENT",
@@ -58,7 +58,7 @@ def test_every_name_of_the_contract_is_known_and_documented(name):
     """Names that deployments already set (contract section 4)."""
     assert name in {known for field in FIELDS for known in field.names}
     assert name in render_env_example()
-    assert f"`{name}`" in render_markdown_table()
+    assert f"`{name}`" in render_reference()
 
 
 def test_defaults_and_examples_are_values_that_the_setting_takes():
@@ -92,9 +92,10 @@ def test_names_are_unique_and_secrets_are_marked():
     } == {field.name for field in FIELDS if field.secret}
 
 
-def test_the_table_has_one_row_per_setting_and_no_broken_cell():
-    """Three columns in every row."""
-    rows = render_markdown_table().splitlines()[2:]
+def test_the_page_has_one_row_per_setting_and_no_broken_cell():
+    """Four columns in every row."""
+    lines = render_reference().splitlines()
+    rows = [line for line in lines if line.startswith("| `")]
 
     assert len(rows) == len(FIELDS)
-    assert {row.count("|") for row in rows} == {4}
+    assert {row.count("|") for row in rows} == {5}

@@ -146,7 +146,7 @@ async def test_the_lookup_sends_five_digits_and_refuses_what_it_finds():
     assert await checked.check(f"{GOOD} and tea")
 
 
-@pytest.mark.sec("SEC-06")
+@pytest.mark.sec("SEC-06", "SEC-72")
 async def test_without_an_answer_the_choice_of_the_operator_counts():
     down = Breaches(down=True)
 

@@ -52,6 +52,7 @@ def test_one_key_of_each_use_signs():
     assert ("active", "refresh") == tuple(ring.active(use).kid for use in KeyUse)
 
 
+@pytest.mark.sec("SEC-72")
 def test_a_ring_without_an_active_key_signs_nothing():
     ring = KeyRing(KEYS[:3])
 

@@ -96,7 +96,7 @@ async def test_private_keys_are_stored_sealed_and_bound_to_their_row(core):
         await worker(core).ring()
 
 
-@pytest.mark.sec("SEC-46")
+@pytest.mark.sec("SEC-46", "SEC-72")
 async def test_another_master_key_opens_nothing_and_creates_nothing(core):
     await core.keys.ring()
     sealer = ToySealer(Secret(b"another"), SeededEntropy())
@@ -200,6 +200,7 @@ async def test_a_clock_that_was_set_back_does_not_hide_new_keys(core):
     assert key.kid == ring.find(KeyUse.ACCESS, key.kid).kid
 
 
+@pytest.mark.sec("SEC-72")
 async def test_storage_down_at_first_is_unavailable_and_recovers(core):
     core.store.down = True
     for _ in range(2):

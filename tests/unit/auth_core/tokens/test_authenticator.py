@@ -183,6 +183,7 @@ async def test_a_token_of_another_deployment_is_refused(core, token):
         await Core(core.ports, options).authenticator.authenticate(token)
 
 
+@pytest.mark.sec("SEC-72")
 async def test_an_outage_is_no_refusal(core, token):
     core.store.down = core.cache.down = True
 
