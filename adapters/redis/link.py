@@ -7,7 +7,7 @@ under way, leaves as one batch, in which all reads are one MGET.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf
 from typing import Final, NamedTuple
 
@@ -40,6 +40,8 @@ class Link(asyncio.Protocol):
     ``generation`` belongs to the server at the other end, ``serial`` to this connection.
     ``lost`` gets the reason, once, when the link fails; everything under way then raises LinkLost.
     """
+
+    _encode = staticmethod(read_command)
 
     def __init__(self, transport: asyncio.Transport, *, serial: int, generation: str) -> None:
         self.serial = serial
@@ -136,7 +138,7 @@ class Link(asyncio.Protocol):
         readers = self._readers
         commands = [write.command for write in self._writes]
         if readers:
-            commands += self._read_commands(self._reads[:_READS_PER_BATCH])
+            commands.append(self._encode(self._reads[:_READS_PER_BATCH]))
         self._sent_readers = readers[:_READS_PER_BATCH]
         self._sent_writes.extend(self._writes)
         self._reads = self._reads[_READS_PER_BATCH:]
@@ -155,7 +157,7 @@ class Link(asyncio.Protocol):
         if self._sent_writes:
             self._answer_write(self._sent_writes.popleft(), reply)
         elif self._sent_readers:
-            self._take_read(reply)
+            self._sent_readers = self._answer_reads(self._sent_readers, reply)
         else:
             self.fail("it sent an answer that nobody asked for")
         if not self._sent_writes and not self._sent_readers:
@@ -164,13 +166,6 @@ class Link(asyncio.Protocol):
                 self._loop.call_soon(self._flush)
             else:
                 self._busy = False
-
-    def _read_commands(self, reads: Sequence[str]) -> list[bytes]:
-        return [read_command(reads)]
-
-    def _take_read(self, reply: object) -> None:
-        self._answer_reads(self._sent_readers, reply)
-        self._sent_readers = []
 
     def _answer_write(self, write: Write, reply: object) -> None:
         if not isinstance(reply, hiredis.ReplyError):
@@ -182,14 +177,18 @@ class Link(asyncio.Protocol):
         if write.vital:
             self.fail(describe(refused))
 
-    def _answer_reads(self, readers: Sequence[asyncio.Future[Values]], reply: object) -> None:
+    def _answer_reads(
+        self, readers: list[asyncio.Future[Values]], reply: object
+    ) -> list[asyncio.Future[Values]]:
+        """Returns those that wait for a further reply."""
         if not isinstance(reply, list) or len(reply) != 3 * len(readers):
             refusal = isinstance(reply, hiredis.ReplyError)
             self.fail(describe(Refused(str(reply))) if refusal else "it answers nonsense")
-            return
+            return []
         for index, reader in enumerate(readers):
             if not reader.done():
                 reader.set_result(reply[3 * index : 3 * index + 3])
+        return []
 
     def _check(self) -> None:
         """One timer for all batches: rearmed while there is traffic, gone when there is none."""

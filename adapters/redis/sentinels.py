@@ -76,9 +76,21 @@ class Sentinels:
             return await self._agree()
 
     async def _agree(self) -> Agreement:
+        asked_at = asyncio.get_running_loop().time()
+        begun = {task for each in self._all if (task := each.begin()) is not None}
+        try:
+            found = await self._first_majority(begun, asked_at)
+        except asyncio.CancelledError:
+            await end_tasks(begun)  # whoever asks next must not find all of them busy
+            raise
+        if found is None:
+            raise Unsuitable(f"no majority of the sentinels names a primary: {self._reasons()}")
+        return Agreement(*found, asked_at)
+
+    async def _first_majority(
+        self, pending: "set[asyncio.Task[Opinion | None]]", asked_at: float
+    ) -> tuple[Primary, float] | None:
         loop = asyncio.get_running_loop()
-        asked_at = loop.time()
-        pending = {task for each in self._all if (task := each.begin()) is not None}
         opinions: list[Opinion] = []
         while pending:
             left = asked_at + ASK_LIMIT - loop.time()
@@ -87,10 +99,10 @@ class Sentinels:
             )
             opinions += [opinion for task in done if (opinion := task.result()) is not None]
             if (found := majority(opinions, listed=len(self._all))) is not None:
-                return Agreement(*found, asked_at)
+                return found
             if not done:
                 break
-        raise Unsuitable(f"no majority of the sentinels names a primary: {self._reasons()}")
+        return None
 
     async def each(self) -> dict[str, Opinion | str]:
         """What each says, or why it says nothing, by its address."""
@@ -141,7 +153,7 @@ class _Sentinel:
 
     async def _ask(self) -> Opinion | None:
         try:
-            async with asyncio.timeout(2 * ASK_LIMIT):
+            async with asyncio.timeout(ASK_LIMIT):
                 opinion = await self._asked()
         except BaseException as error:
             await self._hang_up()

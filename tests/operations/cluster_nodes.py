@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from tests.e2e.running import eventually, free_port
 
 PASSWORD = "cluster/pass@word"
 NODE_TIMEOUT_MS = 2000
+FAILOVER_SECONDS = 6.0
+"""After so long a node has given up a failover by hand, for lack of votes."""
 
 
 class ClusterNode:
@@ -79,6 +83,12 @@ class ClusterNode:
         answer = str(self.try_to_ask("CLUSTER", "INFO") or "")
         return dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
 
+    def roles(self) -> frozenset[tuple[str, ...]]:
+        """Who is a primary of which slots, and whose replica, as this node sees it."""
+        lines = str(self.try_to_ask("CLUSTER", "NODES") or "").splitlines()
+        parts = [line.split(" ") for line in lines]
+        return frozenset((each[0], each[3], *each[8:]) for each in parts if len(each) > 7)
+
     def is_primary(self) -> bool:
         answer = self.try_to_ask("ROLE")
         return bool(answer) and answer[0] == "master"
@@ -135,20 +145,25 @@ class Cluster:
         self.complete()
 
     def complete(self) -> None:
-        """Wait until every node is up, knows of all slots, and every replica is in step."""
+        """Wait until every node is up and says the same of all, and every replica is in step.
+
+        A node that has not heard yet who is a replica gives it no vote.
+        """
         eventually(self._is_complete)
 
     def _is_complete(self) -> bool:
-        return all(
+        return len({node.roles() for node in self.nodes}) == 1 and all(
             (info := node.info()).get("cluster_state") == "ok"
             and info.get("cluster_slots_ok") == str(SLOTS)
-            and node.ask("CLUSTER", "NODES").count("fail") == 0
+            and str(node.try_to_ask("CLUSTER", "NODES") or "fail").count("fail") == 0
             and self._in_step(node)
             for node in self.nodes
         )
 
     def _in_step(self, node: ClusterNode) -> bool:
-        role = node.ask("ROLE")
+        role = node.try_to_ask("ROLE")  # a replica that loads its copy refuses
+        if not role:
+            return False
         return bool(len(role[2]) == 1 if role[0] == "master" else role[3] == "connected")
 
     def holder_of(self, slot: int) -> ClusterNode:
@@ -207,8 +222,17 @@ class Cluster:
 
     def promote(self, replica: ClusterNode) -> None:
         """Have a replica take over while its primary lives; nothing is lost by it."""
-        replica.ask("CLUSTER", "FAILOVER")
-        eventually(replica.is_primary)
+        self.complete()
+        asked = -inf
+
+        def has_taken_over() -> bool:
+            nonlocal asked
+            if not replica.is_primary() and time.monotonic() - asked > FAILOVER_SECONDS:
+                asked = time.monotonic()
+                replica.ask("CLUSTER", "FAILOVER")
+            return replica.is_primary()
+
+        eventually(has_taken_over)
         self.complete()
 
     def flush(self) -> None:

@@ -4,12 +4,15 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.e2e.running import ROOT, environment
 
 LEAST = 350
 """So many of them can be asked so; when a change leaves out many more, somebody should know."""
 
 
+@pytest.mark.timeout(1000)
 def test_two_nodes_behind_a_balancer_pass_the_tests_of_the_api() -> None:
     """No two requests of a test need reach the same worker. Which are left out, and why, is in
     `tests/operations/behind_balancer.py`.

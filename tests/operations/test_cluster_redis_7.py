@@ -12,12 +12,14 @@ from tests.operations.constellation import redis_server
 from tests.operations.test_cluster_failures import (
     make_cache,
     test_a_killed_primary_slows_its_slots_only_and_its_replica_takes_over,
+    test_a_primary_that_is_one_again_revives_nothing_of_its_first_time,
     test_an_end_finds_keys_that_are_on_their_way,
 )
 
 __all__ = [
     "make_cache",
     "test_a_killed_primary_slows_its_slots_only_and_its_replica_takes_over",
+    "test_a_primary_that_is_one_again_revives_nothing_of_its_first_time",
     "test_an_end_finds_keys_that_are_on_their_way",
 ]
 

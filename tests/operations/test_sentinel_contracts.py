@@ -1,7 +1,8 @@
 """The contracts of what uses Redis, on whatever the sentinels name."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from adapters.redis import EVENT_STREAM, RedisEventStream, RedisRevocationStream, RedisSessionCache
 from adapters.redis.modes import client
 from adapters.redis.revocation_stream import OLD_WORDS_SECONDS
+from adapters.redis.sentinel_url import parse_sentinel_url
+from adapters.redis.sentinels import Sentinels
 from auth_core.events import CloudEvent
 from auth_core.kernel import Secret
 from auth_core.testing.contracts import (
@@ -38,6 +41,12 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Constellation]
 @pytest.fixture
 def url(settled: Constellation) -> Secret[str]:
     return Secret(settled.url)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No verdict about the speed of the machine."""
+    monkeypatch.setattr("adapters.redis.sentinels.ASK_LIMIT", 30.0)
 
 
 @asynccontextmanager
@@ -106,3 +115,18 @@ class TestEventStream(EventPublisherContract):
             return [msgspec.json.decode(each[b"event"], type=CloudEvent) for _, each in entries]
 
         return published
+
+
+async def test_whoever_was_cut_off_while_asking_is_in_nobodys_way(
+    settled: Constellation, url: Secret[str]
+) -> None:
+    sentinels = Sentinels(parse_sentinel_url(url))
+    for turns in range(20):
+        asking = asyncio.ensure_future(sentinels.agree())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+        assert (await sentinels.agree()).primary.port == settled.primary().port
+    await sentinels.close()

@@ -191,7 +191,7 @@ def test_a_node_that_is_killed_fails_only_what_it_was_at(pair: Pair) -> None:
         press.goes_on()
         pair.one.end(SIGKILL)
         press.goes_on(400)
-        assert {pair.other.port} == pair.balancer.ready
+        eventually(lambda: {pair.other.port} == pair.balancer.ready)
         pair.one.start()
         eventually(lambda: len(pair.balancer.ready) == 2)
         press.goes_on()

@@ -10,12 +10,16 @@ from adapters.redis.cluster.redirect import Redirected
 from adapters.redis.cluster.slots import nobody_in
 from adapters.redis.cluster.topology import Address
 from adapters.redis.commands import pack, read_command
-from adapters.redis.link import Link, Write, refuse
+from adapters.redis.link import Link, Values, Write, refuse
 
 GENERATION: Final = "any-node-cluster"
 """Stands in all keys of a cluster: they move from node to node, and an end must find them there.
 Whose state a value is stands in the value: see `ClusterLink.reign`.
 """
+
+
+def _one_by_one(arguments: Sequence[str]) -> bytes:
+    return b"".join([read_command((each,)) for each in arguments])
 
 
 class ClusterLink(Link):
@@ -25,6 +29,8 @@ class ClusterLink(Link):
     tell; ``slots`` says which slots it has now. A redirection refuses the one
     command that it answers, vital or not, and is passed to ``on_redirect``: the node is well.
     """
+
+    _encode = staticmethod(_one_by_one)
 
     def __init__(
         self,
@@ -47,21 +53,21 @@ class ClusterLink(Link):
         """See `Link.heartbeat`; of a key that this node has."""
         return pack("DEL", f"fm:{{{nobody_in(self._slots()).hex}}}:heartbeat")
 
-    def _read_commands(self, reads: Sequence[str]) -> list[bytes]:
-        return [read_command((each,)) for each in reads]
-
     def _flush(self) -> None:
         super()._flush()
         self._sent_readers.reverse()  # they are taken from the end
 
-    def _take_read(self, reply: object) -> None:
+    def _answer_reads(
+        self, readers: list[asyncio.Future[Values]], reply: object
+    ) -> list[asyncio.Future[Values]]:
         if isinstance(reply, hiredis.ReplyError):
             redirected = self._redirected(str(reply))
             if redirected is not None:
-                refuse(self._sent_readers.pop(), redirected)
-                return
-        self._answer_reads(self._sent_readers[-1:], reply)
-        self._sent_readers.pop()
+                refuse(readers.pop(), redirected)
+                return readers
+        super()._answer_reads(readers[-1:], reply)
+        readers.pop()
+        return readers
 
     def _answer_write(self, write: Write, reply: object) -> None:
         if isinstance(reply, hiredis.ReplyError):

@@ -32,7 +32,7 @@ from tests.operations.pgbouncer.bouncer import PgBouncer, running_pgbouncer
 from tests.operations.pgbouncer.conftest import SERVERS
 from tests.service_role import as_service, migrate
 
-CALLERS = 12
+CALLERS = 8
 VISITS = 4
 
 
