@@ -9,6 +9,7 @@ from adapters.redis import ClusterSessionCache, RedisSessionCache
 from adapters.redis.cluster.link import GENERATION
 from adapters.redis.cluster.slots import slot_of_user
 from adapters.redis.commands import session_key, tombstone_key, user_key
+from adapters.redis.trouble import LinkLost
 from auth_core.kernel import Secret
 from auth_core.sessions import ENDED, SessionState
 from tests.integration.redis.valkey_process import Truth, is_refused, new_state, until, warm
@@ -203,6 +204,34 @@ async def test_an_end_finds_keys_that_are_on_their_way(
         assert await is_refused(cache, state)  # and so it hears where the slot is
         await until(lambda cache=cache: cache.available and _holder(cache, slot) == target.port)
         assert await cache.read(state.user.id, state.session.id) is ENDED
+
+
+@pytest.mark.sec("SEC-29")
+async def test_an_end_is_tried_again_when_its_caller_is_gone(
+    cluster: Cluster, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No link need have been lost: the node sent us elsewhere, and we did not get there."""
+    here, there = await make_cache(), await make_cache()
+    state = new_state()
+    await warm(there, state)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def nowhere(*_: object, **__: object) -> object:
+        asked.set()
+        await go_on.wait()
+        raise LinkLost("its nodes send us round and round")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(here.connection, "run", nowhere)
+        end = asyncio.create_task(here.end(state.user.id, [state.session.id]))
+        await asked.wait()
+        end.cancel()
+        await asyncio.wait([end])
+    go_on.set()
+
+    async with asyncio.timeout(60):
+        while await there.read(state.user.id, state.session.id) is not ENDED:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.05)
 
 
 async def test_a_node_that_joins_is_found_by_the_slots_that_it_gets(

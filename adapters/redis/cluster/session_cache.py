@@ -178,17 +178,14 @@ class ClusterSessionCache:
         if any(debt in self._debts for debt in debts):
             await self._connection.retry(slot_of_user(user_id))
             await self._pay(debts)
-        self._sweep_later()
 
     async def forget_user(self, user_id: UserId) -> None:
         """See `SessionCache.forget_user`. Asks once; if that fails, it is tried again later."""
         await self._pay([self._owe(user_id, ())])
-        self._sweep_later()
 
     async def forget_session(self, user_id: UserId, session_id: SessionId) -> None:
         """See `SessionCache.forget_session`. Asks once, as `forget_user` does."""
         await self._pay([self._owe(user_id, (session_id,), over=False)])
-        self._sweep_later()
 
     def _owe(self, user_id: UserId, session_ids: Sequence[SessionId], *, over: bool = True) -> int:
         now = asyncio.get_running_loop().time()
@@ -213,6 +210,7 @@ class ClusterSessionCache:
         try:
             await self._carry_out(debt, link)
         except (LinkLost, Refused):
+            self._sweep_later()  # here: whoever waited may be gone
             return
         self._debts.pay(serial)
 
