@@ -37,8 +37,7 @@ class WorkerContainer(Container):
         try:
             await super().start()
         except Misconfigured as error:
-            if not start_report.tell(error.message):
-                _log.critical("cannot_start", error_code=error.code, detail=error.message)
+            _explain(error)
             await self.close()
             os._exit(EXIT_MISCONFIGURED)  # raising would bury the line under two tracebacks
         start_report.tell_ready()
@@ -50,18 +49,27 @@ class WorkerContainer(Container):
 
 
 def create() -> Litestar:
-    """Build the application from the environment of this process."""
+    """Build the application from the environment of this process, or end it as `start` does."""
     _die_with_supervisor()
     settings = load_settings(os.environ)
     access_line = configure_logging(settings.service.log_level, settings.service.log_format)
     for name in settings.not_in_effect:
         _log.warning("setting_not_in_effect", name=name, detail="known, but of a later version")
-    container = WorkerContainer(settings, access_line)
+    try:
+        container = WorkerContainer(settings, access_line)
+    except Misconfigured as error:
+        _explain(error)
+        os._exit(EXIT_MISCONFIGURED)
     app = create_app(container)
     # granian has no other place for what comes between a signal and the end
     _signals.set_loop_signals = _stopping(app, container).listen
     _settle()
     return app
+
+
+def _explain(error: Misconfigured) -> None:
+    if not start_report.tell(error.message):
+        _log.critical("cannot_start", error_code=error.code, detail=error.message)
 
 
 def _stopping(app: Litestar, container: WorkerContainer) -> Stopping:

@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import Tracer
 
-from auth_core.kernel import Secret
+from auth_core.kernel import Misconfigured, Secret
 
 CLOSE_SECONDS: Final = 2.0
 """How long the last spans may take when the process stops."""
@@ -55,16 +55,22 @@ class TraceExport:
     """Makes spans and sends them. Begins a thread: make it only once the process is forked."""
 
     def __init__(self, collector: Collector) -> None:
+        """Raises Misconfigured for numbers in the environment that the SDK does not take."""
         _quiet()
-        self._exporter = _Exporter(collector)
-        self._processor = BatchSpanProcessor(self._exporter)
-        self._provider = TracerProvider(
-            sampler=_sampler(collector),
-            resource=Resource.create(dict(collector.resource)),
-            shutdown_on_exit=False,
-            id_generator=_OwnIds(),
-            span_limits=SpanLimits(),
-        )
+        try:
+            self._exporter = _Exporter(collector)
+            self._provider = TracerProvider(
+                sampler=_sampler(collector),
+                resource=Resource.create(dict(collector.resource)),
+                shutdown_on_exit=False,
+                id_generator=_OwnIds(),
+                span_limits=SpanLimits(),
+            )
+            self._processor = BatchSpanProcessor(self._exporter)  # last: it begins the thread
+        except ValueError as error:
+            raise Misconfigured(
+                f"OpenTelemetry refuses its settings (OTEL_BSP_…, OTEL_…_LIMIT): {error}"
+            ) from None
         self._provider.add_span_processor(self._processor)
 
     @property

@@ -204,11 +204,12 @@ class RevocationFeed:
         await asyncio.gather(*(self._cache.end(*each) for each in by_user.items()))
 
     async def _confirm(self, as_of: datetime) -> None:
-        await self._pass_on()
-        if not await self._stream.confirm(as_of):
-            self._unstreamed.update(self._known)  # what fails now comes before the next try
+        for _ in range(2):
             await self._pass_on()
-            await self._stream.confirm(as_of)
+            if await self._stream.confirm(as_of):
+                return
+            # also if it was lost again meanwhile: all of it comes before the next try
+            self._unstreamed.update(self._known)
 
     async def _pass_on(self) -> None:
         """Append what the stream does not have yet; what fails is left for the next poll."""

@@ -52,3 +52,11 @@ def test_without_the_extra_the_start_says_what_to_install(
     assert 78 == status
     assert "ENABLE_TRACING needs the extra otel: pip install 'fm-auth-service[otel]'" in said
     assert "Traceback" not in said
+
+
+def test_what_the_sdk_refuses_is_one_line(services: Services) -> None:
+    status, said = services({"ENABLE_TRACING": "true", "OTEL_BSP_MAX_QUEUE_SIZE": "100"}).refusal()
+
+    assert 78 == status
+    assert "OpenTelemetry refuses its settings" in said
+    assert "Traceback" not in said

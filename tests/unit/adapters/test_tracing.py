@@ -13,7 +13,7 @@ from adapters.postgres.tables import users
 from adapters.tracing import Spans, export, remote_context, traceparent_of, watch
 from adapters.tracing.databases import summary
 from adapters.tracing.spans import failure_word
-from auth_core.kernel import AuthenticationRequired, Unavailable
+from auth_core.kernel import AuthenticationRequired, Misconfigured, Unavailable
 from auth_core.mail import MailServerDown
 from tests.integration.postgres.test_query_plans import STATEMENTS
 
@@ -113,6 +113,28 @@ print(sorted(name for name in sys.modules if name.startswith((
     "opentelemetry.trace", "opentelemetry.sdk.trace", "opentelemetry.exporter", "google.protobuf",
     "adapters.tracing", "app.tracing"))))
 """
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100", "max_queue_size"),  # less than a batch
+        ("OTEL_BSP_SCHEDULE_DELAY", "0", "schedule_delay_millis"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+    ],
+)
+def test_what_the_sdk_refuses_is_for_an_operator(monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+    collector = export.Collector(
+        endpoint="http://127.0.0.1:1/v1/traces",
+        headers={},
+        sampler="always_on",
+        ratio=1.0,
+        resource={},
+    )
+
+    with pytest.raises(Misconfigured, match=told):
+        export.TraceExport(collector)
 
 
 def test_nothing_is_loaded_where_traces_are_off():

@@ -236,6 +236,32 @@ async def test_a_process_that_starts_appends_what_has_just_ended(core, ids, anot
     assert ids[1] in {entry.session_id for entry in core.stream.entries}
 
 
+@pytest.mark.sec("SEC-29", "SEC-33")
+async def test_a_stream_that_is_lost_again_while_it_is_filled_is_filled_again(
+    core, ids, monkeypatch
+):
+    await core.revocations.poll()
+    await core.sessions.end(*ids, EndReason.LOGOUT)
+    await core.revocations.poll()
+    add, flushed = core.stream.add, []
+
+    async def add_and_lose(revocations):
+        await add(revocations)
+        flushed.append(True)
+        core.stream.flush()
+
+    core.stream.flush()
+    with monkeypatch.context() as patched:
+        patched.setattr(core.stream, "add", add_and_lose)
+        await core.revocations.poll()
+    assert flushed
+
+    await core.revocations.poll()
+
+    assert core.stream.as_of is not None
+    assert ids[1] in {entry.session_id for entry in core.stream.entries}
+
+
 async def test_whoever_resumes_is_told_what_ended_around_their_cursor_and_later(core, signed_in):
     name = signed_in.user.username
     await core.revocations.poll()
