@@ -1,9 +1,10 @@
 """Reading a DATABASE_URL without ever showing the password in it."""
 
 from collections.abc import Mapping
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from adapters.postgres.errors import InvalidDatabaseUrl
+from adapters.several_hosts import hosts_apart
 from auth_core.kernel import Secret
 
 _SCHEMES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
@@ -30,12 +31,13 @@ def dsns(url: Secret[str]) -> list[str]:
     Raises InvalidDatabaseUrl.
     """
     whole = dsn(url)
-    parts = urlsplit(whole)
+    hosts, parts = hosts_apart(whole)
     if "host" in parse_qs(parts.query):  # the driver's own way
         return [whole]
-    user, at, hosts = parts.netloc.rpartition("@")
-    rest = whole[len(f"{parts.scheme}://{parts.netloc}") :]
-    return [f"{parts.scheme}://{user}{at}{host}{rest}" for host in hosts.split(",")]
+    user, at, _ = parts.netloc.rpartition("@")
+    before = f"{parts.scheme}://{user}{at}"
+    rest = whole[len(before) + len(hosts) :]
+    return [f"{before}{host}{rest}" for host in hosts.split(",")]
 
 
 def location(url: Secret[str]) -> str:
@@ -51,9 +53,9 @@ def location(url: Secret[str]) -> str:
 
 def _split(url: Secret[str]) -> tuple[list[tuple[str, int]], str]:
     try:
-        parts = urlsplit(url.reveal())
+        hosts, parts = hosts_apart(url.reveal())
         query = parse_qs(parts.query)
-        places = _of_query(query) if "host" in query else _of_netloc(parts, query)
+        places = _of_query(query) if "host" in query else _of_netloc(hosts, query)
     except ValueError:
         # a '/', '#' or '?' in a password that is not percent-encoded ends up in the port
         raise InvalidDatabaseUrl(
@@ -63,13 +65,12 @@ def _split(url: Secret[str]) -> tuple[list[tuple[str, int]], str]:
     return places, parts.path.lstrip("/") or "the default database"
 
 
-def _of_netloc(parts: SplitResult, query: Mapping[str, list[str]]) -> list[tuple[str, int]]:
+def _of_netloc(hosts: str, query: Mapping[str, list[str]]) -> list[tuple[str, int]]:
     """Servers as ``one:5432,two:5433``: whichever fits, see ``target_session_attrs`` of libpq."""
     default = int(query.get("port", [_DEFAULT_PORT])[0])
-    scheme, user = parts.scheme, parts.netloc.rpartition("@")[0]
     found = []
-    for each in parts.netloc[len(user) + 1 if user else 0 :].lstrip("@").split(","):
-        one = urlsplit(f"{scheme}://{each}")
+    for each in hosts.split(","):
+        one = urlsplit(f"//{each}")
         found.append((one.hostname or "localhost", one.port or default))
     return found
 

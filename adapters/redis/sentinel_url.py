@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from redis.asyncio.connection import AbstractConnection, SSLConnection
 
 from adapters.redis.dial import connection_options
+from adapters.several_hosts import hosts_apart
 from auth_core.kernel import Secret
 
 SCHEMES: Final = ("redis+sentinel", "rediss+sentinel")
@@ -41,8 +42,8 @@ def is_sentinel_url(url: Secret[str]) -> bool:
 
 def parse_sentinel_url(url: Secret[str]) -> SentinelUrl:
     """Raises ValueError for what is none."""
-    parts = urlsplit(url.reveal())
-    user_info, at, places = parts.netloc.rpartition("@")
+    places, parts = hosts_apart(url.reveal())
+    user_info, at, _ = parts.netloc.rpartition("@")
     query = parse_qsl(parts.query)
     ours = {name: value for name, value in query if name in _OURS}
     rest = urlencode([(name, value) for name, value in query if name not in _OURS])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from adapters.several_hosts import hosts_apart
 from app.settings.parse import BadValue
 from auth_core.kernel import Secret
 
@@ -26,10 +27,10 @@ def parse_cluster_url(text: str) -> Secret[str]:
     if re.search(r"[^!-~]|#", text):
         raise BadValue("has a space, a '#', a control or a non-ASCII character (percent-encode it)")
     try:
-        parts = urlsplit(text)
+        hosts, parts = hosts_apart(text)
     except ValueError:
         raise BadValue("is not a URL (percent-encode special characters of the password)") from None
-    places = parts.netloc.rpartition("@")[2].split(",")
+    places = hosts.split(",")
     if len(places) > _MAX_NODES:
         raise BadValue("lists too many nodes: a few are enough to find the others")
     for place in places:
@@ -52,8 +53,8 @@ def split(url: str) -> dict[str, object]:
 
     The host and the port are those of the first node.
     """
-    parts = urlsplit(url)
-    user_info, _, places = parts.netloc.rpartition("@")
+    places, parts = hosts_apart(url)
+    user_info = parts.netloc.rpartition("@")[0]
     first = urlsplit(f"//{places.partition(',')[0]}")
     return {
         "REDIS_HOST": first.hostname,
@@ -81,6 +82,6 @@ def check(values: Values, _: AbstractSet[str]) -> list[str]:
     if values.get("REDIS_MODE") != "cluster":
         return []
     url = effective_url(values)
-    parts = None if url is None else urlsplit(url.reveal())
+    parts = None if url is None else hosts_apart(url.reveal())[1]
     path = parts.path.strip("/") if parts is not None and parts.scheme in SCHEMES else ""
     return [_ONE_DATABASE] if values.get("REDIS_DB") or path not in {"", "0"} else []

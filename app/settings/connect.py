@@ -73,11 +73,12 @@ def compose_redis_url(*, host: str, port: int, db: int, password: str | None) ->
 
 def split_redis_url(url: Secret[str]) -> dict[str, object]:
     """The parts of a Redis URL under the names of the settings that say the same."""
-    parts = urlsplit(url.reveal())
-    if parts.scheme in sentinel.SCHEMES:
+    scheme = url.reveal().partition("://")[0]
+    if scheme in sentinel.SCHEMES:
         return sentinel.split(url.reveal())
-    if parts.scheme in cluster.SCHEMES:
+    if scheme in cluster.SCHEMES:
         return cluster.split(url.reveal())
+    parts = urlsplit(url.reveal())
     password = unquote(parts.password) if parts.password else None
     if parts.scheme == "unix":
         db = parse_qs(parts.query).get("db", ["0"])[0]

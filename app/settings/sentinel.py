@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from adapters.several_hosts import hosts_apart
 from app.settings import parse
 from app.settings.field import Field
 from app.settings.parse import BadValue, Kind
@@ -84,10 +85,10 @@ def parse_sentinel_url(text: str) -> Secret[str]:
     if re.search(r"[^!-~]|#", text):
         raise BadValue("has a space, a '#', a control or a non-ASCII character (percent-encode it)")
     try:
-        parts = urlsplit(text)
+        places, parts = hosts_apart(text)
     except ValueError:
         raise BadValue("is not a URL (percent-encode special characters of the password)") from None
-    _parse_hosts(parts.netloc.rpartition("@")[2])
+    _parse_hosts(places)
     if not re.fullmatch(r"/?[0-9]{0,4}", parts.path):
         raise BadValue("has a path that is not a database number")
     if not _MASTER_SET.fullmatch(dict(parse_qsl(parts.query)).get("master", "")):
@@ -97,8 +98,8 @@ def parse_sentinel_url(text: str) -> Secret[str]:
 
 def split(url: str) -> dict[str, object]:
     """The parts of such a URL under the names of the settings that say the same."""
-    parts = urlsplit(url)
-    user_info, _, places = parts.netloc.rpartition("@")
+    places, parts = hosts_apart(url)
+    user_info = parts.netloc.rpartition("@")[0]
     query = dict(parse_qsl(parts.query))
     return {
         "REDIS_HOST": None,
