@@ -35,9 +35,10 @@ def valkey() -> Iterator[ValkeyProcess]:
 
 
 def _running() -> Iterator[ValkeyProcess]:
+    program = redis_server()
     # not tmp_path: the path of a unix socket has at most 107 bytes
     folder = Path(tempfile.mkdtemp(prefix="fmr", dir="/tmp"))
-    process = ValkeyProcess(folder, redis_server())
+    process = ValkeyProcess(folder, program)
     try:
         process.start()
         yield process

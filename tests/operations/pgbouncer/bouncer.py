@@ -130,6 +130,7 @@ def running_pgbouncer(
     server_url: str, *, size: int, mode: str = "transaction"
 ) -> Iterator[PgBouncer]:
     """One in a folder of its own, gone at the end."""
+    program("pgbouncer", "pgbouncer")  # without it there is nothing to tidy up
     outer = Path(tempfile.mkdtemp(prefix="fm-pgb-"))
     folder = outer / "pgbouncer"
     folder.mkdir()
