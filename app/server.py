@@ -14,11 +14,12 @@ from litestar import Litestar
 
 from app import start_report
 from app.container import Container
+from app.farewell import Farewell
 from app.main import create_app
 from app.observability import configure_logging
 from app.settings import load_settings
 from app.start_report import EXIT_MISCONFIGURED
-from app.stopping import Farewell, Stopping
+from app.stopping import Stopping
 from auth_core.kernel import Misconfigured
 
 _PR_SET_PDEATHSIG = 1

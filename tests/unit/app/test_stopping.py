@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.stopping import Farewell
+from app.farewell import Farewell
 
 
 async def answered(version: str) -> list[tuple[bytes, bytes]]:
