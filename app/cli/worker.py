@@ -16,8 +16,8 @@ from auth_core.kernel import end_tasks
 if TYPE_CHECKING:
     from app.worker import Worker
 
-_CLOSING_SECONDS = 2
-"""Of SHUTDOWN_TIMEOUT: to close connections."""
+_CLOSING_SECONDS = 3
+"""Of SHUTDOWN_TIMEOUT: to close connections; the last traces take up to 2.5 s of it."""
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """Links of the documents lead somewhere, and who runs the code in them is known."""
 
+import ast
 import configparser
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +66,7 @@ def test_programs_compile() -> None:
     for page, language, text in blocks():
         if language == "python":
             # an await on its own is a piece of something
-            compile(text, page, "exec", flags=0x2000)
+            compile(text, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def test_a_test_runs_what_can_be_run() -> None:
